@@ -1,0 +1,160 @@
+//! What a detector found: which part, where in it, how much it weighs. Owned, so that it outlives the buffer; bounded,
+//! so that hostile input cannot fill memory with findings.
+
+use super::{Chain, Part, Place};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// How much a finding speaks for an attack. [`Weight::CERTAIN`] denies alone at the default sensitivity; smaller ones
+/// need company.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Weight(pub u16);
+
+impl Weight {
+    /// One clear structural finding.
+    pub const CERTAIN: Self = Self(100);
+}
+
+/// What a detector reports about one part.
+#[derive(Clone, Debug)]
+pub struct Hit {
+    /// The detector's registered name: `sql`, `shell`, `scan`.
+    pub detector: &'static str,
+    /// The signature's id, or the detector's name for what it recognised: `sql-tautology`.
+    pub signature: Arc<str>,
+    /// Bytes of the part's canonical form. `start <= end <= canonical.len()`.
+    pub range: Range<usize>,
+    /// How much it speaks for an attack.
+    pub weight: Weight,
+}
+
+/// One finding, with enough of its surroundings to stand as evidence.
+#[derive(Clone, Debug)]
+pub struct Evidence {
+    /// What was reported.
+    pub hit: Hit,
+    /// Where the part stands.
+    pub place: Place,
+    /// The part's name there, at most [`Evidence::MAX_NAME_BYTES`].
+    pub name: Vec<u8>,
+    /// The layers between the wire and the bytes of `excerpt`.
+    pub chain: Chain,
+    /// The match with what stands around it.
+    pub excerpt: Excerpt,
+}
+
+/// Canonical bytes around a match: at most [`Excerpt::AROUND`] on either side, at most [`Excerpt::MATCH`] of the match.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Excerpt {
+    /// What stands before the match.
+    pub before: Vec<u8>,
+    /// The match, its first bytes if it is long.
+    pub matched: Vec<u8>,
+    /// What stands after the match.
+    pub after: Vec<u8>,
+}
+
+impl Excerpt {
+    /// Bytes kept on either side of a match.
+    pub const AROUND: usize = 50;
+    /// Bytes kept of a match.
+    pub const MATCH: usize = 200;
+
+    /// Cuts out `range` of `bytes` with its surroundings; a range beyond the end is cut to it.
+    pub fn cut(bytes: &[u8], range: &Range<usize>) -> Self {
+        let end = range.end.min(bytes.len());
+        let start = range.start.min(end);
+        let piece = |from: usize, to: usize| bytes.get(from..to).unwrap_or_default().to_vec();
+        Self {
+            before: piece(start.saturating_sub(Self::AROUND), start),
+            matched: piece(start, end.min(start + Self::MATCH)),
+            after: piece(end, bytes.len().min(end + Self::AROUND)),
+        }
+    }
+}
+
+impl Evidence {
+    /// Bytes kept of a part's name.
+    pub const MAX_NAME_BYTES: usize = 100;
+
+    /// The hit with a copy of its surroundings.
+    pub fn of(part: &Part<'_>, hit: Hit) -> Self {
+        let excerpt = Excerpt::cut(&part.canonical, &hit.range);
+        let name = part.name.get(..part.name.len().min(Self::MAX_NAME_BYTES)).unwrap_or_default().to_vec();
+        Self { hit, place: part.place, name, chain: part.chain, excerpt }
+    }
+}
+
+/// Where detectors put what they find. `evidence.len() <= Found::MAX`; what is over is counted, its weight included.
+#[derive(Debug, Default)]
+pub struct Found {
+    evidence: Vec<Evidence>,
+    total: u32,
+    beyond: u32,
+}
+
+impl Found {
+    /// Findings kept of one exchange.
+    pub const MAX: usize = 16;
+
+    /// Keeps a finding.
+    pub fn add(&mut self, part: &Part<'_>, hit: Hit) {
+        self.total = self.total.saturating_add(u32::from(hit.weight.0));
+        if self.evidence.len() < Self::MAX {
+            self.evidence.push(Evidence::of(part, hit));
+        } else {
+            self.beyond += 1;
+        }
+    }
+
+    /// The sum of all weights.
+    pub fn total(&self) -> u32 {
+        self.total
+    }
+
+    /// Findings that were counted but not kept.
+    pub fn beyond(&self) -> u32 {
+        self.beyond
+    }
+
+    /// What was kept, in the order it was found.
+    pub fn evidence(&self) -> &[Evidence] {
+        &self.evidence
+    }
+
+    /// Whether nothing at all was found.
+    pub fn is_empty(&self) -> bool {
+        self.evidence.is_empty()
+    }
+
+    /// Hands over what was kept.
+    pub fn take(&mut self) -> Vec<Evidence> {
+        std::mem::take(&mut self.evidence)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hit(range: Range<usize>) -> Hit {
+        Hit { detector: "test", signature: "t".into(), range, weight: Weight(10) }
+    }
+
+    #[test]
+    fn excerpt_is_cut_at_the_ends() {
+        let cut = Excerpt::cut(b"abcdef", &(2..4));
+        assert_eq!((&*cut.before, &*cut.matched, &*cut.after), (&b"ab"[..], &b"cd"[..], &b"ef"[..]));
+        assert_eq!(Excerpt::cut(b"ab", &(5..9)), Excerpt { before: b"ab".to_vec(), ..Excerpt::default() });
+    }
+
+    #[test]
+    fn findings_beyond_the_limit_still_weigh() {
+        let part = Part::plain(Place::QueryValue, b"q", b"value");
+        let mut found = Found::default();
+        for _ in 0..=Found::MAX {
+            found.add(&part, hit(0..1));
+        }
+        assert_eq!((found.evidence().len(), found.beyond(), found.total()), (Found::MAX, 1, 170));
+    }
+}

@@ -1,0 +1,95 @@
+//! What was decided about one message, and what must happen because of it.
+
+use super::{Evidence, Mode, Reason};
+use std::net::IpAddr;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What was decided, with everything a record of it needs.
+#[derive(Clone, Debug)]
+pub struct Judgement {
+    /// The decision, whatever the mode does with it.
+    pub verdict: Verdict,
+    /// What is done with the verdict.
+    pub mode: Mode,
+    /// The rules that spoke: those that granted, or the one that denied.
+    pub rules: Vec<RuleName>,
+    /// The granting rule that came nearest, and what it lacked, when no rule granted.
+    pub nearest: Option<String>,
+    /// What detectors found, denied or not.
+    pub evidence: Vec<Evidence>,
+    /// What must be applied before a byte is released.
+    pub effects: Vec<Effect>,
+}
+
+impl Judgement {
+    /// Whether the message is to be stopped: denied, and in a mode that acts on it.
+    pub fn stops(&self) -> Option<Denial> {
+        match (&self.verdict, self.mode) {
+            (Verdict::Deny(denial), Mode::Enforce) => Some(*denial),
+            _ => None,
+        }
+    }
+}
+
+/// The decision about one message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Release it as it is.
+    Allow,
+    /// Release it with these bytes of it masked.
+    Mask(Vec<Range<usize>>),
+    /// Do not release it.
+    Deny(Denial),
+}
+
+/// Why, and how much ends with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Denial {
+    /// Why.
+    pub reason: Reason,
+    /// How much ends with it.
+    pub cut: Cut,
+}
+
+/// How much a denial ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Cut {
+    /// Only this exchange: refuse it in the protocol's own words and go on.
+    Refuse,
+    /// The session: refuse, then close.
+    CloseSession,
+    /// Everything: close without a word.
+    Drop,
+}
+
+/// A change that a judgement asks for; applied by the caller, before a byte is released.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Add to a counter.
+    Count(Arc<str>, u64),
+    /// Remember a value of this exchange.
+    Remember(Arc<[u8]>),
+    /// Remember that a name was answered with an address.
+    Pin(Arc<str>, IpAddr, Duration),
+    /// Refuse everything of this key for a time.
+    Ban(Arc<str>, Duration),
+}
+
+/// The name of a rule as its owner wrote it, unique within a policy.
+pub type RuleName = Arc<str>;
+
+/// What a policy answers to one access.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Grant {
+    /// This rule grants it.
+    Granted(RuleName),
+    /// This deny rule forbids it, whatever others grant.
+    Denied(RuleName),
+    /// No rule grants it; the nearest one, and what it lacks, in one sentence.
+    NoRule {
+        /// `rule "read orders" grants GET, not DELETE`.
+        nearest: Option<String>,
+    },
+}

@@ -1,0 +1,22 @@
+//! Floor 0: the words every other floor speaks. Values only: no I/O, no clock, no global, no knowledge of any protocol,
+//! policy or detector.
+
+pub mod connection;
+pub mod evidence;
+pub mod fuel;
+pub mod judgement;
+pub mod message;
+pub mod mode;
+pub mod peer;
+pub mod reason;
+pub mod scene;
+
+pub use connection::{ClientAddr, Connection, ConnectionId, Direction, OriginalDestination};
+pub use evidence::{Evidence, Excerpt, Found, Hit, Weight};
+pub use fuel::{Empty, Fuel};
+pub use judgement::{Cut, Denial, Effect, Grant, Judgement, RuleName, Verdict};
+pub use message::{Access, Chain, Extent, Fact, FactKind, Layer, Message, Part, Place, Side};
+pub use mode::Mode;
+pub use peer::{Identity, InvalidSpiffeId, Peer, SpiffeId};
+pub use reason::{Kind, Reason};
+pub use scene::{Now, Past, Scene, Session};
