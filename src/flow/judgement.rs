@@ -80,11 +80,22 @@ pub enum Effect {
 /// The name of a rule as its owner wrote it, unique within a policy.
 pub type RuleName = Arc<str>;
 
+/// What comes with a grant: how the granted exchange is to be carried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// The granting rule.
+    pub rule: RuleName,
+    /// What is done with the verdict for this rule's document.
+    pub mode: Mode,
+    /// Whether a body larger than `inspect_bytes` may pass in scanned windows instead of being denied.
+    pub stream: bool,
+}
+
 /// What a policy answers to one access.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Grant {
-    /// This rule grants it.
-    Granted(RuleName),
+    /// A rule grants it, on these terms.
+    Granted(Arc<Terms>),
     /// This deny rule forbids it, whatever others grant.
     Denied(RuleName),
     /// No rule grants it; the nearest one, and what it lacks, in one sentence.

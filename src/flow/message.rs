@@ -70,8 +70,11 @@ pub enum FactKind {
     Header,
     /// A query parameter.
     Query,
-    /// The protocol that an HTTP/1.1 `Upgrade` or an extended CONNECT asks for, as `name`.
+    /// The protocol that an HTTP/1.1 `Upgrade` or an extended CONNECT asks for, as `name`. A rule must grant it.
     Upgrade,
+    /// The target's form when it is not the origin form: `name` is `absolute`, `authority` or `asterisk`. A rule must
+    /// grant `absolute`; the others follow from granting the method.
+    TargetForm,
 }
 
 /// A piece of a message that its sender chose.

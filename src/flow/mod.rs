@@ -14,7 +14,7 @@ pub mod scene;
 pub use connection::{ClientAddr, Connection, ConnectionId, Direction, OriginalDestination};
 pub use evidence::{Evidence, Excerpt, Found, Hit, Weight};
 pub use fuel::{Empty, Fuel};
-pub use judgement::{Cut, Denial, Effect, Grant, Judgement, RuleName, Verdict};
+pub use judgement::{Cut, Denial, Effect, Grant, Judgement, RuleName, Terms, Verdict};
 pub use message::{Access, Chain, Extent, Fact, FactKind, Layer, Message, Part, Place, Side};
 pub use mode::Mode;
 pub use peer::{Identity, InvalidSpiffeId, Peer, SpiffeId};
