@@ -1,0 +1,118 @@
+//! Which bytes occur in a part: the first and cheapest question of the funnel. One bit for each ASCII punctuation mark,
+//! and one each for letters, digits, spaces, line ends, NUL, other controls and what is not ASCII.
+
+/// A set of byte classes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Classes(u64);
+
+const LETTER: u8 = 32;
+const DIGIT: u8 = 33;
+const SPACE: u8 = 34;
+const CR: u8 = 35;
+const LF: u8 = 36;
+const NUL: u8 = 37;
+const CONTROL: u8 = 38;
+const HIGH: u8 = 39;
+
+/// The class bit of each byte.
+static BITS: [u64; 256] = bits();
+
+impl Classes {
+    /// No byte at all.
+    pub const EMPTY: Self = Self(0);
+    /// What can not mean anything but itself to any language: letters, digits, `-` and `.`.
+    pub const PLAIN: Self = Self::of("a0-.");
+
+    /// The classes of the bytes of `text`; for constants.
+    pub const fn of(text: &str) -> Self {
+        let bytes = text.as_bytes();
+        let mut set = 0;
+        let mut rest = bytes;
+        while let [first, tail @ ..] = rest {
+            set |= 1 << class(*first);
+            rest = tail;
+        }
+        Self(set)
+    }
+
+    /// The classes of the bytes that occur.
+    pub fn in_bytes(bytes: &[u8]) -> Self {
+        let (fours, rest) = bytes.as_chunks::<4>();
+        let bit = |byte: u8| BITS.get(usize::from(byte)).copied().unwrap_or_default();
+        let four = fours
+            .iter()
+            .fold([0_u64; 2], |[left, right], [a, b, c, d]| [left | bit(*a) | bit(*b), right | bit(*c) | bit(*d)]);
+        Self(rest.iter().fold(four[0] | four[1], |set, byte| set | bit(*byte)))
+    }
+
+    /// Whether every class of `other` occurs.
+    pub const fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Whether any class of `other` occurs.
+    pub const fn any(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// Whether nothing but the classes of `other` occurs.
+    pub const fn only(self, other: Self) -> bool {
+        self.0 & !other.0 == 0
+    }
+
+    /// Either's classes.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+const fn class(byte: u8) -> u8 {
+    match byte {
+        b'!'..=b'/' => byte - b'!',
+        b':'..=b'@' => byte - b':' + 15,
+        b'['..=b'`' => byte - b'[' + 22,
+        b'{'..=b'~' => byte - b'{' + 28,
+        b'a'..=b'z' | b'A'..=b'Z' => LETTER,
+        b'0'..=b'9' => DIGIT,
+        b' ' | b'\t' => SPACE,
+        b'\r' => CR,
+        b'\n' => LF,
+        0 => NUL,
+        1..=31 | 127 => CONTROL,
+        128.. => HIGH,
+    }
+}
+
+const fn bits() -> [u64; 256] {
+    let mut table = [0; 256];
+    let mut rest: &mut [u64] = &mut table;
+    let mut byte: u8 = 0;
+    while let [first, tail @ ..] = rest {
+        *first = 1 << class(byte);
+        byte = byte.wrapping_add(1);
+        rest = tail;
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_mark_has_its_own_class() {
+        let marks: Vec<u8> = (33..=126).filter(|b: &u8| b.is_ascii_punctuation()).collect();
+        assert_eq!(marks.len(), 32);
+        let together = marks.iter().fold(0_u64, |set, mark| set | (1 << class(*mark)));
+        assert_eq!(together, u64::from(u32::MAX));
+    }
+
+    #[test]
+    fn classes_of_a_value() {
+        let found = Classes::in_bytes(b"a' or 1=1");
+        assert!(found.has(Classes::of("'=")) && !found.any(Classes::of("\"")));
+        assert!(Classes::in_bytes(b"order-17.3").only(Classes::PLAIN));
+        assert!(!Classes::in_bytes("\u{e9}".as_bytes()).only(Classes::PLAIN));
+    }
+}
