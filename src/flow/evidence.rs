@@ -85,7 +85,8 @@ impl Evidence {
     }
 }
 
-/// Where detectors put what they find. `evidence.len() <= Found::MAX`; what is over is counted, its weight included.
+/// Where detectors put what they find. `evidence.len() <= Found::MAX`; what is over is counted, its weight included. The
+/// same sign seen again is one sign: it weighs once, with the larger weight, wherever in the exchange it stands.
 #[derive(Debug, Default)]
 pub struct Found {
     evidence: Vec<Evidence>,
@@ -99,6 +100,14 @@ impl Found {
 
     /// Keeps a finding.
     pub fn add(&mut self, part: &Part<'_>, hit: Hit) {
+        if let Some(known) = self.evidence.iter_mut().find(|known| known.hit.signature == hit.signature) {
+            let more = hit.weight.0.saturating_sub(known.hit.weight.0);
+            if more > 0 {
+                self.total = self.total.saturating_add(u32::from(more));
+                *known = Evidence::of(part, hit);
+            }
+            return;
+        }
         self.total = self.total.saturating_add(u32::from(hit.weight.0));
         if self.evidence.len() < Self::MAX {
             self.evidence.push(Evidence::of(part, hit));
@@ -137,8 +146,8 @@ impl Found {
 mod tests {
     use super::*;
 
-    fn hit(range: Range<usize>) -> Hit {
-        Hit { detector: "test", signature: "t".into(), range, weight: Weight(10) }
+    fn hit(signature: &str, weight: u16) -> Hit {
+        Hit { detector: "test", signature: signature.into(), range: 0..1, weight: Weight(weight) }
     }
 
     #[test]
@@ -152,9 +161,19 @@ mod tests {
     fn findings_beyond_the_limit_still_weigh() {
         let part = Part::plain(Place::QueryValue, b"q", b"value");
         let mut found = Found::default();
-        for _ in 0..=Found::MAX {
-            found.add(&part, hit(0..1));
+        for number in 0..=Found::MAX {
+            found.add(&part, hit(&number.to_string(), 10));
         }
         assert_eq!((found.evidence().len(), found.beyond(), found.total()), (Found::MAX, 1, 170));
+    }
+
+    #[test]
+    fn same_sign_weighs_once() {
+        let part = Part::plain(Place::QueryValue, b"q", b"value");
+        let mut found = Found::default();
+        for weight in [30, 10, 40] {
+            found.add(&part, hit("s", weight));
+        }
+        assert_eq!((found.evidence().len(), found.total()), (1, 40));
     }
 }
