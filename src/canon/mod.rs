@@ -1,1 +1,5 @@
-//! To be filled.
+//! Floor 0: the true spellings of hostile text.
+
+pub mod encodings;
+pub mod nested;
+pub mod text;

@@ -13,12 +13,13 @@
 
 pub mod classes;
 pub mod filter;
+mod peel;
 mod scan;
 
 pub use classes::Classes;
 pub use filter::Filter;
 
-use crate::flow::{Found, Fuel, Part};
+use crate::flow::{Found, Fuel, Hit, Part, Weight};
 use std::fmt;
 
 /// Looks for one kind of attack in one part. Stateless; linear in the part's length; spends fuel for what it reads.
@@ -91,11 +92,34 @@ impl Detectors {
         }
     }
 
+    /// Looks at a part, then at what is encoded in it, and so on to the depth of [`crate::flow::Chain::MAX`].
     fn inspect_part(&self, part: &Part<'_>, found: &mut Found, fuel: &mut Fuel) {
+        let mut derived = Vec::new();
+        self.inspect_layer(part, &mut derived, found, fuel);
+        while let Some(part) = derived.pop() {
+            if fuel.is_empty() {
+                return;
+            }
+            self.inspect_layer(&part, &mut derived, found, fuel);
+        }
+    }
+
+    /// Looks at a part as it is, and puts what is encoded in it onto `derived`.
+    fn inspect_layer<'a>(&self, part: &Part<'a>, derived: &mut Vec<Part<'a>>, found: &mut Found, fuel: &mut Fuel) {
         let classes = Classes::in_bytes(&part.canonical);
-        if classes.only(Classes::PLAIN) || fuel.spend(part.canonical.len()).is_err() {
+        let plain = classes.only(Classes::PLAIN);
+        if plain && !peel::may_be_encoded(part) || fuel.spend(part.canonical.len()).is_err() {
             return;
         }
+        if peel::peel(part, classes, derived).is_err() {
+            found.add(part, too_deep(part));
+        }
+        if !plain {
+            self.wake(part, classes, found, fuel);
+        }
+    }
+
+    fn wake(&self, part: &Part<'_>, classes: Classes, found: &mut Found, fuel: &mut Fuel) {
         let awake = self.awake(part, classes);
         for (index, detector) in DETECTORS.iter().enumerate() {
             if awake & (1 << index) != 0 {
@@ -119,10 +143,16 @@ impl Detectors {
     }
 }
 
+/// Encoded so often that nobody honest can have meant it.
+fn too_deep(part: &Part<'_>) -> Hit {
+    let range = 0..part.canonical.len();
+    Hit { detector: "peel", signature: "nested-too-deep".into(), range, weight: Weight::CERTAIN }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flow::Place;
+    use crate::flow::{Chain, Place};
 
     fn total(value: &str) -> u32 {
         let mut found = Found::default();
@@ -134,6 +164,30 @@ mod tests {
     #[test]
     fn plain_value_is_nothing() {
         assert_eq!(total("order-17"), 0);
+    }
+
+    #[test]
+    fn nested_encodings_are_followed() {
+        for value in [
+            "%252fetc%252fpasswd",
+            "&#47;etc&#x2f;passwd",
+            r"\x2fetc\x2fpasswd",
+            "L2V0Yy9wYXNzd2Q=",
+            "2f6574632f706173737764",
+            r#"{"file": "\/etc\/passwd"}"#,
+            r#"{"file": "L2V0Yy9wYXNzd2Q="}"#,
+            "data:text/plain;base64,L2V0Yy9wYXNzd2Q=",
+            "Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiIvZXRjL3Bhc3N3ZCJ9.",
+        ] {
+            assert_eq!(total(value), 100, "{value}");
+        }
+    }
+
+    #[test]
+    fn nesting_beyond_the_limit_is_a_finding() {
+        let nested = |depth: usize| format!("%{}41", "25".repeat(depth));
+        assert_eq!(total(&nested(Chain::MAX - 1)), 0);
+        assert_eq!(total(&nested(Chain::MAX)), 100);
     }
 
     #[test]

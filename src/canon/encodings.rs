@@ -1,0 +1,196 @@
+//! Encodings of a whole value: base64, hex, UTF-7, UTF-16 without its mark, UTF-8 that is longer than it need be. Each
+//! function answers only when the value really is one: what comes out is text. Linear; never longer than the input.
+
+use crate::flow::Layer;
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+
+/// Shorter values are words, not encodings.
+pub const MIN_ENCODED_BYTES: usize = 12;
+
+const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
+    .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+    .with_decode_allow_trailing_bits(true);
+const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
+const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
+
+/// Base64 or base64url that decodes to text.
+pub fn base64(value: &[u8]) -> Option<(Layer, Vec<u8>)> {
+    if value.len() < MIN_ENCODED_BYTES || value.trim_ascii_end().len() % 4 == 1 {
+        return None;
+    }
+    let url = value.iter().any(|byte| matches!(byte, b'-' | b'_'));
+    let (engine, layer) = if url { (&URL_SAFE, Layer::Base64Url) } else { (&STANDARD, Layer::Base64) };
+    // A random token fails here, at its first eight characters, nearly always.
+    let mut start = [0; 6];
+    engine.decode_slice(value.get(..8)?, &mut start).ok()?;
+    if !start.iter().all(|byte| is_text(*byte)) {
+        return None;
+    }
+    let decoded = engine.decode(value.trim_ascii_end()).ok()?;
+    is_all_text(&decoded).then_some((layer, decoded))
+}
+
+/// One segment of a JSON Web Token.
+pub fn base64url_json(segment: &[u8]) -> Option<Vec<u8>> {
+    URL_SAFE.decode(segment).ok().filter(|decoded| decoded.first() == Some(&b'{') && is_all_text(decoded))
+}
+
+/// An even number of hex digits, with or without `0x`, that decodes to text.
+pub fn hex(value: &[u8]) -> Option<Vec<u8>> {
+    let digits = value.strip_prefix(b"0x").unwrap_or(value);
+    if digits.len() < MIN_ENCODED_BYTES || !digits.len().is_multiple_of(2) {
+        return None;
+    }
+    let (pairs, _) = digits.as_chunks::<2>();
+    let byte = |[high, low]: &[u8; 2]| {
+        let digit = |byte: u8| char::from(byte).to_digit(16);
+        u8::try_from(digit(*high)? << 4 | digit(*low)?).ok().filter(|byte| is_text(*byte))
+    };
+    let decoded: Vec<u8> = pairs.iter().map(byte).collect::<Option<_>>()?;
+    is_all_text(&decoded).then_some(decoded)
+}
+
+/// Text in which `+ADw-` stands for `<` (RFC 2152).
+pub fn utf7(text: &[u8]) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text;
+    let mut any = false;
+    while let Some(at) = memchr::memchr(b'+', rest) {
+        let (plain, tail) = rest.split_at_checked(at)?;
+        out.extend_from_slice(plain);
+        match shifted(tail) {
+            Some((len, characters)) => {
+                any = true;
+                out.extend_from_slice(characters.as_bytes());
+                rest = tail.get(len..)?;
+            }
+            None => {
+                out.push(b'+');
+                rest = tail.get(1..)?;
+            }
+        }
+    }
+    out.extend_from_slice(rest);
+    any.then_some(out)
+}
+
+/// `+ADw-` at the start of `text`: its length and what it means. Only what hides ASCII marks is taken for UTF-7.
+fn shifted(text: &[u8]) -> Option<(usize, String)> {
+    let digits = text.get(1..)?;
+    let len = digits.iter().take(64).take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'/').count();
+    if len < 3 || digits.get(len) != Some(&b'-') || !digits.starts_with(b"A") {
+        return None;
+    }
+    let units = STANDARD.decode(digits.get(..len)?).ok()?;
+    let (pairs, _) = units.as_chunks::<2>();
+    let characters = utf16(pairs.iter().map(|pair| u16::from_be_bytes(*pair)))?;
+    characters.bytes().any(|byte| byte.is_ascii_punctuation()).then_some((len + 2, characters))
+}
+
+/// ASCII text in UTF-16 without a mark: every other byte is NUL.
+pub fn utf16_ascii(bytes: &[u8]) -> Option<Vec<u8>> {
+    let (pairs, _) = bytes.as_chunks::<2>();
+    let all = |is: fn(&[u8; 2]) -> bool| pairs.len() >= 4 && pairs.iter().all(is);
+    if all(|[_, low]| *low == 0) {
+        Some(pairs.iter().map(|[high, _]| *high).collect())
+    } else if all(|[high, _]| *high == 0) {
+        Some(pairs.iter().map(|[_, low]| *low).collect())
+    } else {
+        None
+    }
+}
+
+fn utf16(units: impl Iterator<Item = u16>) -> Option<String> {
+    char::decode_utf16(units).collect::<Result<_, _>>().ok()
+}
+
+/// Bytes that a lenient decoder reads as ASCII: UTF-8 sequences that are longer than they need be (`C0 AF` for `/`), and
+/// the full-width forms (U+FF01 to U+FF5E), which many frameworks fold.
+pub fn fold(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    let mut any = false;
+    while let Some(&first) = rest.first() {
+        let (len, byte) = match ascii_of(rest) {
+            Some((len, byte)) => {
+                any = true;
+                (len, byte)
+            }
+            None => (1, first),
+        };
+        out.push(byte);
+        rest = rest.get(len..)?;
+    }
+    any.then_some(out)
+}
+
+fn ascii_of(bytes: &[u8]) -> Option<(usize, u8)> {
+    let low = |byte: u8| byte & 0x3f;
+    match *bytes {
+        [b @ (0xc0 | 0xc1), c, ..] if c >= 0x80 || c.is_ascii_punctuation() => Some((2, (b & 1) << 6 | low(c))),
+        [0xe0, b @ (0x80 | 0x81), c @ 0x80..=0xbf, ..] => Some((3, (b & 1) << 6 | low(c))),
+        [0xf0, 0x80, b @ (0x80 | 0x81), c @ 0x80..=0xbf, ..] => Some((4, (b & 1) << 6 | low(c))),
+        [0xef, 0xbc, c @ 0x81..=0xbf, ..] => Some((3, low(c) + 0x20)),
+        [0xef, 0xbd, c @ 0x80..=0x9e, ..] => Some((3, low(c) + 0x60)),
+        _ => None,
+    }
+}
+
+fn is_text(byte: u8) -> bool {
+    byte >= b' ' && byte != 127 || matches!(byte, b'\t' | b'\r' | b'\n')
+}
+
+fn is_all_text(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| is_text(*byte)) && std::str::from_utf8(bytes).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_of_text_is_decoded() {
+        let script = b"<script>alert(1)</script>".to_vec();
+        assert_eq!(base64(b"PHNjcmlwdD5hbGVydCgxKTwvc2NyaXB0Pg=="), Some((Layer::Base64, script.clone())));
+        assert_eq!(base64(b"PHNjcmlwdD5hbGVydCgxKTwvc2NyaXB0Pg"), Some((Layer::Base64, script)));
+        assert_eq!(base64(b"Jz8-Jz8-Jz8-Jz8-"), Some((Layer::Base64Url, b"'?>'?>'?>'?>".to_vec())));
+    }
+
+    #[test]
+    fn words_and_tokens_are_not_base64() {
+        for value in ["administrators", "f47ac10b-58cc-4372-a567-0e02b2c3d479", "AKIAIOSFODNN7EXAMPLE", "YWJj"] {
+            assert_eq!(base64(value.as_bytes()), None, "{value}");
+        }
+    }
+
+    #[test]
+    fn hex_of_text_is_decoded() {
+        assert_eq!(hex(b"0x3c7363726970743e"), Some(b"<script>".to_vec()));
+        assert_eq!(hex(b"d41d8cd98f00b204e9800998ecf8427e"), None);
+    }
+
+    #[test]
+    fn utf7_hides_marks() {
+        assert_eq!(utf7(b"+ADw-script+AD4-"), Some(b"<script>".to_vec()));
+        assert_eq!(utf7(b"1+1-2, a+b"), None);
+        assert_eq!(utf7(b"+Apple-"), None);
+    }
+
+    #[test]
+    fn utf16_of_ascii() {
+        assert_eq!(utf16_ascii(b"a\0b\0c\0d\0"), Some(b"abcd".to_vec()));
+        assert_eq!(utf16_ascii(b"\0a\0b\0c\0d"), Some(b"abcd".to_vec()));
+        assert_eq!(utf16_ascii(b"abcdefgh"), None);
+    }
+
+    #[test]
+    fn overlong_and_wide_forms_are_folded() {
+        assert_eq!(fold(b"..\xc0\xaf"), Some(b"../".to_vec()));
+        assert_eq!(fold(b"\xe0\x80\xaf\xf0\x80\x80\xaf"), Some(b"//".to_vec()));
+        assert_eq!(fold("\u{ff1c}script\u{ff1e}\u{ff41}".as_bytes()), Some(b"<script>a".to_vec()));
+        assert_eq!(fold("r\u{e9}sum\u{e9} \u{4e2d}".as_bytes()), None);
+    }
+}
