@@ -17,6 +17,6 @@ pub use fuel::{Empty, Fuel};
 pub use judgement::{Cut, Denial, Effect, Grant, Judgement, RuleName, Terms, Verdict};
 pub use message::{Access, Chain, Extent, Fact, FactKind, Layer, Message, Part, Place, Side};
 pub use mode::Mode;
-pub use peer::{Identity, InvalidSpiffeId, Peer, SpiffeId};
+pub use peer::{Identity, InvalidSpiffeId, Peer, SpiffeId, check_trust_domain};
 pub use reason::{Kind, Reason};
 pub use scene::{Now, Past, Scene, Session};
