@@ -14,13 +14,18 @@
 pub mod classes;
 pub mod filter;
 mod peel;
-mod scan;
+pub mod signature;
 
 pub use classes::Classes;
 pub use filter::Filter;
+pub use signature::Signature;
 
 use crate::flow::{Found, Fuel, Hit, Part, Weight};
+use filter::Occurrence;
+use sha2::{Digest, Sha256};
 use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
 
 /// Looks for one kind of attack in one part. Stateless; linear in the part's length; spends fuel for what it reads.
 pub trait Detector: Sync {
@@ -47,39 +52,80 @@ pub struct Wake {
 }
 
 /// Every detector. One file and one line each.
-pub static DETECTORS: &[&dyn Detector] = &[&scan::SCAN];
+pub static DETECTORS: &[&dyn Detector] = &[];
 
-/// The detectors compiled for use: immutable, shared by all workers.
+/// The detectors and signatures compiled for use: immutable, shared by all workers.
 pub struct Detectors {
+    detectors: &'static [&'static dyn Detector],
+    signatures: Vec<Signature>,
     filter: Filter,
-    /// The detectors (as bits) that each literal of the filter wakes.
-    wakes: Vec<u64>,
+    /// What each literal of the filter wakes.
+    wakes: Vec<Woken>,
     /// The sets of bytes of each detector.
     bytes: Vec<(usize, Classes)>,
 }
 
+/// What a literal wakes: a detector (as its bit), or a signature (by its index).
+#[derive(Clone, Copy)]
+enum Woken {
+    Detector(u64),
+    Signature(usize),
+}
+
+/// With the shipped signatures; tests hold that they all load.
 impl Default for Detectors {
     fn default() -> Self {
-        Self::new()
+        Self::new(signature::shipped().unwrap_or_default())
     }
 }
 
 impl fmt::Debug for Detectors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Detectors({} literals)", self.wakes.len())
+        write!(f, "Detectors({} and {} signatures)", self.detectors.len(), self.signatures.len())
     }
 }
 
 impl Detectors {
-    /// Compiles the registered detectors.
-    pub fn new() -> Self {
-        let all = || DETECTORS.iter().enumerate().map(|(index, detector)| (index, detector.wakes()));
-        let literals: Vec<(&str, u64)> =
-            all().flat_map(|(index, wake)| wake.literals.iter().map(move |text| (*text, 1 << index))).collect();
+    /// Compiles the registered detectors and these signatures.
+    pub fn new(signatures: Vec<Signature>) -> Self {
+        Self::compile(DETECTORS, signatures)
+    }
+
+    /// Compiles signatures alone.
+    pub(in crate::detect) fn of_signatures(signatures: Vec<Signature>) -> Self {
+        Self::compile(&[], signatures)
+    }
+
+    fn compile(detectors: &'static [&'static dyn Detector], signatures: Vec<Signature>) -> Self {
+        let all = || detectors.iter().enumerate().map(|(index, detector)| (index, detector.wakes()));
+        let of_detectors =
+            all().flat_map(|(index, wake)| wake.literals.iter().map(move |text| (*text, Woken::Detector(1 << index))));
+        let of_signatures = signatures.iter().enumerate().flat_map(|(index, signature)| {
+            signature.any.iter().map(move |text| (text.as_str(), Woken::Signature(index)))
+        });
+        let literals: Vec<(&str, Woken)> = of_detectors.chain(of_signatures).collect();
+        let filter = Filter::new(literals.iter().map(|(text, _)| text.as_bytes()));
+        let wakes = literals.into_iter().map(|(_, woken)| woken).collect();
         let bytes =
             all().flat_map(|(index, wake)| wake.bytes.iter().map(move |set| (index, Classes::of(set)))).collect();
-        let filter = Filter::new(literals.iter().map(|(text, _)| text.as_bytes()));
-        Self { filter, wakes: literals.into_iter().map(|(_, bit)| bit).collect(), bytes }
+        Self { detectors, signatures, filter, wakes, bytes }
+    }
+
+    /// The signatures, in the order they were given.
+    pub fn signatures(&self) -> &[Signature] {
+        &self.signatures
+    }
+
+    /// A hash of what is looked for: the detectors of this build and the signatures.
+    pub fn hash(&self) -> String {
+        let mut hash = Sha256::new();
+        for detector in self.detectors {
+            hash.update(detector.name());
+        }
+        for signature in &self.signatures {
+            hash.update(format!("{signature:?}"));
+        }
+        hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// Looks at every part and puts what it finds into `found`. When `fuel` is empty afterwards, not everything was looked at.
@@ -120,26 +166,52 @@ impl Detectors {
     }
 
     fn wake(&self, part: &Part<'_>, classes: Classes, found: &mut Found, fuel: &mut Fuel) {
-        let awake = self.awake(part, classes);
-        for (index, detector) in DETECTORS.iter().enumerate() {
-            if awake & (1 << index) != 0 {
-                detector.inspect(part, found, fuel);
-            }
-        }
-    }
-
-    /// The detectors to run, as bits.
-    fn awake(&self, part: &Part<'_>, classes: Classes) -> u64 {
         let mut awake = 0;
         for (index, set) in &self.bytes {
             if classes.has(*set) {
                 awake |= 1 << index;
             }
         }
-        self.filter.find(&part.canonical, |occurrence| {
-            awake |= self.wakes.get(occurrence.literal as usize).copied().unwrap_or_default();
+        let mut spans = Vec::new();
+        self.filter.find(&part.canonical, |occurrence| match self.wakes.get(occurrence.literal as usize) {
+            Some(Woken::Detector(bit)) => awake |= bit,
+            Some(Woken::Signature(index)) => self.widen(&mut spans, *index, occurrence),
+            None => {}
         });
-        awake
+        self.confirm(part, &spans, found, fuel);
+        for (index, detector) in self.detectors.iter().enumerate() {
+            if awake & (1 << index) != 0 {
+                detector.inspect(part, found, fuel);
+            }
+        }
+    }
+
+    /// Notes for a signature from where to where its literals stand. `spans` is empty, or has one span per signature.
+    fn widen(&self, spans: &mut Vec<Range<usize>>, index: usize, occurrence: Occurrence) {
+        if spans.is_empty() {
+            spans.resize(self.signatures.len(), 0..0);
+        }
+        let there = occurrence.start..occurrence.start + occurrence.len;
+        if let Some(span) = spans.get_mut(index) {
+            let first = if span.end == 0 { there.start } else { span.start.min(there.start) };
+            *span = first..span.end.max(there.end);
+        }
+    }
+
+    /// Holds each signature whose literal occurred against the part.
+    fn confirm(&self, part: &Part<'_>, spans: &[Range<usize>], found: &mut Found, fuel: &mut Fuel) {
+        for (signature, span) in self.signatures.iter().zip(spans).filter(|(_, span)| span.end > 0) {
+            if !signature.looks_at(part.place, &part.name) {
+                continue;
+            }
+            if fuel.spend(signature.cost(span)).is_err() {
+                return;
+            }
+            if let Some(range) = signature.matches(part, span) {
+                let (id, weight) = (Arc::clone(&signature.id), signature.weight);
+                found.add(part, Hit { detector: "signature", signature: id, range, weight });
+            }
+        }
     }
 }
 
@@ -157,7 +229,10 @@ mod tests {
     fn total(value: &str) -> u32 {
         let mut found = Found::default();
         let part = Part::plain(Place::QueryValue, b"q", value.as_bytes());
-        Detectors::new().inspect(&[part], &mut found, &mut Fuel::new(1_000_000));
+        let text = "family: test\ntitle: t\nsignatures:\n- id: passwd\n  title: t\n  severity: high\n  pattern: {any: [/etc/passwd]}\n  \
+                    hits: [/etc/passwd]\n  misses: [/etc/passport]\n";
+        let signatures = signature::parse("test.yaml", text).unwrap();
+        Detectors::new(signatures).inspect(&[part], &mut found, &mut Fuel::new(1_000_000));
         found.total()
     }
 
