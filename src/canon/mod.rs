@@ -2,4 +2,5 @@
 
 pub mod encodings;
 pub mod nested;
+pub mod sql;
 pub mod text;

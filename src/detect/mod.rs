@@ -15,6 +15,7 @@ pub mod classes;
 pub mod filter;
 mod peel;
 pub mod signature;
+mod sql;
 
 pub use classes::Classes;
 pub use filter::Filter;
@@ -52,7 +53,7 @@ pub struct Wake {
 }
 
 /// Every detector. One file and one line each.
-pub static DETECTORS: &[&dyn Detector] = &[];
+pub static DETECTORS: &[&dyn Detector] = &[&sql::SQL];
 
 /// The detectors and signatures compiled for use: immutable, shared by all workers.
 pub struct Detectors {

@@ -1,0 +1,128 @@
+//! What one attempt at reading a value as SQL saw. Counts only; what they mean is said in `verdict`.
+
+use super::functions::Purpose;
+
+/// What was seen, up to the end or to the first token that fits nowhere.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Facts {
+    /// How the text began.
+    pub(super) start: Start,
+    /// Tokens that fitted.
+    pub(super) tokens: u16,
+    /// A token fitted nowhere; the counts are of what stands before it.
+    pub(super) broken: bool,
+    /// A comment cut off the rest.
+    pub(super) truncated: bool,
+    /// The comment that cut off the rest holds no words of its own.
+    pub(super) bare_comment: bool,
+    /// The last string is open: the quote that follows the value closes it.
+    pub(super) open: bool,
+    /// Block comments between tokens.
+    pub(super) comments: u16,
+    /// Parentheses closed that the text did not open.
+    pub(super) closed_outside: u16,
+    /// `AND`, `OR`, `XOR`, `&&`, `||`.
+    pub(super) logical: u16,
+    /// The last operator was one of them, and its right side is no name.
+    pub(super) logical_value: bool,
+    /// Comparisons of any kind.
+    pub(super) compares: u16,
+    /// Comparisons of two literals.
+    pub(super) constant_compares: u16,
+    /// Arithmetic operators and concatenations outside of calls.
+    pub(super) arithmetic: u16,
+    /// Commas at the level of the text itself.
+    pub(super) commas: u16,
+    /// `UNION`, `EXCEPT`, … with what must follow.
+    pub(super) unions: u16,
+    /// `SELECT` where one may stand.
+    pub(super) selects: u16,
+    /// `SELECT` right after an opening parenthesis.
+    pub(super) subselects: u16,
+    /// Items in the column list after a union, minus one.
+    pub(super) columns: u16,
+    /// Literals, calls and variables among the columns.
+    pub(super) column_values: u16,
+    /// `FROM` with tables.
+    pub(super) from: u16,
+    /// `WHERE` at the level of the text itself.
+    pub(super) whereas: u16,
+    /// `HAVING`.
+    pub(super) having: u16,
+    /// `ORDER BY` or `GROUP BY`.
+    pub(super) order: u16,
+    /// … with a column number.
+    pub(super) order_number: u16,
+    /// `LIMIT`, `OFFSET`, `FETCH`.
+    pub(super) limit: u16,
+    /// `PROCEDURE ANALYSE`, `INTO OUTFILE`.
+    pub(super) output: u16,
+    /// `AS name` or `COLLATE name` at the level of the text itself.
+    pub(super) alias: u16,
+    /// Semicolons.
+    pub(super) semicolons: u16,
+    /// Statements other than `SELECT`, in their proper shape.
+    pub(super) statements: u16,
+    /// … which began without a semicolon after an operand.
+    pub(super) bare_statements: u16,
+    /// Statements that begin the text itself.
+    pub(super) leading_statement: bool,
+    /// Calls by purpose.
+    pub(super) waits: u16,
+    /// Calls by purpose.
+    pub(super) leaks: u16,
+    /// Calls by purpose.
+    pub(super) reaches: u16,
+    /// Calls by purpose, and names such as `CURRENT_USER`.
+    pub(super) tells: u16,
+    /// Calls by purpose.
+    pub(super) known: u16,
+    /// Calls by purpose.
+    pub(super) unknown: u16,
+    /// `@@name`.
+    pub(super) server_variables: u16,
+    /// Names of the database's own catalogues.
+    pub(super) catalogue: u16,
+    /// `CASE`.
+    pub(super) cases: u16,
+    /// One past the last byte that fitted.
+    pub(super) end: usize,
+}
+
+/// How a text begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Start {
+    /// Nothing but comments.
+    #[default]
+    Nothing,
+    /// A number or a string.
+    Literal,
+    /// A name.
+    Name,
+    /// Any other operand: a call, a parenthesis, a variable.
+    Operand,
+    /// An operator or a clause, as if something stood before.
+    Operator,
+    /// A statement.
+    Statement,
+}
+
+impl Facts {
+    /// Notes a call.
+    pub(super) fn call(&mut self, purpose: Purpose) {
+        let counter = match purpose {
+            Purpose::Wait => &mut self.waits,
+            Purpose::Leak => &mut self.leaks,
+            Purpose::Reach => &mut self.reaches,
+            Purpose::Tell => &mut self.tells,
+            Purpose::Known => &mut self.known,
+            Purpose::Unknown => &mut self.unknown,
+        };
+        *counter = counter.saturating_add(1);
+    }
+
+    /// Calls of functions that databases have.
+    pub(super) fn calls(&self) -> u16 {
+        self.waits + self.leaks + self.reaches + self.tells + self.known
+    }
+}

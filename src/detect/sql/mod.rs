@@ -1,0 +1,255 @@
+//! SQL injection: does this value, placed where values go in a statement, change what the statement does?
+//!
+//! The value is read in each context it could stand in: bare (a number, a name), and inside `'…'`, `"…"`, `` `…` ``, where its
+//! first unescaped quote ends the string; and under the readings of MySQL and of the others where they differ. From there on the tokens
+//! must go on as SQL does (`grammar`); O'Reilly does not. What was seen (`facts`) is weighed (`verdict`).
+//!
+//! Steps: at most [`STEPS_PER_BYTE`] for each byte, whatever the value.
+
+mod facts;
+mod functions;
+mod grammar;
+mod verdict;
+
+use super::{Detector, Wake};
+use crate::canon::sql::{Kind, Lexer, Operator, Reading, Word};
+use crate::flow::{Empty, Found, Fuel, Hit, Part};
+use verdict::{Context, Sign};
+
+/// The registered detector.
+pub(super) static SQL: Sql = Sql;
+
+/// Looks for SQL injection.
+#[derive(Debug)]
+pub(super) struct Sql;
+
+/// Two readings of up to six beginnings; five steps for a token of one byte.
+#[cfg(test)]
+const STEPS_PER_BYTE: u64 = 60;
+
+impl Detector for Sql {
+    fn name(&self) -> &'static str {
+        "sql"
+    }
+
+    fn wakes(&self) -> Wake {
+        Wake {
+            literals: &[
+                "select",
+                "union",
+                "order",
+                "group",
+                "having",
+                "where",
+                "sleep",
+                "benchmark",
+                "waitfor",
+                "drop",
+                "exec",
+                "insert",
+                "delete",
+                "update",
+                "declare",
+                "shutdown",
+                "procedure",
+                "outfile",
+                "dumpfile",
+                "load_file",
+                "information_schema",
+            ],
+            bytes: &["'", "\"", "`", "--", "#", "(a", "=a ", "; a", "/*", "|", "&", "<a", ">a", "+a"],
+        }
+    }
+
+    fn inspect(&self, part: &Part<'_>, found: &mut Found, fuel: &mut Fuel) {
+        let Ok(Some((name, weight, range))) = heaviest(&part.canonical, fuel) else { return };
+        found.add(part, Hit { detector: "sql", signature: name.into(), range, weight });
+    }
+}
+
+type Heaviest = Option<(&'static str, crate::flow::Weight, std::ops::Range<usize>)>;
+
+/// The heaviest sign under all contexts and readings.
+fn heaviest(value: &[u8], fuel: &mut Fuel) -> Result<Heaviest, Empty> {
+    let mut best: Heaviest = None;
+    for reading in readings(value) {
+        for (at, context) in beginnings(value, reading) {
+            let after_operand = context == Context::Quoted || begins_with_operator(value, reading);
+            let facts = grammar::read(value, at, after_operand, reading, fuel)?;
+            let sign: Option<Sign> = verdict::weigh(&facts, context);
+            if let Some((name, weight)) = sign
+                && best.as_ref().is_none_or(|(_, other, _)| weight > *other)
+            {
+                let start = at.saturating_sub(usize::from(context == Context::Quoted));
+                best = Some((name, weight, start..facts.end.max(start)));
+            }
+            if best.as_ref().is_some_and(|(_, weight, _)| weight.0 >= 100) {
+                return Ok(best);
+            }
+        }
+    }
+    Ok(best)
+}
+
+/// The readings under which this value could differ.
+fn readings(value: &[u8]) -> impl Iterator<Item = Reading> {
+    let differs = value.iter().any(|byte| matches!(byte, b'\\' | b'#' | b'[' | b'$'))
+        || memchr::memchr2(b'q', b'Q', value).is_some();
+    let plus = memchr::memchr(b'+', value).is_some() && memchr::memchr(b' ', value).is_none();
+    let mysql = Some(Reading::MYSQL);
+    let standard = differs.then_some(Reading::STANDARD);
+    let plus = plus.then_some(Reading { plus_is_space: true, ..Reading::MYSQL });
+    mysql.into_iter().chain(standard).chain(plus)
+}
+
+/// The offsets from which the value may go on as SQL.
+fn beginnings(value: &[u8], reading: Reading) -> impl Iterator<Item = (usize, Context)> {
+    let quoted = [b'\'', b'"', b'`'].into_iter().filter_map(move |quote| {
+        memchr::memchr(quote, value)?;
+        Lexer::leave_string(value, 0, quote, reading).map(|at| (at, Context::Quoted))
+    });
+    std::iter::once((0, Context::Bare)).chain(quoted)
+}
+
+/// Whether a bare value begins as if an operand stood before it: ` OR 1=1`, `) UNION …`.
+fn begins_with_operator(value: &[u8], reading: Reading) -> bool {
+    let first = Lexer::new(value, 0, reading).find(|token| !matches!(token.kind, Kind::Comment(_)));
+    match first.map(|token| token.kind) {
+        Some(Kind::Word(word)) => matches!(
+            word,
+            Word::And
+                | Word::Or
+                | Word::Xor
+                | Word::Union
+                | Word::Order
+                | Word::Group
+                | Word::Having
+                | Word::Where
+                | Word::As
+                | Word::Limit
+                | Word::Procedure
+                | Word::Into
+                | Word::Like
+                | Word::Rlike
+                | Word::Regexp
+                | Word::In
+                | Word::Between
+                | Word::Is
+                | Word::Div
+                | Word::Intersect
+                | Word::Except
+                | Word::Minus
+        ),
+        Some(Kind::Operator(operator)) => !matches!(operator, Operator::Sign | Operator::Not | Operator::Tilde),
+        Some(Kind::Close | Kind::Comma | Kind::Semicolon) => true,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::Place;
+    use proptest::prelude::*;
+
+    fn weight(value: &[u8]) -> u32 {
+        let part = Part::plain(Place::QueryValue, b"q", value);
+        let mut found = Found::default();
+        SQL.inspect(&part, &mut found, &mut Fuel::new(1_000_000));
+        found.total()
+    }
+
+    #[track_caller]
+    fn denied(values: &[&str]) {
+        for value in values {
+            assert!(weight(value.as_bytes()) >= 100, "passes: {value}");
+        }
+    }
+
+    #[track_caller]
+    fn allowed(values: &[&str]) {
+        for value in values {
+            assert!(weight(value.as_bytes()) < 100, "denied: {value}");
+        }
+    }
+
+    #[test]
+    fn tautology_is_denied_in_each_context() {
+        denied(&["7 or 3=3", "x' or 'q'='q", "x\" or \"q\"=\"q", "x') or ('q'='q", "7) or (3=3", "x%' or 2>1 -- "]);
+    }
+
+    #[test]
+    fn union_is_denied_in_each_spelling() {
+        denied(&[
+            "9 union select name,2 from staff",
+            "9/**/UnIoN/**/aLl/**/sElEcT/**/1,2",
+            "9 union(select(1),(2))",
+            "x' union distinct select null,null#",
+            "9 /*!50000union*/ /*!50000select*/ 1,2",
+            "-1e0union\nselect\t1,@@version",
+        ]);
+    }
+
+    #[test]
+    fn stacked_statement_is_denied() {
+        denied(&[
+            "4; drop table staff",
+            "x'; exec master..xp_dirtree 'c:'--",
+            "4;waitfor delay '0:0:9'",
+            "x'; select pg_sleep(9)--",
+        ]);
+    }
+
+    #[test]
+    fn time_and_error_functions_are_denied() {
+        denied(&[
+            "x' and sleep(9)-- -",
+            "4 and 0=benchmark(900000,md5(1))",
+            "x'||pg_sleep(9)--",
+            "x' and extractvalue(1,concat(0x7e,version()))#",
+            "4 or 1=(select count(*) from sysusers a,sysusers b)",
+        ]);
+    }
+
+    #[test]
+    fn names_and_prose_are_allowed() {
+        allowed(&[
+            "O'Reilly",
+            "d'Artagnan et l'Homme",
+            "rock 'n' roll or jazz",
+            "the union select committee meets at 9",
+            "please select one or order by phone; drop by the table",
+            "It's \"fine\" and it's here -- really",
+            "5'6\" or taller",
+        ]);
+    }
+
+    #[test]
+    fn other_languages_are_allowed() {
+        allowed(&[
+            "Price gt 20 and Name eq 'x'",
+            "rate(http_requests_total{code=\"500\"}[5m]) > 0 and up == 1",
+            "title:\"foo\" AND (status:open OR status:new)",
+            "a=b; c=d; session=1",
+            "if (a == b && c != d) { return x; }",
+            "Mozilla/5.0 (X11; Linux x86_64; rv:1.9) Gecko/1 Firefox/2",
+        ]);
+    }
+
+    proptest! {
+        #[test]
+        fn steps_are_bounded(value in proptest::collection::vec(any::<u8>(), 0..400)) {
+            let mut fuel = Fuel::new(u64::MAX);
+            let result = heaviest(&value, &mut fuel);
+            prop_assert!(result.is_ok());
+            prop_assert!(u64::MAX - fuel.left() <= STEPS_PER_BYTE * (value.len() as u64 + 1));
+        }
+
+        #[test]
+        fn steps_are_bounded_for_what_looks_like_sql(value in "['\"`()#;+, a1=/*-]{0,300}") {
+            let mut fuel = Fuel::new(u64::MAX);
+            prop_assert!(heaviest(value.as_bytes(), &mut fuel).is_ok());
+            prop_assert!(u64::MAX - fuel.left() <= STEPS_PER_BYTE * (value.len() as u64 + 1));
+        }
+    }
+}
