@@ -2,7 +2,7 @@
 //! domain that its leaf claims, and against no other (X.509-SVID §5, SPIFFE Trust Domain and Bundle §3).
 
 use super::certificate::{Claim, Limits};
-use super::refusal::{EXPIRED, NOT_YET_VALID, Refusal, UNKNOWN_DOMAIN};
+use super::refusal::{BAD_SIGNATURE, EXPIRED, NOT_YET_VALID, Refusal, UNKNOWN_DOMAIN, UNKNOWN_ISSUER};
 use crate::flow::{Identity, check_trust_domain};
 use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
@@ -108,7 +108,7 @@ impl Trust {
             refuse(Refusal::new(UNKNOWN_DOMAIN, format!("no bundle for {}", claim.id.trust_domain())))
         })?;
         in_time(&claim, bundle.ends, now).map_err(refuse)?;
-        bundle.check(leaf, others, role, now, self.algorithms).map_err(|error| refuse(Refusal::of_tls(&error)))?;
+        bundle.check(leaf, others, role, now, self.algorithms).map_err(|error| refuse(of_chain(&error)))?;
         Ok(claim.into())
     }
 
@@ -159,6 +159,15 @@ impl Bundle {
     }
 }
 
+/// A CA of the issuer's name is in the bundle, but its key is another: to the reader that is an unknown issuer.
+fn of_chain(error: &Error) -> Refusal {
+    let refusal = Refusal::of_tls(error);
+    if refusal.reason == BAD_SIGNATURE {
+        return Refusal::new(UNKNOWN_ISSUER, "a CA of the issuer's name is known, but did not sign this");
+    }
+    refusal
+}
+
 impl From<Claim> for Identity {
     fn from(claim: Claim) -> Self {
         Self { id: claim.id, serial: claim.serial, not_after: claim.not_after }
@@ -185,8 +194,7 @@ mod tests {
     use crate::flow::{Reason, SpiffeId};
     use crate::identity::dev::{Authority, Key, Order, Purpose};
     use crate::identity::refusal::{
-        BAD_KEY, BAD_SPIFFE_ID, CA_AS_LEAF, CHAIN_TOO_LARGE, CHAIN_TOO_LONG, NO_SPIFFE_ID, SEVERAL_IDS, UNKNOWN_ISSUER,
-        WRONG_PURPOSE,
+        BAD_KEY, BAD_SPIFFE_ID, CA_AS_LEAF, CHAIN_TOO_LARGE, CHAIN_TOO_LONG, NO_SPIFFE_ID, SEVERAL_IDS, WRONG_PURPOSE,
     };
     use crate::identity::{Limits, provider};
     use rustls::pki_types::pem::PemObject;
@@ -309,7 +317,7 @@ mod tests {
     fn another_ca_of_the_same_name_is_refused() {
         let (ours, impostor) = (authority("cluster.test"), authority("cluster.test"));
         let trust = trusting(&[&ours], Limits::default());
-        assert!(verify(&trust, &impostor, &frontend(&impostor)).is_err());
+        assert_eq!(verify(&trust, &impostor, &frontend(&impostor)), Err(UNKNOWN_ISSUER));
     }
 
     #[test]
