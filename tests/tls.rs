@@ -429,7 +429,7 @@ async fn overtaken(world: &World, client: &Arc<ClientConfig>) -> Reason {
         let mut tcp = TcpStream::connect(address).await.unwrap();
         let mut tls = rustls::ClientConnection::new(Arc::clone(client), "localhost".try_into().unwrap()).unwrap();
         send(&mut tls, &mut tcp).await;
-        let mut flight = [0; 16384];
+        let mut flight = vec![0; 16384];
         while tls.is_handshaking() {
             let read = tcp.read(&mut flight).await.unwrap();
             tls.read_tls(&mut &flight[..read]).unwrap();

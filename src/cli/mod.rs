@@ -1,5 +1,8 @@
 //! Floor 4: the commands, one file each.
 
+#[cfg(feature = "sidecar")]
+pub mod pki;
+
 use std::ffi::OsString;
 use std::process::ExitCode;
 
