@@ -1,6 +1,8 @@
-//! Floor 0: the true spellings of hostile text.
+//! Floor 0: the true spellings of hostile text. Each file undoes one way of writing the same thing differently, and
+//! says what it refuses. Bytes in, text out; no I/O, no state.
 
 pub mod encodings;
+pub mod host;
 pub mod nested;
 pub mod sql;
 pub mod text;

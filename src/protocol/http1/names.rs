@@ -1,0 +1,255 @@
+//! The field names that mean something to us, with what each may and may not do. One table: framing, emission,
+//! trailers, `Connection` and the folding check all read it. Names come from the wire in any letter case.
+
+/// A field name that means something to us.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Name {
+    /// The name in lower case.
+    pub lower: &'static str,
+    /// What the codec does with it.
+    pub is: Is,
+    rules: u8,
+}
+
+/// What the codec does with a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Is {
+    /// Nothing more than its rules say.
+    Plain,
+    /// RFC 9110 §7.2.
+    Host,
+    /// RFC 9110 §8.6.
+    ContentLength,
+    /// RFC 9112 §6.1.
+    TransferEncoding,
+    /// RFC 9110 §7.6.1.
+    Connection,
+    /// RFC 9110 §7.8.
+    Upgrade,
+    /// RFC 9110 §10.1.1.
+    Expect,
+    /// RFC 9110 §10.1.4.
+    Te,
+    /// RFC 9110 §6.6.2.
+    Trailer,
+    /// RFC 6455 §11.3.1.
+    WebSocketKey,
+    /// RFC 6455 §11.3.3.
+    WebSocketAccept,
+    /// `x-forwarded-client-cert`: set by us, never believed.
+    ClientCertificate,
+}
+
+/// Belongs to one connection; never forwarded as it came.
+const HOP: u8 = 1;
+/// `Connection` may not name it.
+const END: u8 = 2;
+/// A message has at most one.
+const ONCE: u8 = 4;
+/// May not stand in a trailer (RFC 9110 §6.5.1).
+const HEAD: u8 = 8;
+/// What belongs to a whole message and to its head alone.
+const CORE: u8 = END | HEAD;
+
+impl Name {
+    const fn plain(lower: &'static str, rules: u8) -> Self {
+        Self { lower, is: Is::Plain, rules }
+    }
+
+    const fn means(lower: &'static str, is: Is, rules: u8) -> Self {
+        Self { lower, is, rules }
+    }
+
+    /// Whether it belongs to one connection only.
+    pub fn is_hop_by_hop(&self) -> bool {
+        self.rules & HOP != 0
+    }
+
+    /// Whether `Connection` may not name it.
+    pub fn is_end_to_end(&self) -> bool {
+        self.rules & END != 0
+    }
+
+    /// Whether a second one leaves open which of both counts.
+    pub fn is_single(&self) -> bool {
+        self.rules & ONCE != 0
+    }
+
+    /// Whether it may not stand in a trailer.
+    pub fn is_head_only(&self) -> bool {
+        self.rules & HEAD != 0
+    }
+}
+
+/// Sorted by length; [`known`] looks only at the names of the right length.
+static TABLE: &[Name] = &[
+    Name::means("te", Is::Te, HOP | HEAD),
+    Name::plain("via", HEAD),
+    Name::plain("date", END),
+    Name::means("host", Is::Host, CORE | ONCE),
+    Name::plain("vary", CORE),
+    Name::plain("allow", END),
+    Name::plain("range", CORE),
+    Name::plain("accept", END),
+    Name::plain("cookie", CORE),
+    Name::means("expect", Is::Expect, HOP | HEAD | ONCE),
+    Name::plain("origin", CORE),
+    Name::plain("pragma", HEAD),
+    Name::plain("server", END),
+    Name::plain("baggage", END),
+    Name::plain("expires", CORE),
+    Name::plain("referer", END),
+    Name::means("trailer", Is::Trailer, HEAD),
+    Name::means("upgrade", Is::Upgrade, HOP | HEAD),
+    Name::plain("if-match", CORE),
+    Name::plain("if-range", CORE),
+    Name::plain("location", CORE),
+    Name::plain("forwarded", CORE),
+    Name::plain("x-real-ip", CORE),
+    Name::means("connection", Is::Connection, HOP | HEAD),
+    Name::plain("keep-alive", HOP | HEAD),
+    Name::plain("set-cookie", CORE),
+    Name::plain("user-agent", END),
+    Name::plain("remote-user", CORE),
+    Name::plain("traceparent", END),
+    Name::plain("content-type", CORE | ONCE),
+    Name::plain("max-forwards", CORE),
+    Name::plain("x-request-id", END),
+    Name::plain("authorization", CORE | ONCE),
+    Name::plain("cache-control", CORE),
+    Name::plain("content-range", CORE),
+    Name::plain("if-none-match", CORE),
+    Name::plain("x-http-method", CORE),
+    Name::plain("x-remote-user", CORE),
+    Name::plain("x-rewrite-url", CORE),
+    Name::means("content-length", Is::ContentLength, CORE | ONCE),
+    Name::plain("http2-settings", HOP | HEAD),
+    Name::plain("true-client-ip", CORE),
+    Name::plain("x-original-url", CORE),
+    Name::plain("accept-encoding", END),
+    Name::plain("x-forwarded-for", CORE),
+    Name::plain("content-encoding", CORE),
+    Name::plain("content-language", CORE),
+    Name::plain("content-location", CORE),
+    Name::plain("proxy-connection", HOP | HEAD),
+    Name::plain("www-authenticate", CORE),
+    Name::plain("x-forwarded-host", CORE),
+    Name::plain("x-forwarded-port", CORE),
+    Name::plain("x-forwarded-user", CORE),
+    Name::plain("if-modified-since", CORE),
+    Name::means("sec-websocket-key", Is::WebSocketKey, CORE | ONCE),
+    Name::means("transfer-encoding", Is::TransferEncoding, HOP | CORE | ONCE),
+    Name::plain("x-forwarded-email", CORE),
+    Name::plain("x-forwarded-proto", CORE),
+    Name::plain("x-method-override", CORE),
+    Name::plain("proxy-authenticate", HOP | HEAD),
+    Name::plain("x-forwarded-prefix", CORE),
+    Name::plain("content-disposition", CORE | ONCE),
+    Name::plain("if-unmodified-since", CORE),
+    Name::plain("proxy-authorization", HOP | CORE),
+    Name::means("sec-websocket-accept", Is::WebSocketAccept, CORE | ONCE),
+    Name::plain("sec-websocket-version", CORE | ONCE),
+    Name::plain("sec-websocket-protocol", CORE),
+    Name::plain("x-http-method-override", CORE),
+    Name::means("x-forwarded-client-cert", Is::ClientCertificate, CORE),
+    Name::plain("sec-websocket-extensions", CORE),
+    Name::plain("proxy-authentication-info", HOP | HEAD),
+];
+
+/// Longest name of the table.
+const LONGEST: usize = 25;
+
+/// `STARTS[n]..STARTS[n + 1]` are the names of `n` bytes.
+static STARTS: [u8; LONGEST + 2] = starts();
+
+#[allow(clippy::indexing_slicing)] // evaluated by the compiler, where a wrong index is an error
+const fn starts() -> [u8; LONGEST + 2] {
+    let mut starts = [0; LONGEST + 2];
+    let mut length = 0;
+    let mut at = 0;
+    while length < starts.len() {
+        while at < TABLE.len() && TABLE[at].lower.len() < length {
+            at += 1;
+        }
+        starts[length] = at as u8;
+        length += 1;
+    }
+    starts
+}
+
+/// The entry for a name in any letter case.
+pub(super) fn known(name: &[u8]) -> Option<&'static Name> {
+    let start = usize::from(*STARTS.get(name.len())?);
+    let end = usize::from(*STARTS.get(name.len() + 1)?);
+    TABLE.get(start..end)?.iter().find(|entry| entry.lower.as_bytes().eq_ignore_ascii_case(name))
+}
+
+/// Prefixes that only intermediaries write, so that no other spelling may fold onto them.
+const GUARDED: [&[u8]; 4] = [OWN_PREFIX, b"x-forwarded-", b"x-envoy-", b"content-"];
+
+/// Names that begin so are ours.
+const OWN_PREFIX: &[u8] = b"x-podwall-";
+
+/// Whether a name is ours alone.
+pub(super) fn is_own(name: &[u8]) -> bool {
+    name.split_at_checked(OWN_PREFIX.len()).is_some_and(|(start, _)| start.eq_ignore_ascii_case(OWN_PREFIX))
+}
+
+/// Whether a name begins with a prefix that only heads have.
+pub(super) fn is_guarded(name: &[u8]) -> bool {
+    let folded: Vec<u8> = fold(name).collect();
+    GUARDED.iter().any(|prefix| folded.starts_with(prefix))
+}
+
+/// Whether a name has a byte that some servers fold into `-` or `_` (CGI and WSGI fold `-`, PHP also `.`).
+pub(super) fn is_odd(name: &[u8]) -> bool {
+    !name.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-')
+}
+
+/// Whether some server takes a name with odd bytes for one that means something to us.
+pub(super) fn folds_onto_known(name: &[u8]) -> bool {
+    let folded: Vec<u8> = fold(name).collect();
+    known(&folded).is_some() || is_guarded(name)
+}
+
+/// Whether two names that differ in more than letter case are one name for some server.
+pub(super) fn fold_alike(one: &[u8], other: &[u8]) -> bool {
+    one.len() == other.len() && !one.eq_ignore_ascii_case(other) && fold(one).eq(fold(other))
+}
+
+fn fold(name: &[u8]) -> impl Iterator<Item = u8> {
+    name.iter().map(|b| if b.is_ascii_alphanumeric() { b.to_ascii_lowercase() } else { b'-' })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn table_is_sorted_by_length_and_lower_case() {
+        assert!(
+            TABLE.windows(2).all(|pair| (pair[0].lower.len(), pair[0].lower) < (pair[1].lower.len(), pair[1].lower))
+        );
+        assert!(TABLE.iter().all(|name| name.lower == name.lower.to_ascii_lowercase()));
+        assert_eq!(TABLE.last().map(|name| name.lower.len()), Some(LONGEST));
+    }
+
+    #[test]
+    fn every_name_is_found_in_any_case() {
+        for name in TABLE {
+            assert_eq!(known(name.lower.to_ascii_uppercase().as_bytes()), Some(name));
+        }
+        assert_eq!(known(b""), None);
+        assert_eq!(known(&[b'x'; 100]), None);
+    }
+
+    #[test]
+    fn underscores_and_dots_fold() {
+        assert!(folds_onto_known(b"X_Forwarded_Client_Cert"));
+        assert!(folds_onto_known(b"content.length"));
+        assert!(folds_onto_known(b"X_Podwall_Event"));
+        assert!(!folds_onto_known(b"user_id"));
+        assert!(fold_alike(b"X_Foo", b"x-foo"));
+        assert!(!fold_alike(b"X-Foo", b"x-foo"));
+    }
+}

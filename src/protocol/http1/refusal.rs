@@ -1,0 +1,86 @@
+//! Our own answers: which status a reason gets, and the small response that says no more than that and the event's id.
+
+use super::emit;
+use super::{Framing, scan};
+use crate::flow::{Kind, Reason};
+
+/// The status that answers a refusal.
+pub fn status(why: &Reason) -> u16 {
+    match why.kind {
+        Kind::Policy | Kind::Attack => 403,
+        Kind::Malformed | Kind::Tls => 400,
+        Kind::Unsupported if *why == super::line::VERSION => 505,
+        Kind::Unsupported if *why == super::request::EXPECT => 417,
+        Kind::Unsupported => 501,
+        Kind::TooLarge if *why == scan::TARGET_BYTES => 414,
+        Kind::TooLarge if is_of_head(why) => 431,
+        Kind::TooLarge => 413,
+        Kind::TooSlow => 408,
+        Kind::TooMany => 429,
+        Kind::Upstream if why.name.ends_with("-timeout") => 504,
+        Kind::Upstream if why.name.ends_with("-connect") => 503,
+        Kind::Upstream => 502,
+        Kind::Ours => 503,
+    }
+}
+
+fn is_of_head(why: &Reason) -> bool {
+    [scan::HEAD_BYTES, scan::HEADER_BYTES, scan::HEADERS, super::trailers::TRAILER_BYTES, super::trailers::TRAILERS]
+        .contains(why)
+}
+
+/// An answer of our own. It names the event, and nothing of ours.
+#[derive(Clone, Copy, Debug)]
+pub struct Refusal<'a> {
+    /// 400 to 599.
+    pub status: u16,
+    /// The event's id, for `x-podwall-event` and the text.
+    pub event: &'a str,
+    /// Whether the connection ends with it.
+    pub close: bool,
+    /// Whether the request was HEAD: the text is left out.
+    pub head: bool,
+}
+
+impl Refusal<'_> {
+    /// Writes the whole response.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        let phrase = phrase(self.status);
+        let event: String =
+            self.event.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).collect();
+        let body = format!("{{\"status\":{},\"error\":\"{phrase}\",\"event\":\"{event}\"}}\n", self.status);
+        emit::status_line(out, self.status, phrase.as_bytes());
+        emit::ours(out, "content-type", "application/json");
+        emit::ours(out, "cache-control", "no-store");
+        emit::ours(out, "x-podwall-event", &event);
+        emit::framing(out, Framing::Length(body.len() as u64));
+        if self.close {
+            emit::ours(out, "connection", "close");
+        }
+        out.extend_from_slice(b"\r\n");
+        if !self.head {
+            out.extend_from_slice(body.as_bytes());
+        }
+    }
+}
+
+/// RFC 9110 §15.
+fn phrase(status: u16) -> &'static str {
+    match status {
+        400 => "Bad Request",
+        403 => "Forbidden",
+        408 => "Request Timeout",
+        413 => "Content Too Large",
+        414 => "URI Too Long",
+        417 => "Expectation Failed",
+        429 => "Too Many Requests",
+        431 => "Request Header Fields Too Large",
+        500 => "Internal Server Error",
+        501 => "Not Implemented",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        505 => "HTTP Version Not Supported",
+        _ => "Refused",
+    }
+}
