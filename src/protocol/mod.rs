@@ -1,6 +1,7 @@
 //! Floor 1: bytes become messages. Every codec is sans-io: slices in, values out, nothing waits, nothing is read or
 //! written. What breaks a rule is [`Malformed`], with the name of the rule.
 
+pub mod body;
 pub mod http1;
 
 use crate::flow::{Kind, Reason, Side};

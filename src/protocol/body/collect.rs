@@ -1,0 +1,107 @@
+//! Where the readers of this folder put the parts they find: bounded in number, each under the layers it was found in.
+
+use super::{BUDGET, Limits};
+use crate::flow::{Chain, Extent, Fuel, Kind, Layer, Part, Place, Reason};
+use crate::protocol::Malformed;
+use std::borrow::Cow;
+
+/// More parts than one body may have.
+pub(super) const TOO_MANY: Reason = Reason::new("body-parts", Kind::TooLarge, "the body has too many names and values");
+
+/// The parts of one body. `list.len() <= most`.
+#[derive(Debug)]
+pub(super) struct Parts<'a> {
+    pub(super) list: Vec<Part<'a>>,
+    /// The layers around everything that is being added.
+    pub(super) chain: Chain,
+    most: usize,
+}
+
+/// A value as it stood on the wire and as it is meant, with the layers between.
+#[derive(Debug, Clone)]
+pub(super) struct Value<'a> {
+    pub(super) raw: &'a [u8],
+    pub(super) canonical: Cow<'a, [u8]>,
+    pub(super) chain: Chain,
+}
+
+impl<'a> Value<'a> {
+    /// A value that means what stood on the wire.
+    pub(super) fn plain(raw: &'a [u8]) -> Self {
+        Self { raw, canonical: Cow::Borrowed(raw), chain: Chain::EMPTY }
+    }
+}
+
+impl<'a> Parts<'a> {
+    /// Room for a body of `size` bytes; typical bodies have a part for every 16 bytes or fewer.
+    pub(super) fn new(limits: &Limits, size: usize) -> Self {
+        let expected = (size / 16 + 4).min(512).min(limits.parts);
+        Self { list: Vec::with_capacity(expected), chain: Chain::EMPTY, most: limits.parts }
+    }
+
+    /// An empty list with the room that is left in this one.
+    pub(super) fn beside<'b>(&self) -> Parts<'b> {
+        Parts { list: Vec::new(), chain: Chain::EMPTY, most: self.most.saturating_sub(self.list.len()) }
+    }
+
+    /// Adds a value that means what stood on the wire. Empty ones are left out: there is nothing in them.
+    #[inline]
+    pub(super) fn plain(&mut self, place: Place, name: &'a [u8], raw: &'a [u8]) -> Result<(), Malformed> {
+        self.add(place, Cow::Borrowed(name), Value::plain(raw))
+    }
+
+    /// Adds a value.
+    #[inline]
+    pub(super) fn add(&mut self, place: Place, name: Cow<'a, [u8]>, value: Value<'a>) -> Result<(), Malformed> {
+        if value.canonical.is_empty() {
+            return Ok(());
+        }
+        if self.list.len() >= self.most {
+            return Err(Malformed { at: 0, why: TOO_MANY });
+        }
+        let chain = join(self.chain, value.chain);
+        let Value { raw, canonical, .. } = value;
+        self.list.push(Part { place, name, raw, canonical, chain, extent: Extent::Whole });
+        Ok(())
+    }
+}
+
+/// `outer`, then as much of `inner` as there is room for; what is beyond is missing from the evidence, not from the scan.
+#[inline]
+pub(super) fn join(outer: Chain, inner: Chain) -> Chain {
+    if outer.layers().is_empty() {
+        return inner;
+    }
+    inner.layers().iter().fold(outer, |chain, layer| then(chain, *layer))
+}
+
+/// The chain with one more layer inside, unchanged when it is full.
+pub(super) fn then(chain: Chain, layer: Layer) -> Chain {
+    chain.then(layer).unwrap_or(chain)
+}
+
+/// Takes the price of looking once at every one of `bytes`.
+pub(super) fn spend(fuel: &mut Fuel, bytes: &[u8]) -> Result<(), Malformed> {
+    fuel.spend(bytes.len()).map_err(|_| Malformed { at: 0, why: BUDGET })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_end_at_their_limit() {
+        let mut parts = Parts::new(&Limits { parts: 2, ..Limits::default() }, 0);
+        assert!(parts.plain(Place::FormValue, b"", b"1").is_ok());
+        assert!(parts.plain(Place::FormValue, b"", b"").is_ok());
+        assert!(parts.plain(Place::FormValue, b"", b"2").is_ok());
+        assert_eq!(parts.plain(Place::FormValue, b"", b"3").unwrap_err().why, TOO_MANY);
+    }
+
+    #[test]
+    fn full_chain_stays_full() {
+        let full = (0..Chain::MAX).fold(Chain::EMPTY, |chain, _| then(chain, Layer::Percent));
+        assert_eq!(join(full, Chain::of(Layer::Plus)), full);
+        assert_eq!(join(Chain::of(Layer::Plus), Chain::of(Layer::Hex)).layers(), [Layer::Plus, Layer::Hex]);
+    }
+}

@@ -1,0 +1,175 @@
+//! JSON tokens. Lenient: knows comments, single quotes and bare words, and says so; never fails, never goes back.
+
+/// One token. Everything but `Odd` is RFC 8259.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Token<'a> {
+    /// What stands between double quotes, and whether it holds a backslash.
+    Text { inside: &'a [u8], escaped: bool },
+    /// `{` (true) or `[`.
+    Open(bool),
+    /// `}` (true) or `]`.
+    Close(bool),
+    /// `:`
+    Colon,
+    /// `,`
+    Comma,
+    /// A number or literal; also spellings like `01` or `NaN` that mean nothing else anywhere.
+    Number,
+    /// A bare word, a text in single quotes or without its closing quote; empty for a comment.
+    Odd(&'a [u8]),
+}
+
+/// Cuts a text into tokens.
+#[derive(Clone, Debug)]
+pub(super) struct Lexer<'a> {
+    rest: &'a [u8],
+    length: usize,
+}
+
+impl<'a> Lexer<'a> {
+    pub(super) fn new(text: &'a [u8]) -> Self {
+        Self { rest: text, length: text.len() }
+    }
+
+    /// Offset of what comes next.
+    pub(super) fn at(&self) -> usize {
+        self.length - self.rest.len()
+    }
+
+    /// The next token.
+    #[inline]
+    pub(super) fn next(&mut self) -> Option<Token<'a>> {
+        loop {
+            let (first, after) = self.rest.split_first()?;
+            let token = match first {
+                b'"' => {
+                    self.rest = after;
+                    return Some(self.text(b'"'));
+                }
+                b' ' | b'\n' | b'\r' | b'\t' | 0x1e => {
+                    self.rest = after;
+                    continue;
+                }
+                b',' => Token::Comma,
+                b':' => Token::Colon,
+                b'{' => Token::Open(true),
+                b'}' => Token::Close(true),
+                b'[' => Token::Open(false),
+                b']' => Token::Close(false),
+                _ => return Some(self.odd()),
+            };
+            self.rest = after;
+            return Some(token);
+        }
+    }
+
+    /// What stands before the closing `quote`; the opening one is taken.
+    #[inline]
+    fn text(&mut self, quote: u8) -> Token<'a> {
+        let text = self.rest;
+        let mut from = 0;
+        let mut escaped = false;
+        loop {
+            let Some(at) = memchr::memchr2(quote, b'\\', text.get(from..).unwrap_or_default()) else {
+                self.rest = b"";
+                return Token::Odd(text);
+            };
+            if text.get(from + at) == Some(&b'\\') {
+                escaped = true;
+                from += at + 2;
+                continue;
+            }
+            let (inside, after) = text.split_at_checked(from + at).unwrap_or((text, b""));
+            self.rest = after.get(1..).unwrap_or_default();
+            return if quote == b'"' { Token::Text { inside, escaped } } else { Token::Odd(inside) };
+        }
+    }
+
+    /// What begins with none of the usual: a number, a literal, or what is not JSON.
+    fn odd(&mut self) -> Token<'a> {
+        match self.rest {
+            [b'\'', after @ ..] => {
+                self.rest = after;
+                self.text(b'\'')
+            }
+            [b'/', b'/', ..] | [b'#', ..] => self.skip_past(b"\n"),
+            [b'/', b'*', after @ ..] => {
+                self.rest = after;
+                self.skip_past(b"*/")
+            }
+            _ => self.word(),
+        }
+    }
+
+    fn skip_past(&mut self, end: &[u8]) -> Token<'a> {
+        let at = memchr::memmem::find(self.rest, end).map_or(self.rest.len(), |at| at + end.len());
+        self.rest = self.rest.get(at..).unwrap_or_default();
+        Token::Odd(b"")
+    }
+
+    /// A number, a literal, or bare words up to the next sign of structure.
+    fn word(&mut self) -> Token<'a> {
+        let plain = |b: &u8| !matches!(b, b',' | b'}' | b']' | b':' | b' ' | b'\n' | b'\r' | b'\t');
+        let length = self.rest.iter().take_while(|b| plain(b)).count();
+        let (word, after) = self.rest.split_at_checked(length).unwrap_or((self.rest, b""));
+        if is_number(word) || matches!(word, b"true" | b"false" | b"null" | b"NaN" | b"Infinity" | b"-Infinity") {
+            self.rest = after;
+            return Token::Number;
+        }
+        let ends = |b: &u8| matches!(b, b',' | b'{' | b'}' | b'[' | b']' | b':' | b'"' | b'\n');
+        let length = self.rest.iter().position(ends).unwrap_or(self.rest.len()).max(1);
+        let (words, after) = self.rest.split_at_checked(length).unwrap_or((self.rest, b""));
+        self.rest = after;
+        Token::Odd(words.trim_ascii())
+    }
+}
+
+/// Whether a word is made of what numbers are made of, and begins with a digit or a sign before one.
+fn is_number(word: &[u8]) -> bool {
+    let digits = word.strip_prefix(b"-").unwrap_or(word);
+    digits.first().is_some_and(u8::is_ascii_digit)
+        && digits.iter().all(|b| matches!(b, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tokens(text: &str) -> Vec<Token<'_>> {
+        let mut lexer = Lexer::new(text.as_bytes());
+        std::iter::from_fn(|| lexer.next()).collect()
+    }
+
+    fn text(inside: &str) -> Token<'_> {
+        Token::Text { inside: inside.as_bytes(), escaped: inside.contains('\\') }
+    }
+
+    #[test]
+    fn escaped_quote_does_not_end_a_text() {
+        assert_eq!(tokens(r#""a\"b" "c\\""#), [text(r#"a\"b"#), text(r"c\\")]);
+    }
+
+    #[test]
+    fn text_without_end_is_odd() {
+        assert_eq!(tokens("\"ab"), [Token::Odd(b"ab")]);
+        assert_eq!(tokens("\"ab\\"), [Token::Odd(b"ab\\")]);
+    }
+
+    #[test]
+    fn numbers_are_no_words() {
+        assert_eq!(tokens("-1.5e+7 0 true NaN"), [Token::Number; 4]);
+        assert_eq!(tokens("1x"), [Token::Odd(b"1x")]);
+        assert_eq!(tokens("--1"), [Token::Odd(b"--1")]);
+    }
+
+    #[test]
+    fn comment_hides_its_quotes() {
+        assert_eq!(tokens("/* \" */ 1 // \"\n2"), [Token::Odd(b""), Token::Number, Token::Odd(b""), Token::Number]);
+        assert_eq!(tokens("/* open"), [Token::Odd(b"")]);
+    }
+
+    #[test]
+    fn words_end_at_structure() {
+        assert_eq!(tokens("a b: c d}"), [Token::Odd(b"a b"), Token::Colon, Token::Odd(b"c d"), Token::Close(true)]);
+    }
+}

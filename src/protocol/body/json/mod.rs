@@ -1,0 +1,325 @@
+//! JSON (RFC 8259), one document or a series of them (NDJSON, JSON text sequences): every key and every string is a
+//! part; numbers and the literals are none, as nothing can be hidden in them.
+//!
+//! The reader never gives up: what breaks the grammar is read as lenient parsers read it (comments, single quotes, bare
+//! words), and the answer says that it was not strict, so that the caller judges the text as a whole too. Duplicate keys
+//! are no fault here: each of their values is judged. A value's part is named by its key, raw as it stands; that of an
+//! array element by the key of the array. [`path`] gives the whole path of a byte where a record asks for it.
+
+mod escape;
+mod lexer;
+mod path;
+
+use self::lexer::{Lexer, Token};
+use super::Limits;
+use super::collect::{Parts, Value, spend};
+use crate::flow::{Fuel, Kind, Place, Reason};
+use crate::protocol::Malformed;
+use std::borrow::Cow;
+
+pub use path::path;
+
+/// Deeper than [`Limits::depth`].
+pub(super) const TOO_DEEP: Reason = Reason::new("json-depth", Kind::TooLarge, "JSON is nested too deeply");
+
+/// How closely a text keeps to the grammar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Read {
+    /// RFC 8259, but for details on which no two readings differ.
+    Strict,
+    /// Read as a lenient parser may read it; another may read it otherwise.
+    Lenient,
+}
+
+/// What may stand next.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Want {
+    Value,
+    ValueOrEnd,
+    Key,
+    KeyOrEnd,
+    Colon,
+    CommaOrEnd,
+}
+
+/// An array or object that is not closed yet.
+struct Frame<'a> {
+    object: bool,
+    /// The key it stands under.
+    key: &'a [u8],
+}
+
+struct Reader<'a, 'p> {
+    parts: &'p mut Parts<'a>,
+    depth: usize,
+    frames: Vec<Frame<'a>>,
+    /// Whether the innermost open frame is an object.
+    object: bool,
+    key: &'a [u8],
+    want: Want,
+    read: Read,
+}
+
+/// Adds the keys and strings of `text`.
+///
+/// # Errors
+/// Nesting or parts beyond their limits; an empty budget.
+pub(super) fn read<'a>(
+    text: &'a [u8],
+    parts: &mut Parts<'a>,
+    limits: &Limits,
+    fuel: &mut Fuel,
+) -> Result<Read, Malformed> {
+    spend(fuel, text)?;
+    let mut lexer = Lexer::new(text);
+    let mut reader = Reader {
+        parts,
+        depth: limits.depth,
+        frames: Vec::with_capacity(8),
+        object: false,
+        key: b"",
+        want: Want::Value,
+        read: Read::Strict,
+    };
+    while let Some(token) = lexer.next() {
+        reader.take(token).map_err(|why| Malformed { at: lexer.at(), why })?;
+    }
+    if !reader.frames.is_empty() {
+        reader.read = Read::Lenient;
+    }
+    Ok(reader.read)
+}
+
+impl<'a> Reader<'a, '_> {
+    #[inline]
+    fn take(&mut self, token: Token<'a>) -> Result<(), Reason> {
+        match token {
+            Token::Text { inside, escaped } => self.text(inside, escaped)?,
+            Token::Colon => self.step(Want::Colon, Want::Value),
+            Token::Comma => {
+                let next = if self.object { Want::Key } else { Want::Value };
+                self.step(Want::CommaOrEnd, next);
+            }
+            Token::Open(object) => self.open(object)?,
+            Token::Close(object) => self.close(object),
+            Token::Number => self.value(),
+            Token::Odd(inside) => {
+                self.read = Read::Lenient;
+                if !inside.is_empty() {
+                    self.text(inside, inside.contains(&b'\\'))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn text(&mut self, inside: &'a [u8], escaped: bool) -> Result<(), Reason> {
+        let value = if escaped { escape::undo(inside) } else { Value::plain(inside) };
+        if matches!(self.want, Want::Key | Want::KeyOrEnd) {
+            self.key = inside;
+            self.want = Want::Colon;
+            return self.parts.add(Place::JsonKey, Cow::Borrowed(b""), value).map_err(|malformed| malformed.why);
+        }
+        let name = Cow::Borrowed(self.key);
+        self.value();
+        self.parts.add(Place::JsonValue, name, value).map_err(|malformed| malformed.why)
+    }
+
+    fn open(&mut self, object: bool) -> Result<(), Reason> {
+        self.value();
+        if self.frames.len() >= self.depth {
+            return Err(TOO_DEEP);
+        }
+        self.frames.push(Frame { object: self.object, key: self.key });
+        self.object = object;
+        self.want = if object { Want::KeyOrEnd } else { Want::ValueOrEnd };
+        Ok(())
+    }
+
+    fn close(&mut self, object: bool) {
+        let fits = matches!(self.want, Want::CommaOrEnd | Want::KeyOrEnd | Want::ValueOrEnd) && self.object == object;
+        match self.frames.pop() {
+            Some(frame) => (self.object, self.key) = (frame.object, frame.key),
+            None => self.read = Read::Lenient,
+        }
+        if !fits {
+            self.read = Read::Lenient;
+        }
+        self.after_value();
+    }
+
+    /// A value stands here.
+    fn value(&mut self) {
+        if !matches!(self.want, Want::Value | Want::ValueOrEnd) {
+            self.read = Read::Lenient;
+        }
+        self.after_value();
+    }
+
+    fn after_value(&mut self) {
+        self.want = if self.frames.is_empty() { Want::Value } else { Want::CommaOrEnd };
+    }
+
+    fn step(&mut self, wanted: Want, next: Want) {
+        if self.want != wanted {
+            self.read = Read::Lenient;
+        }
+        self.want = next;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn parse(text: &[u8]) -> (Read, Vec<(Place, String, String)>) {
+        let mut parts = Parts::new(&Limits::default(), 0);
+        let read = read(text, &mut parts, &Limits::default(), &mut Fuel::new(1 << 20)).unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (read, parts.list.iter().map(|part| (part.place, text(&part.name), text(&part.canonical))).collect())
+    }
+
+    fn values(text: &[u8]) -> Vec<(String, String)> {
+        let value = |(place, name, value)| (place == Place::JsonValue).then_some((name, value));
+        parse(text).1.into_iter().filter_map(value).collect()
+    }
+
+    fn pair(name: &str, value: &str) -> (String, String) {
+        (name.into(), value.into())
+    }
+
+    #[test]
+    fn strings_are_named_by_their_keys() {
+        let text = br#"{"a":"x","b":["y",{"c":"z"},"w"],"d":{"e":1,"f":null},"g":"v"}"#;
+        assert_eq!(values(text), [pair("a", "x"), pair("b", "y"), pair("c", "z"), pair("b", "w"), pair("g", "v")]);
+        assert_eq!(parse(text).0, Read::Strict);
+    }
+
+    #[test]
+    fn keys_are_parts() {
+        let keys: Vec<_> = parse(br#"{"$where":1,"":2}"#).1;
+        assert_eq!(keys, [(Place::JsonKey, String::new(), "$where".into())]);
+    }
+
+    #[test]
+    fn both_values_of_a_duplicate_key_are_parts() {
+        assert_eq!(values(br#"{"a":"1","a":"2"}"#), [pair("a", "1"), pair("a", "2")]);
+    }
+
+    #[test]
+    fn series_of_documents_is_strict() {
+        for text in [&b"{}\n{}\n"[..], b"[]", b"\x1e{}\n\x1e[1]", b"\"a\"", b"1", b" ", b"true", b"-1.5e+7", b"{}{}"] {
+            assert_eq!(parse(text).0, Read::Strict, "{}", String::from_utf8_lossy(text));
+        }
+    }
+
+    #[test]
+    fn broken_grammar_is_lenient() {
+        for text in [
+            "{",
+            "]",
+            "{]",
+            "[1 2]",
+            "{\"a\"}",
+            "{\"a\":}",
+            "{\"a\" 1}",
+            "[1,]",
+            "{,}",
+            "{\"a\":1 \"b\":2}",
+            "{'a':1}",
+            "{a:1}",
+            "[x]",
+            "// c\n[]",
+            "/* c */[]",
+            "# c\n[]",
+            "\"a",
+            "\"a\\\"",
+            "[\"a\nb]",
+            "abc",
+            "{1:2}",
+            "nul",
+            "]]]",
+            ":",
+            ",",
+        ] {
+            assert_eq!(parse(text.as_bytes()).0, Read::Lenient, "{text}");
+        }
+    }
+
+    #[test]
+    fn lenient_values_are_still_found() {
+        assert_eq!(
+            values(b"{'a': '1\\' or', b: x y, /* \" */ \"c\": \"d\"}"),
+            [pair("a", "1' or"), pair("b", "x y"), pair("c", "d")]
+        );
+        assert_eq!(values(b"{\"a\":\"open"), [pair("a", "open")]);
+    }
+
+    #[test]
+    fn depth_is_limited() {
+        let limits = Limits { depth: 3, ..Limits::default() };
+        let mut parts = Parts::new(&limits, 0);
+        let mut fuel = Fuel::new(100);
+        assert!(read(b"[[[]]]", &mut parts, &limits, &mut fuel).is_ok());
+        assert_eq!(read(b"[[[[]]]]", &mut parts, &limits, &mut fuel).unwrap_err().why, TOO_DEEP);
+    }
+
+    fn json() -> impl Strategy<Value = serde_json::Value> {
+        let leaf = prop_oneof![
+            Just(serde_json::Value::Null),
+            any::<bool>().prop_map(Into::into),
+            any::<i64>().prop_map(Into::into),
+            any::<f64>().prop_map(Into::into),
+            any::<String>().prop_map(Into::into),
+        ];
+        leaf.prop_recursive(6, 64, 6, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..6).prop_map(Into::into),
+                prop::collection::btree_map(any::<String>(), inner, 0..6)
+                    .prop_map(|map| serde_json::Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    fn strings(value: &serde_json::Value, found: &mut Vec<(Place, String)>) {
+        match value {
+            serde_json::Value::String(text) => found.push((Place::JsonValue, text.clone())),
+            serde_json::Value::Array(list) => list.iter().for_each(|value| strings(value, found)),
+            serde_json::Value::Object(map) => {
+                for (key, value) in map {
+                    found.push((Place::JsonKey, key.clone()));
+                    strings(value, found);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn sees_what_serde_sees(value in json(), pretty in any::<bool>()) {
+            let text = if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) }.unwrap();
+            let mut wanted = Vec::new();
+            strings(&value, &mut wanted);
+            wanted.retain(|(_, text)| !text.is_empty());
+            let (read, found) = parse(text.as_bytes());
+            let found: Vec<_> = found.into_iter().map(|(place, _, text)| (place, text)).collect();
+            prop_assert_eq!(read, Read::Strict);
+            prop_assert_eq!(found, wanted);
+        }
+
+        #[test]
+        fn what_serde_takes_is_strict(text in "[\\[\\]{}:,\"a0 \\\\/'-]{0,24}") {
+            let valid = serde_json::from_str::<serde_json::Value>(&text).is_ok();
+            let (read, _) = parse(text.as_bytes());
+            prop_assert!(!valid || read == Read::Strict);
+        }
+
+        #[test]
+        fn any_bytes_are_survived(text in prop::collection::vec(any::<u8>(), 0..300)) {
+            let mut parts = Parts::new(&Limits::default(), 0);
+            let _ = read(&text, &mut parts, &Limits::default(), &mut Fuel::new(1 << 20));
+        }
+    }
+}
