@@ -1,4 +1,5 @@
-//! Floor 4: the commands, one file each.
+//! Floor 4: the commands. Each is one file with a `HELP` text and a `run`; adding one is that file and one line of
+//! [`COMMANDS`].
 
 #[cfg(feature = "sidecar")]
 pub mod pki;
@@ -6,8 +7,83 @@ pub mod pki;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+/// What the user is told who used a command wrongly.
+pub const USAGE: u8 = 2;
+
+/// One command.
+pub struct Command {
+    /// As it is typed: `check`.
+    pub name: &'static str,
+    /// One line for `podwall help`.
+    pub summary: &'static str,
+    /// Its own help.
+    pub help: &'static str,
+    /// Takes the arguments after its name.
+    pub run: fn(&mut dyn Iterator<Item = OsString>) -> ExitCode,
+}
+
+/// Every command, in the order that `podwall help` lists them.
+pub static COMMANDS: &[Command] = &[
+    #[cfg(feature = "sidecar")]
+    Command {
+        name: "pki",
+        summary: "issue a development CA and certificates",
+        help: pki::HELP,
+        run: |arguments| pki::run(arguments),
+    },
+];
+
 /// Runs the command that the arguments name.
 pub fn main(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    arguments.next();
-    ExitCode::from(2)
+    let name = arguments.next().unwrap_or_else(|| "help".into());
+    let name = name.to_string_lossy();
+    match (name.as_ref(), COMMANDS.iter().find(|command| command.name == name)) {
+        (_, Some(command)) => (command.run)(&mut arguments),
+        ("help" | "--help" | "-h", None) => help(arguments.next()),
+        ("--version" | "-V", None) => {
+            println!("podwall {}", env!("CARGO_PKG_VERSION"));
+            ExitCode::SUCCESS
+        }
+        (unknown, None) => {
+            eprintln!("podwall: there is no command `{}`\n\n{}", unknown.escape_debug(), overview());
+            ExitCode::from(USAGE)
+        }
+    }
+}
+
+fn help(of: Option<OsString>) -> ExitCode {
+    let named = of.and_then(|name| COMMANDS.iter().find(|command| name == *command.name));
+    match named {
+        Some(command) => print!("{}", command.help),
+        None => print!("{}", overview()),
+    }
+    ExitCode::SUCCESS
+}
+
+fn overview() -> String {
+    let mut text =
+        String::from("podwall: a layer-7 firewall that rides in every pod\n\nUsage: podwall COMMAND [options]\n\n");
+    for command in COMMANDS {
+        text.push_str(&format!("  {:<12}{}\n", command.name, command.summary));
+    }
+    text.push_str("\n`podwall help COMMAND` tells more.\n");
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_command_is_wrong_usage() {
+        assert_eq!(main(["nonsense".into()].into_iter()), ExitCode::from(USAGE));
+    }
+
+    #[test]
+    fn every_command_has_its_own_name() {
+        let mut names: Vec<_> = COMMANDS.iter().map(|command| command.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), COMMANDS.len());
+    }
 }
