@@ -1,9 +1,11 @@
 //! One pass over a part's bytes that tells which of thousands of literals occur in it, in either letter case.
 //!
-//! Each literal is entered under its rarest three bytes. At every position of the text the three bytes there, letter
-//! case folded, are looked up in a bitmap that stays in the first-level cache; what passes is compared in full. There is
-//! no dependency between positions, so the processor looks at several at once; time is linear in the text, and the
-//! comparisons are limited by the caller's fuel.
+//! Each literal is entered under its rarest four bytes. At every position of the text the four bytes there, letter case
+//! folded, are looked up in a table that stays in the first-level cache: three of them choose a byte, the fourth a bit of
+//! it. What passes is compared in full. There is no dependency between positions, so the processor looks at several at
+//! once; time is linear in the text.
+
+use std::ops::Range;
 
 /// The literals' own numbers: as they were given to [`Filter::new`].
 pub type LiteralId = u32;
@@ -22,8 +24,8 @@ pub struct Occurrence {
 /// A compiled set of literals.
 #[derive(Debug)]
 pub struct Filter {
-    /// One bit for each hash of a trigram under which a literal is entered.
-    bitmap: Box<[u64]>,
+    /// For each hash of three bytes, a bit for each class of the byte that follows them.
+    table: Box<[u8; 1 << TABLE_LOG]>,
     /// The entries of each slot: `entries[slots[h]..slots[h + 1]]`.
     slots: Box<[u32]>,
     entries: Box<[Entry]>,
@@ -31,19 +33,23 @@ pub struct Filter {
 
 #[derive(Debug)]
 struct Entry {
-    gram: u32,
-    /// Bytes of the literal before the trigram.
+    /// Four bytes of the literal, folded; those of a literal of three under a mask.
+    four: u32,
+    mask: u32,
+    /// Bytes of the literal before them.
     before: u16,
     literal: LiteralId,
     text: Box<[u8]>,
 }
 
-/// log2 of the bits in the bitmap: 64 Kibit, 8 KiB.
-const BITMAP_LOG: u32 = 16;
-/// log2 of the slots of the entry table.
+/// log2 of the bytes in the table: 16 KiB.
+const TABLE_LOG: u32 = 14;
+/// log2 of the slots of the entry list.
 const SLOTS_LOG: u32 = 12;
 /// Letters in either case, and some marks with some others, fold onto one another.
-const FOLD: u32 = 0x0020_2020;
+const FOLD: u32 = 0x2020_2020;
+const FOLD_EIGHT: u64 = 0x2020_2020_2020_2020;
+const THREE: u32 = 0x00ff_ffff;
 
 impl Filter {
     /// The shortest literal that can be looked for.
@@ -53,39 +59,73 @@ impl Filter {
     pub fn new<'a>(literals: impl IntoIterator<Item = &'a [u8]>) -> Self {
         let mut entries: Vec<Entry> =
             literals.into_iter().zip(0..).filter_map(|(text, literal)| Entry::new(text, literal)).collect();
-        entries.sort_by_key(|entry| slot(entry.gram));
-        let mut bitmap = vec![0_u64; 1 << (BITMAP_LOG - 6)];
+        entries.sort_by_key(|entry| slot(entry.four & THREE));
+        let mut table = Box::new([0; 1 << TABLE_LOG]);
         for entry in &entries {
-            if let Some(word) = bitmap.get_mut(word(entry.gram)) {
-                *word |= bit(entry.gram);
+            if let Some(bits) = table.get_mut(index(entry.four & THREE)) {
+                *bits |= if entry.mask == THREE { u8::MAX } else { bit((entry.four >> 24) as u8) };
             }
         }
-        let starts = |h: usize| entries.partition_point(|entry| slot(entry.gram) < h) as u32;
+        let starts = |h: usize| entries.partition_point(|entry| slot(entry.four & THREE) < h) as u32;
         let slots = (0..=1 << SLOTS_LOG).map(starts).collect();
-        Self { bitmap: bitmap.into(), slots, entries: entries.into() }
+        Self { table, slots, entries: entries.into() }
     }
 
-    /// Calls `report` for each literal at each place where it stands, in the order of the text's trigrams. Gives the
-    /// number of comparisons made.
+    /// Calls `report` for each literal at each place where it stands, in the order of the text. Gives the number of
+    /// comparisons made.
     pub fn find(&self, text: &[u8], mut report: impl FnMut(Occurrence)) -> usize {
         let mut compared = 0;
-        for (at, window) in text.windows(3).enumerate() {
-            let &[a, b, c] = window else { continue };
-            let gram = gram(a, b, c);
-            if self.bitmap.get(word(gram)).is_some_and(|word| word & bit(gram) != 0) {
-                compared += self.compare(text, at, gram, &mut report);
+        let mut at = 0;
+        while let Some(twelve) = text.get(at..).and_then(<[u8]>::first_chunk) {
+            if self.any_of_eight(twelve) {
+                compared += self.look(text, at..at + 8, &mut report);
+            }
+            at += 8;
+        }
+        compared + self.look(text, at..text.len(), &mut report)
+    }
+
+    /// Whether the table knows any of the four bytes at the first eight positions of these twelve.
+    #[inline]
+    fn any_of_eight(&self, &[a, b, c, d, e, f, g, h, i, j, k, l]: &[u8; 12]) -> bool {
+        let front = u64::from_le_bytes([a, b, c, d, e, f, g, h]) | FOLD_EIGHT;
+        let back = u64::from_le_bytes([e, f, g, h, i, j, k, l]) | FOLD_EIGHT;
+        let known = |eight: u64| {
+            let four = |by: u32| self.bits((eight >> by) as u32);
+            four(0) | four(8) | four(16) | four(24)
+        };
+        known(front) | known(back) != 0
+    }
+
+    /// The bit of these four folded bytes, if the table has it.
+    #[inline]
+    fn bits(&self, four: u32) -> u8 {
+        self.table.get(index(four & THREE)).copied().unwrap_or_default() & bit((four >> 24) as u8)
+    }
+
+    /// Compares what the table knows of the positions `range` of `text`.
+    #[cold]
+    fn look(&self, text: &[u8], range: Range<usize>, report: &mut impl FnMut(Occurrence)) -> usize {
+        let mut compared = 0;
+        for at in range {
+            let four = match text.get(at..) {
+                Some([a, b, c, d, ..]) => u32::from_le_bytes([*a, *b, *c, *d]) | FOLD,
+                Some([a, b, c]) => (u32::from_le_bytes([*a, *b, *c, 0]) | FOLD) & THREE,
+                _ => break,
+            };
+            if self.bits(four) != 0 || four <= THREE {
+                compared += self.compare(text, at, four, report);
             }
         }
         compared
     }
 
-    #[cold]
-    fn compare(&self, text: &[u8], at: usize, gram: u32, report: &mut impl FnMut(Occurrence)) -> usize {
-        let slot = slot(gram);
+    fn compare(&self, text: &[u8], at: usize, four: u32, report: &mut impl FnMut(Occurrence)) -> usize {
+        let slot = slot(four & THREE);
         let bounds = (self.slots.get(slot), self.slots.get(slot + 1));
         let (Some(from), Some(to)) = bounds else { return 0 };
         let entries = self.entries.get(*from as usize..*to as usize).unwrap_or_default();
-        for entry in entries.iter().filter(|entry| entry.gram == gram) {
+        for entry in entries.iter().filter(|entry| entry.four == four & entry.mask) {
             let Some(start) = at.checked_sub(usize::from(entry.before)) else { continue };
             let there = text.get(start..start + entry.text.len());
             if there.is_some_and(|there| there.eq_ignore_ascii_case(&entry.text)) {
@@ -98,12 +138,18 @@ impl Filter {
 
 impl Entry {
     fn new(text: &[u8], literal: LiteralId) -> Option<Self> {
-        let grams = text.windows(3).zip(0_u16..).filter_map(|(window, before)| match window {
-            &[a, b, c] => Some((rarity(a) + rarity(b) + rarity(c), before, gram(a, b, c))),
+        let entry = |(window, before): (&[u8], u16)| match *window {
+            [a, b, c, d] => Some((rarity(a) + rarity(b) + rarity(c) + rarity(d), before, [a, b, c, d], u32::MAX)),
+            [a, b, c] => Some((0, before, [a, b, c, 0], THREE)),
             _ => None,
-        });
-        let (_, before, gram) = grams.max_by_key(|(rarity, before, _)| (*rarity, u16::MAX - before))?;
-        Some(Self { gram, before, literal, text: text.into() })
+        };
+        let (_, before, four, mask) = text
+            .windows(text.len().min(4))
+            .zip(0_u16..)
+            .filter_map(entry)
+            .max_by_key(|(rarity, before, ..)| (*rarity, u16::MAX - before))?;
+        let four = (u32::from_le_bytes(four) | FOLD) & mask;
+        Some(Self { four, mask, before, literal, text: text.into() })
     }
 }
 
@@ -118,22 +164,23 @@ fn rarity(byte: u8) -> u32 {
     }
 }
 
-fn gram(a: u8, b: u8, c: u8) -> u32 {
-    u32::from_le_bytes([a, b, c, 0]) | FOLD
-}
-
+#[inline]
 fn hash(gram: u32) -> u32 {
     gram.wrapping_mul(0x9E37_79B1)
 }
 
-fn word(gram: u32) -> usize {
-    (hash(gram) >> (32 - BITMAP_LOG + 6)) as usize
+#[inline]
+fn index(gram: u32) -> usize {
+    (hash(gram) >> (32 - TABLE_LOG)) as usize
 }
 
-fn bit(gram: u32) -> u64 {
-    1 << ((hash(gram) >> (32 - BITMAP_LOG)) & 63)
+/// The class of a byte that follows three others; the same for both letter cases.
+#[inline]
+fn bit(byte: u8) -> u8 {
+    1 << (byte & 7)
 }
 
+#[inline]
 fn slot(gram: u32) -> usize {
     (hash(gram) >> (32 - SLOTS_LOG)) as usize
 }
