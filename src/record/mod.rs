@@ -12,6 +12,8 @@ pub mod caller;
 pub mod chain;
 pub mod event;
 pub mod file;
+#[cfg(feature = "sidecar")]
+pub mod handles;
 pub mod id;
 pub mod line;
 #[cfg(feature = "sidecar")]
@@ -19,6 +21,8 @@ pub mod metrics;
 pub mod queue;
 pub mod recorder;
 pub mod redact;
+#[cfg(feature = "sidecar")]
+mod registry;
 pub mod render;
 pub mod repeat;
 pub mod sink;
@@ -29,3 +33,5 @@ pub use event::{Event, Exchange, Handshake, Revision};
 pub use id::EventId;
 pub use line::{Line, Origin, Pod};
 pub use recorder::{Losses, Recorder, Settings, Writer};
+#[cfg(feature = "sidecar")]
+pub use {handles::Handles, metrics::Metrics};
