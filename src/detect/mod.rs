@@ -12,8 +12,14 @@
 //! To add a detector: one file with a type that implements [`Detector`], and one line in [`DETECTORS`].
 
 pub mod classes;
+mod context;
 pub mod filter;
+mod html;
+mod literals;
+mod lookup;
+mod path;
 mod peel;
+mod shell;
 pub mod signature;
 mod sql;
 
@@ -53,7 +59,7 @@ pub struct Wake {
 }
 
 /// Every detector. One file and one line each.
-pub static DETECTORS: &[&dyn Detector] = &[&sql::SQL];
+pub static DETECTORS: &[&dyn Detector] = &[&html::HTML, &lookup::LOOKUP, &path::PATH, &shell::SHELL, &sql::SQL];
 
 /// The detectors and signatures compiled for use: immutable, shared by all workers.
 pub struct Detectors {
@@ -233,7 +239,7 @@ mod tests {
         let text = "family: test\ntitle: t\nsignatures:\n- id: passwd\n  title: t\n  severity: high\n  pattern: {any: [/etc/passwd]}\n  \
                     hits: [/etc/passwd]\n  misses: [/etc/passport]\n";
         let signatures = signature::parse("test.yaml", text).unwrap();
-        Detectors::new(signatures).inspect(&[part], &mut found, &mut Fuel::new(1_000_000));
+        Detectors::of_signatures(signatures).inspect(&[part], &mut found, &mut Fuel::new(1_000_000));
         found.total()
     }
 

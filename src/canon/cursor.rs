@@ -1,0 +1,175 @@
+//! A place in bytes, for tokenizers: every step is bounded by the bytes, nothing is ever indexed. Comparisons ignore
+//! ASCII case, because the languages of attacks mostly do.
+
+/// A place in bytes. `at <= bytes.len()`.
+#[derive(Clone, Copy, Debug)]
+pub struct Cursor<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    /// A cursor at `at`, or at the end when that is beyond it.
+    pub fn new(bytes: &'a [u8], at: usize) -> Self {
+        Self { bytes, at: at.min(bytes.len()) }
+    }
+
+    /// Takes one byte.
+    pub fn bump(&mut self) -> Option<u8> {
+        let byte = self.peek()?;
+        self.at += 1;
+        Some(byte)
+    }
+
+    /// Goes on by `count`, at most to the end.
+    pub fn skip(&mut self, count: usize) {
+        self.at = self.at.saturating_add(count).min(self.bytes.len());
+    }
+
+    /// Goes past `literal` if it stands here, ignoring ASCII case.
+    pub fn eat(&mut self, literal: &[u8]) -> bool {
+        let here = self.sees(literal);
+        if here {
+            self.at += literal.len();
+        }
+        here
+    }
+
+    /// Takes bytes while they are wanted.
+    pub fn take_while(&mut self, wanted: impl Fn(u8) -> bool) -> &'a [u8] {
+        let rest = self.rest();
+        let count = rest.iter().position(|&b| !wanted(b)).unwrap_or(rest.len());
+        self.at += count;
+        rest.get(..count).unwrap_or_default()
+    }
+
+    /// Takes bytes while they are wanted, at most `limit`.
+    pub fn take_up_to(&mut self, limit: usize, wanted: impl Fn(u8) -> bool) -> &'a [u8] {
+        let rest = self.rest();
+        let rest = rest.get(..limit.min(rest.len())).unwrap_or_default();
+        let count = rest.iter().position(|&b| !wanted(b)).unwrap_or(rest.len());
+        self.at += count;
+        rest.get(..count).unwrap_or_default()
+    }
+
+    /// Takes ASCII whitespace.
+    pub fn blanks(&mut self) -> usize {
+        self.take_while(|b| b.is_ascii_whitespace() || b == 0x0b).len()
+    }
+
+    /// Where it stands.
+    pub fn at(&self) -> usize {
+        self.at
+    }
+
+    /// All the bytes, also those before this place.
+    pub fn whole(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// Whether nothing follows.
+    pub fn is_at_end(&self) -> bool {
+        self.at >= self.bytes.len()
+    }
+
+    /// The byte here.
+    pub fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    /// The byte `ahead` of here.
+    pub fn peek_at(&self, ahead: usize) -> Option<u8> {
+        self.bytes.get(self.at.saturating_add(ahead)).copied()
+    }
+
+    /// The byte before this one.
+    pub fn before(&self) -> Option<u8> {
+        self.bytes.get(self.at.checked_sub(1)?).copied()
+    }
+
+    /// Whether `literal` stands here, ignoring ASCII case.
+    pub fn sees(&self, literal: &[u8]) -> bool {
+        starts_with(self.rest(), literal)
+    }
+
+    /// What follows.
+    pub fn rest(&self) -> &'a [u8] {
+        self.bytes.get(self.at..).unwrap_or_default()
+    }
+}
+
+/// Whether `bytes` start with `literal`, ignoring ASCII case.
+pub fn starts_with(bytes: &[u8], literal: &[u8]) -> bool {
+    bytes.get(..literal.len()).is_some_and(|head| head.eq_ignore_ascii_case(literal))
+}
+
+/// Whether `bytes` end with `literal`, ignoring ASCII case.
+pub fn ends_with(bytes: &[u8], literal: &[u8]) -> bool {
+    bytes
+        .len()
+        .checked_sub(literal.len())
+        .and_then(|at| bytes.get(at..))
+        .is_some_and(|t| t.eq_ignore_ascii_case(literal))
+}
+
+/// Where `literal` first stands in `bytes`, ignoring ASCII case. At most `bytes.len() * literal.len()` steps; literals
+/// are short constants.
+pub fn find(bytes: &[u8], literal: &[u8]) -> Option<usize> {
+    let first = *literal.first()?;
+    let mut from = 0;
+    while let Some(rest) = bytes.get(from..) {
+        let at = memchr::memchr2(first.to_ascii_lowercase(), first.to_ascii_uppercase(), rest)?;
+        if starts_with(rest.get(at..).unwrap_or_default(), literal) {
+            return Some(from + at);
+        }
+        from += at + 1;
+    }
+    None
+}
+
+/// Whether `literal` stands anywhere in `bytes`, ignoring ASCII case.
+pub fn contains(bytes: &[u8], literal: &[u8]) -> bool {
+    find(bytes, literal).is_some()
+}
+
+/// Whether `word` is one of a sorted list of lower-case words, ignoring ASCII case; longer words than 40 bytes never are.
+pub fn is_one_of(word: &[u8], sorted: &[&str]) -> bool {
+    position(word, sorted).is_some()
+}
+
+/// The place of `word` in a sorted list of lower-case words.
+pub fn position(word: &[u8], sorted: &[&str]) -> Option<usize> {
+    let mut lower = [0; 40];
+    let lower = lower.get_mut(..word.len())?;
+    lower.copy_from_slice(word);
+    lower.make_ascii_lowercase();
+    sorted.binary_search_by(|entry| entry.as_bytes().cmp(lower)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn find_ignores_case() {
+        assert_eq!(find(b"xxJaVa", b"java"), Some(2));
+        assert_eq!(find(b"jjav", b"java"), None);
+        assert_eq!(find(b"", b"a"), None);
+        assert_eq!(find(b"a", b""), None);
+    }
+
+    #[test]
+    fn cursor_stops_at_the_end() {
+        let mut cursor = Cursor::new(b"ab", 9);
+        assert_eq!((cursor.at(), cursor.bump(), cursor.before()), (2, None, Some(b'b')));
+        cursor.skip(usize::MAX);
+        assert!(cursor.is_at_end() && cursor.rest().is_empty());
+    }
+
+    #[test]
+    fn words_are_looked_up_without_regard_to_case() {
+        assert!(is_one_of(b"Cat", &["bat", "cat"]));
+        assert!(!is_one_of(b"cats", &["bat", "cat"]));
+        assert!(!is_one_of(&[b'c'; 41], &["cat"]));
+    }
+}

@@ -1,0 +1,77 @@
+//! Markup and script: would this value, put into a page, run something there? It is read as text (tags and their
+//! attributes), as the inside of an attribute (a quote that ends it, a handler behind it), as a URL (a scheme that is
+//! script) and as the inside of a script (a call that only an intruder makes). Tags that only lay out text are nothing.
+//!
+//! Steps: at most 6 for each byte.
+
+mod attribute;
+mod script;
+mod tag;
+
+use super::context::{Context, Strength};
+use super::{Detector, Wake};
+use crate::flow::{Found, Fuel, Hit, Part, Place};
+
+/// The registered detector.
+pub(super) static HTML: Html = Html;
+
+/// Looks for markup that runs, and for script.
+#[derive(Debug)]
+pub(super) struct Html;
+
+const NAME: &str = "html";
+
+impl Detector for Html {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn wakes(&self) -> Wake {
+        Wake { literals: script::LITERALS, bytes: &["<", "[]()", "[]+"] }
+    }
+
+    fn inspect(&self, part: &Part<'_>, found: &mut Found, fuel: &mut Fuel) {
+        let bytes = part.canonical.as_ref();
+        if part.place == Place::BodyOpaque || fuel.spend(6 * bytes.len()).is_err() {
+            return;
+        }
+        let Some(best) = strongest(bytes) else { return };
+        let weight = Context::of(part).weigh(best.strength);
+        if weight.0 > 0 {
+            found.add(part, Hit { detector: NAME, signature: best.name.into(), range: best.at..best.end, weight });
+        }
+    }
+}
+
+/// Something that runs, and how clear it is.
+#[derive(Clone, Copy, Debug)]
+struct Finding {
+    strength: Strength,
+    name: &'static str,
+    at: usize,
+    end: usize,
+}
+
+fn strongest(bytes: &[u8]) -> Option<Finding> {
+    let mut best = None;
+    for read in [tag::find, attribute::find_breakout, script::find_url, script::find] {
+        let finding = read(bytes);
+        if finding.is_some_and(|f| f.strength == Strength::Certain) {
+            return finding;
+        }
+        best = stronger(best, finding);
+    }
+    best
+}
+
+/// The clearer of two, the first if they are alike.
+fn stronger(a: Option<Finding>, b: Option<Finding>) -> Option<Finding> {
+    match (a, b) {
+        (Some(x), Some(y)) if y.strength > x.strength => Some(y),
+        (Some(x), _) => Some(x),
+        (None, y) => y,
+    }
+}
+
+#[cfg(test)]
+mod tests;

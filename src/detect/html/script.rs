@@ -1,0 +1,320 @@
+//! Script: URLs whose scheme is script, and expressions that an intruder puts where an application builds script or
+//! markup. A word of the language is nothing; calling it, or reaching for the page's secrets, is.
+
+use super::{Finding, stronger};
+use crate::canon::cursor;
+use crate::detect::context::Strength::{Certain, Strong, Weak};
+use crate::detect::literals::{Found, Idiom, Idioms, compile};
+use std::borrow::Cow;
+
+/// What wakes the detector besides `<`.
+pub(super) const LITERALS: &[&str] = &[
+    "alert",
+    "prompt",
+    "confirm",
+    "eval",
+    "document",
+    "script:",
+    "fromcharcode",
+    "constructor",
+    "location",
+    "innerhtml",
+    "fetch(",
+    "window",
+    "self[",
+    "top[",
+    "this[",
+    "onerror",
+    "onload",
+    "onmouse",
+    "onfocus",
+    "onclick",
+    "onbefore",
+    "onanim",
+    "ontrans",
+    "ontoggle",
+    "onpointer",
+    "ondrag",
+    "onkey",
+    "data:",
+    "expression",
+    "import",
+    "atob",
+    ".source",
+    "cookie",
+    "settimeout",
+    "setinterval",
+    "-moz-binding",
+    "behavior",
+    "msgbox",
+    "import(",
+    "globalthis",
+    "frames[",
+    "parent[",
+    "console.",
+    "\u{bc}script",
+    "\u{ff1c}",
+    "&tab;",
+    "&newline;",
+    "&colon;",
+    "autofocus",
+    "function",
+    "while(",
+    "xmlhttp",
+    "style",
+    "onxss",
+    "onblur",
+];
+
+#[rustfmt::skip] // a table
+const TABLE: &[Idiom] = &[
+    ("alert(", Strong, "html-script-call"), ("alert`", Strong, "html-script-call"), ("prompt(", Strong, "html-script-call"),
+    ("prompt`", Strong, "html-script-call"), ("confirm(", Strong, "html-script-call"), ("confirm`", Strong, "html-script-call"),
+    ("alert.call(", Strong, "html-script-call"), ("alert.apply(", Strong, "html-script-call"), ("=alert;", Strong, "html-script-call"), ("alert?.(", Strong, "html-script-call"),
+    ("eval(", Strong, "html-script-call"), ("eval`", Strong, "html-script-call"), ("eval.call", Strong, "html-script-call"), ("eval.apply", Strong, "html-script-call"),
+    ("msgbox(", Strong, "html-script-call"), ("msgbox ", Weak, "html-script-call"), ("print?.(", Strong, "html-script-call"),
+    ("settimeout(", Weak, "html-script-call"), ("setinterval(", Weak, "html-script-call"), ("settimeout`", Strong, "html-script-call"),
+    ("function('", Weak, "html-script-call"), ("new function(", Strong, "html-script-call"), ("function`", Strong, "html-script-call"),
+    ("document.cookie", Strong, "html-script-page"), ("document.domain", Strong, "html-script-page"), ("document.write(", Strong, "html-script-page"),
+    ("document.writeln(", Strong, "html-script-page"), ("document.location", Strong, "html-script-page"), ("document[", Strong, "html-script-page"),
+    ("document.body", Weak, "html-script-page"), ("document.createelement(", Strong, "html-script-page"), ("document.forms", Weak, "html-script-page"),
+    ("window.location", Strong, "html-script-page"), ("window.name", Weak, "html-script-page"), ("window.open(", Strong, "html-script-page"),
+    ("location.hash", Strong, "html-script-page"), ("location=", Weak, "html-script-page"), ("location.href", Strong, "html-script-page"), ("location.replace(", Strong, "html-script-page"),
+    (".cookie;", Weak, "html-script-page"), (".innerhtml", Strong, "html-script-page"), (".outerhtml", Strong, "html-script-page"),
+    ("insertadjacenthtml", Strong, "html-script-page"), ("xmlhttprequest", Strong, "html-script-page"), ("fetch('//", Strong, "html-script-page"), ("fetch('http", Strong, "html-script-page"),
+    ("fetch(`", Strong, "html-script-page"), ("import('", Weak, "html-script-page"), ("import(`", Weak, "html-script-page"),
+    ("string.fromcharcode", Certain, "html-script-hidden"), ("fromcharcode(", Strong, "html-script-hidden"),
+    ("constructor.constructor", Certain, "html-script-hidden"), ("[\"constructor\"]", Strong, "html-script-hidden"), ("['constructor']", Strong, "html-script-hidden"),
+    (".constructor(", Strong, "html-script-hidden"), ("constructor`", Strong, "html-script-hidden"), ("atob(", Strong, "html-script-hidden"), ("atob`", Certain, "html-script-hidden"),
+    (".source+/", Certain, "html-script-hidden"), ("window[", Strong, "html-script-hidden"), ("self[", Strong, "html-script-hidden"), ("top[", Strong, "html-script-hidden"),
+    ("this[", Weak, "html-script-hidden"), ("parent[", Strong, "html-script-hidden"), ("frames[", Strong, "html-script-hidden"), ("globalthis[", Strong, "html-script-hidden"),
+    ("expression(", Weak, "html-active-style"), ("-moz-binding", Strong, "html-active-style"), ("@import", Weak, "html-active-style"), ("@im\\port", Strong, "html-active-style"),
+    ("behavior:url", Strong, "html-active-style"), ("behavior: url", Strong, "html-active-style"), ("\u{bc}script", Strong, "html-active-tag"), ("\u{ff1c}script", Strong, "html-active-tag"),
+    ("\u{ff1c}img", Strong, "html-active-tag"), ("\u{ff1c}svg", Strong, "html-active-tag"),
+    ("javascript:", Strong, "html-script-url"), ("vbscript:", Strong, "html-script-url"), ("data:text/html", Strong, "html-script-url"), ("livescript:", Strong, "html-script-url"),
+    ("data:image/svg+xml", Weak, "html-script-url"), ("javascript&colon;", Certain, "html-script-url"), ("while(!", Weak, "html-script-call"), ("console.info(", Weak, "html-script-call"),
+];
+static IDIOMS: Idioms = Idioms::new(TABLE, || compile(TABLE));
+
+/// The clearest script in `bytes`.
+pub(super) fn find(bytes: &[u8]) -> Option<Finding> {
+    let joined = joined(bytes);
+    let plain = clearest(bytes);
+    let hidden = joined.as_deref().and_then(clearest).map(|f| Finding {
+        at: 0,
+        end: bytes.len(),
+        name: "html-script-hidden",
+        ..f
+    });
+    stronger(stronger(plain, hidden), punctuation(bytes))
+}
+
+fn clearest(bytes: &[u8]) -> Option<Finding> {
+    IDIOMS
+        .find(bytes)
+        .filter(|idiom| is_script(bytes, idiom))
+        .map(|idiom| Finding { strength: idiom.strength, name: idiom.name, at: idiom.at, end: idiom.end })
+        .max_by_key(|finding| finding.strength)
+}
+
+/// Whether an idiom is the word it seems to be, and not the end of another (`myalert(`) or the start of prose.
+fn is_script(bytes: &[u8], idiom: &Found) -> bool {
+    let before = idiom.at.checked_sub(1).and_then(|at| bytes.get(at)).copied();
+    let after = bytes.get(idiom.end).copied();
+    let after_next = bytes.get(idiom.end + 1).copied();
+    let letters = bytes.get(idiom.at).is_some_and(u8::is_ascii_alphabetic);
+    let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+    let ahead = idiom.at.checked_sub(2).and_then(|at| bytes.get(at)).copied();
+    let hyphened = before == Some(b'-') && ahead.is_some_and(word);
+    let whole = !letters || !before.is_some_and(word) && !hyphened;
+    let prose = idiom.name == "html-script-url"
+        && (after.is_none() || after == Some(b' ') && after_next.is_some_and(|b| b.is_ascii_alphabetic()));
+    let empty = idiom.name == "html-script-call" && after == Some(b')') && before == Some(b'.');
+    whole && !prose && !empty
+}
+
+/// The text with the joints of concatenated strings taken out: `'al'+'ert'` becomes `'alert'`. Only when it has any.
+fn joined(bytes: &[u8]) -> Option<Vec<u8>> {
+    let has = |joint: &[u8]| memchr::memmem::find(bytes, joint).is_some();
+    if bytes.len() > 1024 || !(has(b"'+'") || has(b"\"+\"") || has(b"`+`") || has(b"' + '")) {
+        return None;
+    }
+    let mut text = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some((first, tail)) = rest.split_first() {
+        let joint = [&b"'+'"[..], b"\"+\"", b"`+`", b"' + '"].into_iter().find(|joint| rest.starts_with(joint));
+        if let Some(joint) = joint {
+            rest = rest.get(joint.len()..).unwrap_or_default();
+        } else {
+            text.push(*first);
+            rest = tail;
+        }
+    }
+    // The call that follows a joined name stands behind quotes and brackets.
+    text.retain(|b| !matches!(b, b'\'' | b'"' | b'`' | b']' | b')'));
+    Some(text)
+}
+
+/// A program of brackets, exclamation marks and plus signs alone.
+fn punctuation(bytes: &[u8]) -> Option<Finding> {
+    let marks = bytes.iter().filter(|b| b"[]()!+{}".contains(b)).count();
+    let brackets = memchr::memmem::find(bytes, b"[]").is_some();
+    let program = brackets && marks >= 24 && marks * 10 >= bytes.len() * 9;
+    program.then_some(Finding { strength: Certain, name: "html-script-hidden", at: 0, end: bytes.len() })
+}
+
+/// A value that is as a whole a URL with a scheme that is script.
+pub(super) fn find_url(bytes: &[u8]) -> Option<Finding> {
+    let end = scheme(bytes)?;
+    Some(Finding { strength: Strong, name: "html-script-url", at: 0, end })
+}
+
+/// Schemes whose URLs are programs.
+const SCHEMES: &[&[u8]] = &[
+    b"javascript:",
+    b"vbscript:",
+    b"livescript:",
+    b"mocha:",
+    b"data:text/html",
+    b"data:image/svg+xml",
+    b"data:text/xml",
+    b"data:application/xhtml",
+    b"data:text/javascript",
+    b"data:application/javascript",
+    b"data:application/x-javascript",
+    b"data:;base64",
+    b"data:text/plainalert",
+    b"mhtml:http",
+    b"data:,",
+    b"feed:javascript:",
+    b"view-source:javascript:",
+];
+
+/// Whether a URL's scheme is script, read as browsers read it: blanks, controls and entities inside of it do not count.
+/// Gives where it ends.
+pub(super) fn scheme(value: &[u8]) -> Option<usize> {
+    let start = value.iter().position(|b| *b > b' ' && !matches!(b, b'"' | b'\'' | b'`' | b'(')).unwrap_or(0);
+    let head = value.get(start..value.len().min(start + 160)).unwrap_or_default();
+    let head = squeezed(head);
+    let scheme = SCHEMES.iter().find(|scheme| cursor::starts_with(&head, scheme))?;
+    let rest = head.get(scheme.len()..).unwrap_or_default();
+    let prose = value.get(start + scheme.len()) == Some(&b' ')
+        && rest.iter().all(|b| b.is_ascii_alphabetic() || *b == b'.' || *b == b',');
+    let image = scheme.ends_with(b"svg+xml") && cursor::starts_with(rest, b";base64");
+    (!rest.is_empty() && !prose && !image).then_some(start + scheme.len().min(value.len()))
+}
+
+/// Whether a style runs a program: an expression, a binding, a behaviour, a URL that is script. Comments and escapes inside
+/// of the words do not count.
+pub(super) fn runs_from_style(value: &[u8]) -> bool {
+    let mut plain = Vec::with_capacity(value.len().min(1024));
+    let mut rest = value.get(..value.len().min(1024)).unwrap_or_default();
+    while let Some((first, tail)) = rest.split_first() {
+        if let Some(comment) = rest.strip_prefix(b"/*") {
+            let end = memchr::memmem::find(comment, b"*/").map_or(comment.len(), |at| at + 2);
+            rest = comment.get(end..).unwrap_or_default();
+            continue;
+        }
+        plain.extend((*first > b' ' && *first != b'\\').then_some(*first));
+        rest = tail;
+    }
+    [&b"expression("[..], b"-moz-binding", b"behavior:", b"behaviour:", b"javascript:", b"vbscript:", b"@import"]
+        .iter()
+        .any(|word| cursor::contains(&plain, word))
+}
+
+/// Without blanks, controls, backslash escapes of controls, and with entities of the characters that schemes are made of.
+fn squeezed(head: &[u8]) -> Cow<'_, [u8]> {
+    let odd = |b: &u8| *b <= b' ' || matches!(b, b'&' | b'\\' | 0x7f.. | b'%');
+    if !head.iter().any(odd) {
+        return Cow::Borrowed(head);
+    }
+    let mut text = Vec::with_capacity(head.len());
+    let mut rest = head;
+    while let Some((first, tail)) = rest.split_first() {
+        let (byte, length) = if *first == b'&' { entity(rest) } else { escape(rest) };
+        text.extend(byte.filter(|b| *b > b' ' && *b < 0x7f));
+        rest = rest.get(length..).unwrap_or(tail);
+    }
+    Cow::Owned(text)
+}
+
+/// A backslash escape of a control or of any byte (`\x0a`, `\r`, `\xE2`), as lists of payloads carry them undecoded; or one byte.
+fn escape(rest: &[u8]) -> (Option<u8>, usize) {
+    match rest {
+        [b'\\', b'x' | b'X', a, b, ..] => (hex(*a).zip(hex(*b)).map(|(a, b)| (a << 4) | b), 4),
+        [b'\\', b'r' | b'n' | b't' | b'0', ..] => (None, 2),
+        [b'%', a @ (b'0' | b'1'), b, ..] if b.is_ascii_hexdigit() => {
+            (hex(*a).zip(hex(*b)).map(|(a, b)| (a << 4) | b), 3)
+        }
+        [first, ..] => (Some(*first), 1),
+        [] => (None, 1),
+    }
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+}
+
+/// The character of a numeric entity, with or without its semicolon, and of the named ones that schemes are hidden with.
+fn entity(rest: &[u8]) -> (Option<u8>, usize) {
+    for (name, byte) in [
+        (&b"&tab;"[..], b'\t'),
+        (b"&newline;", b'\n'),
+        (b"&colon;", b':'),
+        (b"&lpar;", b'('),
+        (b"&sol;", b'/'),
+        (b"&amp;", b'&'),
+        (b"&nbsp;", b' '),
+    ] {
+        if cursor::starts_with(rest, name) {
+            return (Some(byte), name.len());
+        }
+    }
+    let Some(digits) = rest.strip_prefix(b"&#") else { return (Some(b'&'), 1) };
+    let (radix, skip) = if matches!(digits.first(), Some(b'x' | b'X')) { (16, 1) } else { (10, 0) };
+    let digits = digits.get(skip..).unwrap_or_default();
+    let count = digits.iter().take(9).take_while(|b| char::from(**b).is_digit(radix)).count();
+    let value = digits
+        .iter()
+        .take(count)
+        .fold(0_u32, |sum, b| sum.saturating_mul(radix).saturating_add(char::from(*b).to_digit(radix).unwrap_or(0)));
+    let semicolon = usize::from(digits.get(count) == Some(&b';'));
+    (u8::try_from(value).ok(), 2 + skip + count + semicolon)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn schemes_are_read_through_their_disguises() {
+        for value in [
+            "javascript:x()",
+            " JaVaScRiPt:x",
+            "java\tscript:x",
+            "&#106;avascript:x",
+            "javascript&colon;x",
+            "&#x6A;avascript&#58;x",
+            "vbscript:x",
+            "data:text/html,x",
+            "\\x09javascript:x",
+        ] {
+            assert!(scheme(value.as_bytes()).is_some(), "{value}");
+        }
+    }
+
+    #[test]
+    fn other_schemes_are_none() {
+        for value in [
+            "https://example.com",
+            "data:image/png;base64,AAAA",
+            "javascript",
+            "JavaScript: a language for pages",
+            "mailto:a@example.com",
+            "",
+        ] {
+            assert!(scheme(value.as_bytes()).is_none(), "{value}");
+        }
+    }
+}

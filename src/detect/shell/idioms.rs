@@ -1,0 +1,104 @@
+//! What only an intruder types, wherever it stands: function definitions in the environment, sockets as files, encoded
+//! PowerShell, the disguised blank.
+
+use super::Finding;
+use crate::canon::cursor::Cursor;
+use crate::detect::context::Strength::{Certain, Strong, Weak};
+use crate::detect::literals::{Idiom, Idioms, compile};
+
+/// What wakes the detector besides separators.
+pub(super) const LITERALS: &[&str] = &[
+    "/bin/",
+    "/dev/tcp",
+    "powershell",
+    "pwsh",
+    "cmd /",
+    "cmd.exe",
+    "comspec",
+    "downloadstring",
+    "webclient",
+    "iex(",
+    "iex ",
+    "invoke-",
+    "pty.spawn",
+    "for /",
+    "if /",
+    "wget",
+    "curl",
+    "nc -",
+    "busybox",
+    "whoami",
+    "ifconfig",
+    "nslookup",
+    "certutil",
+    "ncat -",
+    "bash -",
+    "sh -i",
+    "if exist",
+    "if not",
+];
+
+#[rustfmt::skip] // a table
+const TABLE: &[Idiom] = &[
+    ("/dev/tcp/", Certain, "shell-network-file"), ("/dev/udp/", Certain, "shell-network-file"),
+    ("bash -i", Strong, "shell-interactive"), ("sh -i >", Certain, "shell-interactive"), ("sh -i<", Certain, "shell-interactive"),
+    ("sh -i 2>", Certain, "shell-interactive"), ("0>&1", Strong, "shell-interactive"), ("/bin/sh -i", Certain, "shell-interactive"),
+    ("downloadstring(", Certain, "shell-powershell-download"), ("downloadfile(", Certain, "shell-powershell-download"),
+    ("net.webclient", Strong, "shell-powershell-download"), ("invoke-expression", Strong, "shell-powershell"),
+    ("invoke-webrequest", Strong, "shell-powershell-download"), ("invoke-mimikatz", Certain, "shell-powershell"),
+    ("powershell -e", Strong, "shell-powershell"), ("powershell.exe -", Strong, "shell-powershell"),
+    ("powershell -nop", Certain, "shell-powershell"), ("powershell -w hid", Certain, "shell-powershell"),
+    ("powershell -c", Strong, "shell-powershell"), ("powershell c:", Strong, "shell-powershell"), ("pwsh -", Weak, "shell-powershell"),
+    ("iex (", Strong, "shell-powershell"), ("iex(", Strong, "shell-powershell"), ("frombase64string(", Strong, "shell-powershell"),
+    ("pty.spawn(", Certain, "shell-interactive"), ("$ifs", Strong, "shell-disguised-blank"), ("${ifs", Strong, "shell-disguised-blank"),
+    ("%comspec%", Strong, "shell-cmd"), ("cmd /c", Strong, "shell-cmd"), ("cmd.exe /", Strong, "shell-cmd"), ("cmd.exe?/", Strong, "shell-cmd"),
+    ("cmd /k", Strong, "shell-cmd"), ("for /l %", Strong, "shell-cmd"), ("for /f ", Strong, "shell-cmd"), ("for /r ", Strong, "shell-cmd"),
+    ("for /d %", Strong, "shell-cmd"), ("if /i ", Strong, "shell-cmd"), (" -e /bin/", Certain, "shell-network-pipe"),
+    (" -e sh", Weak, "shell-network-pipe"), (" -e cmd", Certain, "shell-network-pipe"), (" -c /bin/sh", Weak, "shell-network-pipe"),
+    ("nc -lv", Strong, "shell-network-pipe"), ("nc -nlv", Strong, "shell-network-pipe"), ("|nc ", Strong, "shell-network-pipe"),
+    ("ncat -", Strong, "shell-network-pipe"), ("nc -e", Certain, "shell-network-pipe"), ("exec:/bin/", Certain, "shell-network-pipe"),
+    ("exec:'bash", Certain, "shell-network-pipe"), ("exec:bash", Certain, "shell-network-pipe"),
+    ("busybox -c", Strong, "shell-command"), ("busybox sh", Strong, "shell-command"), ("busybox nc", Certain, "shell-network-pipe"),
+    ("certutil -urlcache", Certain, "shell-cmd"), ("certutil.exe -", Strong, "shell-cmd"),
+    (" | sh", Weak, "shell-download-run"), ("|sh", Weak, "shell-download-run"), ("|bash", Strong, "shell-download-run"), (" | bash", Weak, "shell-download-run"),
+    ("'|bas'h", Certain, "shell-disguised-command"), ("if not defined ", Strong, "shell-cmd"), ("if not exist ", Strong, "shell-cmd"),
+];
+static IDIOMS: Idioms = Idioms::new(TABLE, || compile(TABLE));
+
+/// The clearest idiom in `bytes`. A few steps for each byte.
+pub(super) fn find(bytes: &[u8]) -> Option<Finding> {
+    let function = environment_function(bytes);
+    IDIOMS
+        .find(bytes)
+        .filter(|idiom| idiom.name != "shell-disguised-blank" || !is_assigned(bytes, idiom.end))
+        .map(|idiom| Finding { strength: idiom.strength, name: idiom.name, at: idiom.at, end: idiom.end })
+        .chain(function)
+        .max_by_key(|finding| finding.strength)
+}
+
+/// `IFS=$IFS…` of an honest script saves the variable; `$IFS` in quotes or before a line end does not stand for a blank.
+fn is_assigned(bytes: &[u8], end: usize) -> bool {
+    matches!(bytes.get(end), Some(b'\n' | b'"'))
+}
+
+/// A function definition where an environment variable's value is expected (CVE-2014-6271): `() {` at the start of the
+/// value, or anywhere when the body is empty and a command follows it.
+fn environment_function(bytes: &[u8]) -> Option<Finding> {
+    let mut cursor = Cursor::new(bytes, 0);
+    while let Some(at) = memchr::memmem::find(cursor.rest(), b"()").map(|at| cursor.at() + at) {
+        cursor = Cursor::new(bytes, at + 2);
+        cursor.take_while(|b| matches!(b, b' ' | b'\t' | b'.' | b'+'));
+        if !cursor.eat(b"{") {
+            continue;
+        }
+        cursor.take_while(|b| matches!(b, b' ' | b'\t' | b'.' | b'+' | b'_'));
+        let empty =
+            cursor.eat(b":;") || cursor.eat(b": ;") || cursor.eat(b":.;") || cursor.eat(b"0;") || cursor.eat(b"foo;");
+        let first = bytes.iter().take(at).all(|b| !b.is_ascii_alphanumeric());
+        if empty || first {
+            let strength = if empty { Certain } else { Strong };
+            return Some(Finding { strength, name: "shell-environment-function", at, end: cursor.at() });
+        }
+    }
+    None
+}
