@@ -5,6 +5,8 @@ pub mod cursor;
 pub mod encodings;
 pub mod host;
 pub mod nested;
+pub mod path;
+pub mod percent;
 pub mod shell;
 pub mod sql;
 pub mod text;

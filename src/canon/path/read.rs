@@ -1,0 +1,190 @@
+//! Spells one path under each combination of readings that its features and the port's settings leave open.
+
+use super::refused::{Features, READINGS};
+use super::{Params, Paths, Readings, Separator, Slashes};
+use crate::canon::percent;
+use crate::flow::Reason;
+use std::borrow::Cow;
+use std::fmt::Write;
+
+/// One way to read a path.
+#[derive(Clone, Copy, Debug)]
+struct Reading {
+    encoded_slash: bool,
+    backslash: Backslash,
+    params: Cut,
+    slashes: Merge,
+}
+
+/// Which backslashes separate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Backslash {
+    None,
+    /// As URL parsers do.
+    Raw,
+    /// As servers on Windows do.
+    All,
+}
+
+/// Which parameters are cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cut {
+    None,
+    /// Before decoding, in every segment, as servlet containers do.
+    Raw,
+    /// After decoding, in every segment.
+    Decoded,
+    /// Before decoding, in the last segment, as RFC 2396 parsers do.
+    Last,
+}
+
+/// What becomes of repeated slashes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Merge {
+    Kept,
+    Merged,
+    /// Two at the start begin a host, as in a reference without a scheme (RFC 3986 §4.2).
+    Host,
+}
+
+/// Every reading of a path that [`super::refused::check`] let pass.
+pub(super) fn all<'a>(path: &[u8], how: &Readings, features: Features) -> Result<Paths<'a>, Reason> {
+    let mut found: Vec<String> = Vec::new();
+    for reading in combinations(how, features) {
+        let text = spell(path, reading);
+        if !found.contains(&text) {
+            found.push(text);
+        }
+        if found.len() > Paths::MAX {
+            return Err(READINGS);
+        }
+    }
+    let mut found = found.into_iter();
+    let first = found.next().map_or(Cow::Borrowed("/"), Cow::Owned);
+    Ok(Paths { first, others: found.collect() })
+}
+
+fn combinations(how: &Readings, features: Features) -> impl Iterator<Item = Reading> {
+    let encoded_slash: &[bool] = match how.encoded_slash {
+        Separator::Both if features.encoded_slash => &[false, true],
+        Separator::Separator => &[true],
+        _ => &[false],
+    };
+    let backslash: &[Backslash] = match how.backslash {
+        Separator::Both if features.raw_backslash && features.encoded_backslash => {
+            &[Backslash::None, Backslash::Raw, Backslash::All]
+        }
+        Separator::Both if features.raw_backslash || features.encoded_backslash => &[Backslash::None, Backslash::All],
+        Separator::Separator => &[Backslash::All],
+        _ => &[Backslash::None],
+    };
+    let params: &[Cut] = match how.params {
+        Params::Both if features.params => &[Cut::None, Cut::Raw, Cut::Decoded, Cut::Last],
+        Params::Cut if features.params => &[Cut::Raw, Cut::Decoded],
+        _ => &[Cut::None],
+    };
+    let slashes: &[Merge] = match how.slashes {
+        Slashes::Both if features.slashes => &[Merge::Kept, Merge::Merged, Merge::Host],
+        Slashes::Merged => &[Merge::Merged],
+        _ => &[Merge::Kept],
+    };
+    encoded_slash.iter().flat_map(move |encoded_slash| {
+        backslash.iter().flat_map(move |backslash| {
+            params.iter().flat_map(move |params| {
+                slashes.iter().map(move |slashes| Reading {
+                    encoded_slash: *encoded_slash,
+                    backslash: *backslash,
+                    params: *params,
+                    slashes: *slashes,
+                })
+            })
+        })
+    })
+}
+
+fn spell(path: &[u8], reading: Reading) -> String {
+    let (path, params) = match reading.params {
+        Cut::Last => (without_last_params(path, reading), Cut::None),
+        params => (path, params),
+    };
+    let mut bytes = Vec::with_capacity(path.len() + 1);
+    let mut rest = path;
+    while let Some((byte, after)) = rest.split_first() {
+        let escaped = if *byte == b'%' { percent::escape(after) } else { None };
+        rest = after.get(if escaped.is_some() { 2 } else { 0 }..).unwrap_or_default();
+        let separates = match (byte, escaped) {
+            (b'/', _) => true,
+            (b'\\', _) => reading.backslash != Backslash::None,
+            (_, Some(b'/')) => reading.encoded_slash,
+            (_, Some(b'\\')) => reading.backslash == Backslash::All,
+            _ => false,
+        };
+        match (byte, escaped) {
+            _ if separates => bytes.push(b'/'),
+            (b';', _) if params == Cut::Raw => rest = after_params(rest, reading, false),
+            (b';', _) | (_, Some(b';')) if params == Cut::Decoded => rest = after_params(rest, reading, true),
+            (_, Some(b'/')) => bytes.extend_from_slice(b"%2F"),
+            (_, Some(b'%')) | (b'%', None) => bytes.extend_from_slice(b"%25"),
+            (_, Some(escaped)) => bytes.push(escaped),
+            (byte, None) => bytes.push(*byte),
+        }
+    }
+    text(merged(bytes, reading.slashes))
+}
+
+/// What follows the parameters that `rest` begins with: the next separator and all after it.
+fn after_params(rest: &[u8], reading: Reading, decoded: bool) -> &[u8] {
+    let escape = |at: usize| rest.get(at + 1..).and_then(percent::escape);
+    let ends = |(at, byte): (usize, &u8)| match byte {
+        b'/' => true,
+        b'\\' => reading.backslash != Backslash::None,
+        b'%' if decoded => match escape(at) {
+            Some(b'/') => reading.encoded_slash,
+            Some(b'\\') => reading.backslash == Backslash::All,
+            _ => false,
+        },
+        _ => false,
+    };
+    let end = rest.iter().enumerate().position(ends).unwrap_or(rest.len());
+    rest.get(end..).unwrap_or_default()
+}
+
+fn without_last_params(path: &[u8], reading: Reading) -> &[u8] {
+    let separates = |b: &u8| *b == b'/' || (*b == b'\\' && reading.backslash != Backslash::None);
+    let last = path.iter().rposition(separates).unwrap_or_default();
+    let end = path.iter().skip(last).position(|b| *b == b';').map_or(path.len(), |at| last + at);
+    path.get(..end).unwrap_or(path)
+}
+
+fn merged(mut bytes: Vec<u8>, slashes: Merge) -> Vec<u8> {
+    match slashes {
+        Merge::Kept => {}
+        Merge::Merged => bytes.dedup_by(|after, before| *after == b'/' && *before == b'/'),
+        Merge::Host if bytes.starts_with(b"//") => {
+            let end = bytes.iter().skip(2).position(|b| *b == b'/').map_or(bytes.len(), |at| at + 2);
+            bytes.drain(..end);
+        }
+        Merge::Host => {}
+    }
+    if bytes.is_empty() {
+        bytes.push(b'/');
+    }
+    bytes
+}
+
+/// As text; what is none stays an escape.
+fn text(bytes: Vec<u8>) -> String {
+    let bytes = match String::from_utf8(bytes) {
+        Ok(text) => return text,
+        Err(not_text) => not_text.into_bytes(),
+    };
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "%{byte:02X}");
+        }
+    }
+    text
+}

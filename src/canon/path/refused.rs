@@ -1,0 +1,117 @@
+//! What no honest client sends in a path, in any reading and under any number of encodings. A few passes over the
+//! path: as spelled, decoded once, and decoded on where a percent sign is left.
+
+use crate::canon::percent;
+use crate::flow::{Kind, Reason};
+
+/// A `%` without two hexadecimal digits.
+pub const ESCAPE: Reason = attack("path-escape", "the path has a percent sign that begins no escape");
+/// A zero byte, encoded or not.
+pub const NUL: Reason = attack("path-nul", "the path has a zero byte");
+/// A control byte, encoded or not.
+pub const CONTROL: Reason = attack("path-control", "the path has a control byte");
+/// UTF-8 longer than it need be.
+pub const OVERLONG: Reason = attack("path-overlong", "the path has a character in an overlong UTF-8 form");
+/// A `.` or `..` segment, in any reading.
+pub const DOT_SEGMENT: Reason = attack("path-dot-segment", "the path has a dot segment");
+/// A dot segment, separator or zero byte under more than one encoding.
+pub const DOUBLE_ENCODED: Reason =
+    attack("path-double-encoded", "the path has a dot segment, separator or zero byte under two encodings");
+/// More readings than are followed.
+pub const READINGS: Reason = attack("path-readings", "the path can be read in too many ways");
+
+const fn attack(name: &'static str, says: &'static str) -> Reason {
+    Reason::new(name, Kind::Attack, says)
+}
+
+/// What in a path makes for more than one reading.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Features {
+    pub encoded_slash: bool,
+    pub raw_backslash: bool,
+    pub encoded_backslash: bool,
+    pub params: bool,
+    pub slashes: bool,
+}
+
+/// Refuses what no honest client sends; tells what can be read in more than one way.
+pub(super) fn check(path: &[u8]) -> Result<Features, Reason> {
+    let decoded = percent::decode(path);
+    if !decoded.strict {
+        return Err(ESCAPE);
+    }
+    check_bytes(&decoded.bytes)?;
+    if has_dot_segment(&decoded.bytes) {
+        return Err(DOT_SEGMENT);
+    }
+    if decoded.changed() && decoded.bytes.contains(&b'%') {
+        check_nested(&decoded.bytes)?;
+    }
+    let (mut features, raw) = (Features::default(), |byte| memchr::memchr(byte, path).is_some());
+    features.raw_backslash = raw(b'\\');
+    features.params = decoded.bytes.contains(&b';');
+    let separators = decoded.bytes.iter().filter(|b| matches!(b, b'/' | b'\\')).count();
+    let spelled = path.iter().filter(|b| matches!(b, b'/' | b'\\')).count();
+    if separators > spelled {
+        features.encoded_slash = has_escape(path, b'/');
+        features.encoded_backslash = has_escape(path, b'\\');
+    }
+    features.slashes =
+        decoded.bytes.windows(2).any(|pair| pair.iter().all(|b| matches!(b, b'/' | b'\\'))) || features.params;
+    Ok(features)
+}
+
+fn check_bytes(bytes: &[u8]) -> Result<(), Reason> {
+    if bytes.contains(&0) {
+        return Err(NUL);
+    }
+    if bytes.iter().any(|b| *b < b' ' || *b == 0x7f) {
+        return Err(CONTROL);
+    }
+    if has_overlong(bytes) { Err(OVERLONG) } else { Ok(()) }
+}
+
+/// RFC 3629 §3: lead bytes and continuations that spell a character in more bytes than it needs.
+fn has_overlong(bytes: &[u8]) -> bool {
+    bytes.windows(2).any(|pair| {
+        matches!(
+            pair,
+            [0xc0 | 0xc1, 0x80..=0xbf]
+                | [0xe0, 0x80..=0x9f]
+                | [0xf0, 0x80..=0x8f]
+                | [0xf8, 0x80..=0x87]
+                | [0xfc, 0x80..=0x83]
+        )
+    })
+}
+
+/// Whether a segment is `.` or `..`, under any separator, without its parameters and the spaces that Windows drops.
+fn has_dot_segment(bytes: &[u8]) -> bool {
+    bytes.split(|b| matches!(b, b'/' | b'\\')).any(|segment| {
+        let name = segment.split(|b| *b == b';').next().unwrap_or_default();
+        matches!(name.trim_ascii_end(), b"." | b"..")
+    })
+}
+
+/// Decodes on, and refuses what only then comes to light. What nests deeper than anything honest is refused too.
+fn check_nested(once: &[u8]) -> Result<(), Reason> {
+    const MAX_LAYERS: usize = 4;
+    let telling = |bytes: &[u8]| bytes.iter().filter(|b| matches!(b, b'/' | b'\\' | 0)).count();
+    let mut before = once.to_vec();
+    for _ in 0..MAX_LAYERS {
+        let decoded = percent::decode(&before);
+        if !decoded.changed() {
+            return Ok(());
+        }
+        let bytes = decoded.bytes.into_owned();
+        if telling(&bytes) > telling(&before) || has_dot_segment(&bytes) || has_overlong(&bytes) {
+            break;
+        }
+        before = bytes;
+    }
+    Err(DOUBLE_ENCODED)
+}
+
+fn has_escape(path: &[u8], wanted: u8) -> bool {
+    memchr::memchr_iter(b'%', path).any(|at| path.get(at + 1..).and_then(percent::escape) == Some(wanted))
+}
