@@ -3,6 +3,7 @@
 
 #[cfg(feature = "sidecar")]
 pub mod pki;
+pub mod signatures;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -30,6 +31,12 @@ pub static COMMANDS: &[Command] = &[
         summary: "issue a development CA and certificates",
         help: pki::HELP,
         run: |arguments| pki::run(arguments),
+    },
+    Command {
+        name: "signatures",
+        summary: "list, show, test and measure signatures",
+        help: signatures::HELP,
+        run: |arguments| signatures::run(arguments),
     },
 ];
 

@@ -98,8 +98,8 @@ impl Detectors {
         Self::compile(DETECTORS, signatures)
     }
 
-    /// Compiles signatures alone.
-    pub(in crate::detect) fn of_signatures(signatures: Vec<Signature>) -> Self {
+    /// Compiles signatures alone, to try them.
+    pub fn of_signatures(signatures: Vec<Signature>) -> Self {
         Self::compile(&[], signatures)
     }
 

@@ -2,10 +2,12 @@
 //! carries its own hits and misses. `signatures/README.md` is the page for authors.
 
 mod compile;
+mod load;
 mod shipped;
 mod written;
 
 pub use compile::{Problems, check_unique, parse, self_test};
+pub use load::load;
 pub use shipped::shipped;
 pub use written::{Family, References, Severity};
 
