@@ -8,8 +8,6 @@ pub struct Lexer<'a> {
     bytes: &'a [u8],
     at: usize,
     reading: Reading,
-    /// Inside `/*!`, whose end is skipped when it comes.
-    executable: bool,
 }
 
 impl Iterator for Lexer<'_> {
@@ -29,9 +27,12 @@ impl Iterator for Lexer<'_> {
 }
 
 impl<'a> Lexer<'a> {
+    /// Bytes of the tag of a dollar quote; PostgreSQL's names are no longer.
+    const LONGEST_TAG: usize = 63;
+
     /// Tokens from byte `at` on; `at` stands outside of strings and comments.
     pub fn new(bytes: &'a [u8], at: usize, reading: Reading) -> Self {
-        Self { bytes, at, reading, executable: false }
+        Self { bytes, at, reading }
     }
 
     /// The end of the string that byte `at` stands in, one past its closing `quote`; nothing when it does not end.
@@ -45,17 +46,14 @@ impl<'a> Lexer<'a> {
         self.at
     }
 
-    /// Steps over white space and the ends of executable comments.
+    /// Steps over white space, and over `*/`, which ends an executable comment or one that nests.
     fn skip(&mut self) {
         loop {
             match (self.peek(0), self.peek(1)) {
                 (Some(0..=0x20 | 0x7f | 0xa0), _) => self.at += 1,
                 (Some(b'+'), _) if self.reading.plus_is_space => self.at += 1,
                 (Some(0xc2), Some(0xa0)) => self.at += 2,
-                (Some(b'*'), Some(b'/')) if self.executable => {
-                    self.executable = false;
-                    self.at += 2;
-                }
+                (Some(b'*'), Some(b'/')) => self.at += 2,
                 (Some(b'/'), Some(b'*')) if self.begins_executable() => self.enter_executable(),
                 _ => return,
             }
@@ -64,17 +62,14 @@ impl<'a> Lexer<'a> {
 
     /// Steps over `/*!`, `/*M!` and the version after it (five or six digits).
     fn enter_executable(&mut self) {
-        self.executable = true;
         self.at += if self.peek(2) == Some(b'!') { 3 } else { 4 };
         let digits = (0..6).take_while(|ahead| self.peek(*ahead).is_some_and(|byte| byte.is_ascii_digit())).count();
-        self.at += if digits >= 5 { digits } else { 0 };
+        self.at += digits;
     }
 
     fn begins_executable(&self) -> bool {
         let mark = (self.peek(2), self.peek(3));
-        self.reading.executable_comments
-            && !self.executable
-            && matches!(mark, (Some(b'!'), _) | (Some(b'M'), Some(b'!')))
+        self.reading.executable_comments && matches!(mark, (Some(b'!'), _) | (Some(b'M'), Some(b'!')))
     }
 
     fn token(&mut self, first: u8) -> Kind {
@@ -126,7 +121,6 @@ impl<'a> Lexer<'a> {
 
     /// Digits, a fraction, an exponent; hex and bits. `12abc` is a word, `12union` a number and a keyword.
     fn number(&mut self) -> Kind {
-        let start = self.at;
         if self.peek(0) == Some(b'0') && matches!(self.peek(1), Some(b'x' | b'X' | b'b' | b'B')) {
             self.at += 2;
             self.take(|byte| byte.is_ascii_hexdigit());
@@ -138,18 +132,33 @@ impl<'a> Lexer<'a> {
             self.at += 1;
             self.take(|byte| byte.is_ascii_digit());
         }
-        self.exponent();
-        let tail = self.name_length(0);
-        if self.at == whole && tail > 0 && self.keyword(self.at, self.at + tail) == Word::Other {
-            self.at = start + (whole - start) + tail;
+        if self.exponent() {
+            return Kind::Comment(Comment::Block { closed: true });
+        }
+        let tail = self.bytes.iter().skip(self.at).take_while(|byte| is_name(**byte) && byte.is_ascii()).count();
+        if self.at == whole && tail > 0 && !self.keyword_follows(tail) {
+            self.at += tail;
             return Kind::Word(Word::Other);
         }
         Kind::Number
     }
 
-    fn exponent(&mut self) {
+    /// Whether the `tail` bytes behind a number are a keyword, or one after Oracle's `f` or `d`.
+    fn keyword_follows(&mut self, tail: usize) -> bool {
+        let end = self.at + tail;
+        if self.keyword(self.at, end) != Word::Other {
+            return true;
+        }
+        let typed =
+            matches!(self.peek(0), Some(b'f' | b'F' | b'd' | b'D')) && self.keyword(self.at + 1, end) != Word::Other;
+        self.at += usize::from(typed);
+        typed
+    }
+
+    /// Takes an exponent. Says whether the number is one that MySQL drops: `1.e` before a parenthesis or a name.
+    fn exponent(&mut self) -> bool {
         if !matches!(self.peek(0), Some(b'e' | b'E')) {
-            return;
+            return false;
         }
         let sign = usize::from(matches!(self.peek(1), Some(b'+' | b'-')));
         let digit = self.peek(1 + sign).is_some_and(|byte| byte.is_ascii_digit());
@@ -157,9 +166,11 @@ impl<'a> Lexer<'a> {
         if digit {
             self.at += 1 + sign;
             self.take(|byte| byte.is_ascii_digit());
-        } else if fraction && self.name_length(0) == 1 {
+        } else if fraction && matches!(self.peek(1), Some(b'(' | b'.' | b'`')) {
             self.at += 1;
+            return true;
         }
+        false
     }
 
     /// A bare word, or a string with a prefix.
@@ -167,6 +178,13 @@ impl<'a> Lexer<'a> {
         let start = self.at;
         let end = start + self.name_length(0);
         self.at = end;
+        if self.peek(0) == Some(b'&')
+            && self.peek(1) == Some(b'\'')
+            && matches!(self.bytes.get(start..end), Some(b"u" | b"U"))
+        {
+            self.at += 2;
+            return Kind::Text { closed: self.string(b'\'', false) };
+        }
         if self.peek(0) == Some(b'\'')
             && let Some(kind) = self.prefixed(start, end)
         {
@@ -238,8 +256,9 @@ impl<'a> Lexer<'a> {
             self.at += 1 + self.name_length(1);
             return Kind::Variable;
         }
-        let tag = 1 + self.name_length(1);
-        if self.peek(tag) != Some(b'$') || tag > 32 {
+        let is_tag = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte == b'_';
+        let tag = 1 + self.bytes.iter().skip(self.at + 1).take(Self::LONGEST_TAG).take_while(is_tag).count();
+        if self.peek(tag) != Some(b'$') {
             self.at += tag;
             return Kind::Variable;
         }
@@ -355,4 +374,95 @@ fn operator(first: u8, second: Option<u8>, third: Option<u8>) -> Option<(Operato
         (b'/' | b'%' | b'&' | b'|' | b'^' | b'#', _, _) => (Operator::Arithmetic, 1),
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn kinds(text: &str, reading: Reading) -> Vec<Kind> {
+        Lexer::new(text.as_bytes(), 0, reading).map(|token| token.kind).collect()
+    }
+
+    fn mysql(text: &str) -> Vec<Kind> {
+        kinds(text, Reading::MYSQL)
+    }
+
+    fn standard(text: &str) -> Vec<Kind> {
+        kinds(text, Reading::STANDARD)
+    }
+
+    const CLOSED: Kind = Kind::Text { closed: true };
+    const OPEN: Kind = Kind::Text { closed: false };
+
+    #[test]
+    fn backslash_escapes_in_mysql_only() {
+        assert_eq!(mysql(r"'a\'b'"), [CLOSED]);
+        assert_eq!(standard(r"'a\'c'"), [CLOSED, Kind::Word(Word::Other), OPEN]);
+        assert_eq!(standard(r"E'a\'b'"), [CLOSED]);
+    }
+
+    #[test]
+    fn doubled_quote_stands_for_itself() {
+        assert_eq!(mysql("'a''b'"), [CLOSED]);
+        assert_eq!(Lexer::leave_string(b"O''Hara' x", 0, b'\'', Reading::STANDARD), Some(8));
+        assert_eq!(Lexer::leave_string(b"O''Hara", 0, b'\'', Reading::STANDARD), None);
+    }
+
+    #[test]
+    fn prefixes_belong_to_their_string() {
+        assert_eq!(mysql("N'a' x'41' _utf8'a'"), [CLOSED, CLOSED, CLOSED]);
+        assert_eq!(standard("q'[it's]' U&'a'"), [CLOSED, CLOSED]);
+    }
+
+    #[test]
+    fn dollar_quotes_end_with_their_own_tag() {
+        assert_eq!(standard("$$it's$$ $a$ $b$ $a$ $1"), [CLOSED, CLOSED, Kind::Variable]);
+        assert_eq!(mysql("$a"), [Kind::Variable]);
+    }
+
+    #[test]
+    fn executable_comment_is_code_in_mysql_only() {
+        assert_eq!(mysql("/*!50001union*/"), [Kind::Word(Word::Union)]);
+        assert_eq!(standard("/*!50001union*/"), [Kind::Comment(Comment::Block { closed: true })]);
+    }
+
+    #[test]
+    fn comments_end_where_they_end() {
+        assert_eq!(mysql("-- a\n1 # b"), [Kind::Comment(Comment::Line), Kind::Number, Kind::Comment(Comment::Line)]);
+        assert_eq!(mysql("/* a"), [Kind::Comment(Comment::Block { closed: false })]);
+    }
+
+    #[test]
+    fn number_ends_before_a_keyword_but_not_within_a_word() {
+        assert_eq!(mysql("1union"), [Kind::Number, Kind::Word(Word::Union)]);
+        assert_eq!(mysql("1.5e3union"), [Kind::Number, Kind::Word(Word::Union)]);
+        assert_eq!(mysql("21st"), [Kind::Word(Word::Other)]);
+        assert_eq!(mysql("0x41 .5 \\N"), [Kind::Number, Kind::Number, Kind::Number]);
+    }
+
+    #[test]
+    fn no_break_space_is_space() {
+        assert_eq!(mysql("1\u{a0}union"), [Kind::Number, Kind::Word(Word::Union)]);
+        assert_eq!(Lexer::new(b"or\xa01", 0, Reading::MYSQL).count(), 2);
+    }
+
+    #[test]
+    fn bracket_quotes_a_name_but_not_a_list() {
+        assert_eq!(standard("[a b]"), [Kind::Name]);
+        assert_eq!(standard("[1,2]").first(), Some(&Kind::Unknown));
+    }
+
+    proptest! {
+        #[test]
+        fn tokens_go_forward_and_stay_inside(bytes in proptest::collection::vec(any::<u8>(), 0..300), standard in any::<bool>()) {
+            let reading = if standard { Reading::STANDARD } else { Reading::MYSQL };
+            let mut at = 0;
+            for token in Lexer::new(&bytes, 0, reading) {
+                prop_assert!(at <= token.start && token.start < token.end && token.end <= bytes.len());
+                at = token.end;
+            }
+        }
+    }
 }

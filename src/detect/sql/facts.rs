@@ -15,22 +15,40 @@ pub(super) struct Facts {
     pub(super) truncated: bool,
     /// The comment that cut off the rest holds no words of its own.
     pub(super) bare_comment: bool,
+    /// … and it is `--`.
+    pub(super) dashes: bool,
     /// The last string is open: the quote that follows the value closes it.
     pub(super) open: bool,
+    /// … and has no bytes of its own yet.
+    pub(super) open_empty: bool,
+    /// … or goes on for longer than a value would.
+    pub(super) open_long: bool,
+    /// The text ends where an operand is awaited.
+    pub(super) awaits: bool,
     /// Block comments between tokens.
     pub(super) comments: u16,
     /// Parentheses closed that the text did not open.
     pub(super) closed_outside: u16,
     /// `AND`, `OR`, `XOR`, `&&`, `||`.
     pub(super) logical: u16,
+    /// … whose left side is a literal by itself.
+    pub(super) literal_conditions: u16,
+    /// Names that are no calls.
+    pub(super) names: u16,
     /// The last operator was one of them, and its right side is no name.
     pub(super) logical_value: bool,
     /// Comparisons of any kind.
     pub(super) compares: u16,
     /// Comparisons of two literals.
     pub(super) constant_compares: u16,
-    /// Arithmetic operators and concatenations outside of calls.
+    /// Comparisons by a mark, such as `=`, whether or not their right side came.
+    pub(super) marks_compare: u16,
+    /// `||`, each also counted as logical.
+    pub(super) pipes: u16,
+    /// Arithmetic operators.
     pub(super) arithmetic: u16,
+    /// … which are words.
+    pub(super) word_arithmetic: u16,
     /// Commas at the level of the text itself.
     pub(super) commas: u16,
     /// `UNION`, `EXCEPT`, … with what must follow.
@@ -39,6 +57,8 @@ pub(super) struct Facts {
     pub(super) selects: u16,
     /// `SELECT` right after an opening parenthesis.
     pub(super) subselects: u16,
+    /// `SELECT` behind an operand, without a semicolon.
+    pub(super) further_selects: u16,
     /// Items in the column list after a union, minus one.
     pub(super) columns: u16,
     /// Literals, calls and variables among the columns.
@@ -47,6 +67,8 @@ pub(super) struct Facts {
     pub(super) from: u16,
     /// `WHERE` at the level of the text itself.
     pub(super) whereas: u16,
+    /// Clauses that say nothing by themselves.
+    pub(super) inner: u16,
     /// `HAVING`.
     pub(super) having: u16,
     /// `ORDER BY` or `GROUP BY`.
@@ -67,6 +89,8 @@ pub(super) struct Facts {
     pub(super) bare_statements: u16,
     /// Statements that begin the text itself.
     pub(super) leading_statement: bool,
+    /// `DECLARE @name`.
+    pub(super) declares: bool,
     /// Calls by purpose.
     pub(super) waits: u16,
     /// Calls by purpose.
@@ -77,6 +101,8 @@ pub(super) struct Facts {
     pub(super) tells: u16,
     /// Calls by purpose.
     pub(super) known: u16,
+    /// Calls by purpose, `::type` and `BINARY`.
+    pub(super) craft: u16,
     /// Calls by purpose.
     pub(super) unknown: u16,
     /// `@@name`.
@@ -115,14 +141,22 @@ impl Facts {
             Purpose::Leak => &mut self.leaks,
             Purpose::Reach => &mut self.reaches,
             Purpose::Tell => &mut self.tells,
+            Purpose::Craft => &mut self.craft,
             Purpose::Known => &mut self.known,
             Purpose::Unknown => &mut self.unknown,
         };
         *counter = counter.saturating_add(1);
     }
 
+    /// A statement, or a script of them, from the first byte to the last: its quotes are its own, so that it breaks out of
+    /// none.
+    pub(super) fn is_clean_statement(&self) -> bool {
+        let whole = !self.broken && !self.open && !self.truncated && !self.awaits;
+        whole && (self.leading_statement || self.start == Start::Statement && self.from > 0)
+    }
+
     /// Calls of functions that databases have.
     pub(super) fn calls(&self) -> u16 {
-        self.waits + self.leaks + self.reaches + self.tells + self.known
+        self.waits + self.leaks + self.reaches + self.tells + self.known + self.craft
     }
 }

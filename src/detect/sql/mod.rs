@@ -13,8 +13,9 @@ mod verdict;
 
 use super::{Detector, Wake};
 use crate::canon::sql::{Kind, Lexer, Operator, Reading, Word};
-use crate::flow::{Empty, Found, Fuel, Hit, Part};
-use verdict::{Context, Sign};
+use crate::flow::{Empty, Found, Fuel, Hit, Part, Weight};
+use std::ops::Range;
+use verdict::Context;
 
 /// The registered detector.
 pub(super) static SQL: Sql = Sql;
@@ -67,23 +68,23 @@ impl Detector for Sql {
     }
 }
 
-type Heaviest = Option<(&'static str, crate::flow::Weight, std::ops::Range<usize>)>;
+/// What was recognised, its weight, and the bytes that show it.
+type Heaviest = Option<(&'static str, Weight, Range<usize>)>;
 
-/// The heaviest sign under all contexts and readings.
+/// The heaviest sign under all contexts and readings; the first that denies by itself ends the search.
 fn heaviest(value: &[u8], fuel: &mut Fuel) -> Result<Heaviest, Empty> {
     let mut best: Heaviest = None;
     for reading in readings(value) {
         for (at, context) in beginnings(value, reading) {
             let after_operand = context == Context::Quoted || begins_with_operator(value, reading);
             let facts = grammar::read(value, at, after_operand, reading, fuel)?;
-            let sign: Option<Sign> = verdict::weigh(&facts, context);
-            if let Some((name, weight)) = sign
-                && best.as_ref().is_none_or(|(_, other, _)| weight > *other)
-            {
+            if let Some((name, weight)) = verdict::weigh(&facts, context) {
                 let start = at.saturating_sub(usize::from(context == Context::Quoted));
-                best = Some((name, weight, start..facts.end.max(start)));
+                let heavier = best.as_ref().is_none_or(|(_, other, _)| weight > *other);
+                best = if heavier { Some((name, weight, start..facts.end.max(start))) } else { best };
             }
-            if best.as_ref().is_some_and(|(_, weight, _)| weight.0 >= 100) {
+            let denies = best.as_ref().is_some_and(|(_, weight, _)| *weight >= Weight::CERTAIN);
+            if denies || context == Context::Bare && facts.is_clean_statement() {
                 return Ok(best);
             }
         }
@@ -108,7 +109,8 @@ fn beginnings(value: &[u8], reading: Reading) -> impl Iterator<Item = (usize, Co
         memchr::memchr(quote, value)?;
         Lexer::leave_string(value, 0, quote, reading).map(|at| (at, Context::Quoted))
     });
-    std::iter::once((0, Context::Bare)).chain(quoted)
+    let doubled = memchr::memmem::find(value, b"''").map(|at| (at + 2, Context::Quoted));
+    std::iter::once((0, Context::Bare)).chain(quoted).chain(doubled)
 }
 
 /// Whether a bare value begins as if an operand stood before it: ` OR 1=1`, `) UNION …`.

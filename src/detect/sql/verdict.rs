@@ -17,9 +17,9 @@ pub(super) type Sign = (&'static str, Weight);
 
 /// The heaviest sign, or none.
 pub(super) fn weigh(facts: &Facts, context: Context) -> Option<Sign> {
-    let rules: &[fn(&Facts, Context) -> Option<Sign>] =
-        &[union, stacked, functions, condition, subquery, clause, cut_off, balanced];
-    rules.iter().filter_map(|rule| rule(facts, context)).max_by_key(|(_, weight)| *weight)
+    const RULES: &[fn(&Facts, Context) -> Option<Sign>] =
+        &[union, stacked, calls, crafted, condition, subquery, clause, leading, cut_off, balanced];
+    RULES.iter().filter_map(|rule| rule(facts, context)).max_by_key(|(_, weight)| *weight)
 }
 
 const fn sign(name: &'static str, weight: u16) -> Option<Sign> {
@@ -32,6 +32,11 @@ impl Facts {
         self.calls() + self.server_variables + self.catalogue + self.constant_compares > 0
     }
 
+    /// Asks for what only the database knows of itself.
+    fn is_curious(&self) -> bool {
+        self.tells + self.server_variables + self.catalogue > 0
+    }
+
     /// What follows the value in the statement is taken care of.
     fn is_finished(&self) -> bool {
         !self.broken && (self.truncated || self.open || self.semicolons > 0)
@@ -39,14 +44,32 @@ impl Facts {
 
     /// The text continues an operand that is not in the text, or is a plain literal.
     fn continues(&self, context: Context) -> bool {
-        context == Context::Quoted || matches!(self.start, Start::Literal | Start::Operator | Start::Operand)
+        context == Context::Quoted
+            || matches!(self.start, Start::Literal | Start::Operator | Start::Operand | Start::Nothing)
+    }
+
+    /// Operators and clauses that put a call into an expression.
+    fn joints(&self) -> u16 {
+        self.logical + self.compares + self.arithmetic + self.commas + self.semicolons + self.clauses() + self.selects
+    }
+
+    fn clauses(&self) -> u16 {
+        self.order + self.having + self.limit + self.whereas + self.alias
+    }
+
+    /// A condition whose right side is a comparison or a value, not a mere name.
+    fn has_condition(&self) -> bool {
+        self.compares > 0 || self.logical_value && !(self.open && self.open_empty)
     }
 }
 
 /// `UNION SELECT …`
 fn union(facts: &Facts, context: Context) -> Option<Sign> {
-    if facts.unions == 0 {
+    if facts.unions == 0 || facts.start == Start::Statement && context == Context::Bare {
         return None;
+    }
+    if facts.selects == 0 && !(facts.commas > 1 && facts.truncated) {
+        return sign("sql-union", if facts.is_technical() { 100 } else { 0 }).filter(|(_, weight)| weight.0 > 0);
     }
     let solid = facts.columns > 0 || facts.column_values > 0 || facts.is_technical() || facts.truncated;
     match (solid, facts.continues(context)) {
@@ -60,27 +83,38 @@ fn union(facts: &Facts, context: Context) -> Option<Sign> {
 /// A further statement.
 fn stacked(facts: &Facts, context: Context) -> Option<Sign> {
     let further = facts.statements > 0 && !facts.leading_statement;
-    if further && facts.semicolons > 0 {
-        return sign("sql-stacked", if facts.continues(context) || facts.start == Start::Nothing { 100 } else { 60 });
+    let continues = facts.continues(context);
+    if facts.start == Start::Statement && context == Context::Bare {
+        return None;
     }
-    if further && facts.bare_statements > 0 && facts.continues(context) {
+    if further && facts.semicolons > 0 {
+        return sign("sql-stacked", if continues { 100 } else { 60 });
+    }
+    if further && facts.bare_statements > 0 && continues {
         return sign("sql-stacked", 100);
     }
-    if facts.semicolons > 0 && facts.selects > 0 && facts.start != Start::Statement && facts.continues(context) {
+    if facts.further_selects > 0
+        && facts.from > 0
+        && continues
+        && !facts.broken
+        && (facts.truncated || facts.is_technical())
+    {
+        return sign("sql-stacked", 100);
+    }
+    if facts.semicolons > 0 && facts.selects > 0 && continues {
         return sign("sql-stacked", 100);
     }
     None
 }
 
 /// Calls that only an attack has a use for.
-fn functions(facts: &Facts, context: Context) -> Option<Sign> {
-    let operators = facts.logical + facts.compares + facts.arithmetic + facts.selects + facts.commas + facts.semicolons;
-    let placed = context == Context::Quoted || operators > 0 || facts.truncated;
-    if facts.waits > 0 {
-        return sign("sql-time", if placed { 100 } else { 50 });
+fn calls(facts: &Facts, context: Context) -> Option<Sign> {
+    let placed = context == Context::Quoted || facts.joints() > 0 || facts.truncated;
+    if facts.waits > 0 && (placed || !facts.broken) {
+        return sign("sql-time", 100);
     }
-    if facts.reaches > 0 {
-        return sign("sql-reach", if placed { 100 } else { 50 });
+    if facts.reaches > 0 && (placed || !facts.broken) {
+        return sign("sql-reach", 100);
     }
     if facts.leaks > 0 && placed {
         return sign("sql-error", 100);
@@ -88,31 +122,46 @@ fn functions(facts: &Facts, context: Context) -> Option<Sign> {
     None
 }
 
+/// Strings built from character codes, the server's name within a call, constants compared in a call.
+fn crafted(facts: &Facts, context: Context) -> Option<Sign> {
+    if facts.broken || facts.start == Start::Statement {
+        return None;
+    }
+    if facts.server_variables + facts.tells > 0 && facts.calls() > facts.tells {
+        return sign("sql-expression", 100);
+    }
+    if facts.constant_compares > 0 && facts.calls() > 0 {
+        return sign("sql-expression", 100);
+    }
+    let glued = facts.logical + facts.arithmetic > 0;
+    if facts.craft > 0 && glued && (facts.continues(context) && facts.pipes + facts.logical > 0 || facts.craft > 1) {
+        return sign("sql-expression", 100);
+    }
+    None
+}
+
 /// `OR 1=1` and its kin.
 fn condition(facts: &Facts, context: Context) -> Option<Sign> {
-    if facts.logical == 0 {
+    if facts.logical == 0 || facts.start == Start::Statement && context == Context::Bare {
         return None;
     }
     let continues = facts.continues(context);
-    if facts.constant_compares > 0 && continues {
+    if facts.constant_compares > 0 && (continues || !facts.broken) {
         return sign("sql-tautology", 100);
     }
-    if facts.broken {
+    if facts.subselects > 0 && facts.calls() > 0 && continues {
+        return sign("sql-condition", 100);
+    }
+    if facts.broken || !facts.has_condition() {
         return None;
     }
     if context == Context::Quoted {
-        if facts.is_finished() && (facts.compares > 0 || facts.logical_value) {
-            return sign("sql-condition", 100);
-        }
-        if facts.is_technical() && (facts.compares > 0 || facts.logical_value) {
-            return sign("sql-condition", 100);
-        }
-        return None;
-    }
-    if facts.truncated && continues && (facts.compares > 0 || facts.logical_value) {
         return sign("sql-condition", 100);
     }
-    if (facts.tells > 0 || facts.server_variables + facts.catalogue > 0) && continues {
+    if facts.literal_conditions > 0 && facts.compares > 0 {
+        return sign("sql-condition", 100);
+    }
+    if continues && (facts.truncated || facts.is_curious()) {
         return sign("sql-condition", 100);
     }
     None
@@ -120,17 +169,14 @@ fn condition(facts: &Facts, context: Context) -> Option<Sign> {
 
 /// `(SELECT …)` within an expression.
 fn subquery(facts: &Facts, context: Context) -> Option<Sign> {
-    if facts.subselects == 0 || facts.leading_statement {
+    if facts.subselects == 0 || facts.leading_statement || facts.start == Start::Statement {
         return None;
     }
     let operators = facts.logical + facts.compares + facts.arithmetic + facts.commas;
     if context == Context::Quoted && operators > 0 || facts.truncated {
         return sign("sql-subquery", 100);
     }
-    if facts.start == Start::Statement || facts.broken {
-        return None;
-    }
-    if operators > 0 || facts.is_technical() || facts.from > 0 {
+    if !facts.broken && (operators > 0 || facts.is_technical() || facts.from > 0) {
         return sign("sql-subquery", 100);
     }
     None
@@ -141,11 +187,7 @@ fn clause(facts: &Facts, context: Context) -> Option<Sign> {
     if facts.output > 0 {
         return sign("sql-output", 100);
     }
-    if facts.start == Start::Statement {
-        return None;
-    }
-    let clauses = facts.order + facts.having + facts.limit + facts.whereas + facts.alias;
-    if clauses == 0 {
+    if facts.start == Start::Statement || facts.clauses() == 0 {
         return None;
     }
     if facts.constant_compares > 0 && facts.having + facts.whereas > 0 {
@@ -157,18 +199,49 @@ fn clause(facts: &Facts, context: Context) -> Option<Sign> {
     if facts.order_number > 0 && facts.continues(context) {
         return sign("sql-probe", 100);
     }
+    if facts.having > 0 && facts.logical > 0 && (facts.continues(context) || facts.literal_conditions > 0) {
+        return sign("sql-clause", 100);
+    }
     if context == Context::Quoted && facts.is_finished() {
         return sign("sql-clause", 100);
     }
     None
 }
 
-/// `'--`: the rest of the statement is cut off.
-fn cut_off(facts: &Facts, context: Context) -> Option<Sign> {
-    if context != Context::Quoted || !facts.truncated || !facts.bare_comment || facts.broken {
+/// A whole statement: breaks out of nothing, and is only refused for what it asks or does.
+fn leading(facts: &Facts, context: Context) -> Option<Sign> {
+    if context == Context::Quoted {
         return None;
     }
-    sign("sql-cut-off", if facts.closed_outside > 0 || facts.tokens > 0 { 100 } else { 70 })
+    if facts.start == Start::Statement
+        && facts.selects > 0
+        && facts.server_variables + facts.catalogue + facts.tells > 0
+    {
+        return sign("sql-recon", 100);
+    }
+    if facts.declares && facts.leading_statement {
+        return sign("sql-statement", 100);
+    }
+    if facts.leading_statement && (facts.truncated || facts.semicolons > 0) {
+        return sign("sql-statement", 60);
+    }
+    None
+}
+
+/// `'--`: the rest of the statement is cut off.
+fn cut_off(facts: &Facts, context: Context) -> Option<Sign> {
+    if !facts.truncated || !facts.bare_comment || facts.broken {
+        return None;
+    }
+    if context == Context::Quoted {
+        return sign("sql-cut-off", if facts.closed_outside + facts.tokens > 0 || facts.dashes { 100 } else { 70 });
+    }
+    let technical =
+        facts.is_technical() || facts.logical + facts.compares > 0 || facts.arithmetic > 0 && facts.names == 0;
+    if facts.dashes && technical && matches!(facts.start, Start::Literal | Start::Operand | Start::Operator) {
+        return sign("sql-cut-off", 100);
+    }
+    None
 }
 
 /// `'+x+'`, `'='`: the value becomes an expression, and the quote after it is taken care of.
@@ -176,11 +249,17 @@ fn balanced(facts: &Facts, context: Context) -> Option<Sign> {
     if context != Context::Quoted || facts.broken || !facts.open {
         return None;
     }
-    if facts.calls() + facts.server_variables > 0 {
+    if facts.calls() + facts.server_variables + facts.marks_compare > 0 {
         return sign("sql-expression", 100);
     }
-    if facts.compares > 0 {
-        return sign("sql-expression", 60);
+    if facts.pipes > 0 && facts.unknown > 0 {
+        return sign("sql-expression", 100);
     }
-    sign("sql-expression", if facts.arithmetic + facts.logical > 0 { 40 } else { 0 }).filter(|(_, weight)| weight.0 > 0)
+    if facts.compares + facts.word_arithmetic > 0 {
+        return sign("sql-expression", if facts.open_empty || facts.open_long { 60 } else { 100 });
+    }
+    if facts.arithmetic + facts.logical > 0 {
+        return sign("sql-expression", 40);
+    }
+    None
 }

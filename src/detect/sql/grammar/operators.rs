@@ -1,0 +1,230 @@
+//! Where an operator is awaited: infix operators, closing marks, and the clauses that may follow an expression.
+
+use super::{Clause, Expect, FRESH, Fits, Grammar, Misfit, Operand, Sort, is_reserved};
+use crate::canon::sql::{Kind, Operator, Token, Word};
+use crate::detect::sql::facts::Facts;
+
+/// Words that compare.
+const COMPARE: &[Word] =
+    &[Word::Like, Word::Rlike, Word::Regexp, Word::Ilike, Word::Glob, Word::In, Word::Between, Word::Is];
+
+impl Grammar<'_> {
+    pub(super) fn operator(&mut self, token: Token) -> Fits {
+        match token.kind {
+            Kind::Close => self.close(token),
+            Kind::Operator(operator) => self.infix(operator),
+            Kind::Comma => self.comma(),
+            Kind::Text { closed } if self.frame.last == Some(Operand::Literal) || self.may_alias() => {
+                let adjoins = self.frame.last == Some(Operand::Literal);
+                self.text(token, closed);
+                self.facts.open_empty &= !adjoins;
+                Ok(())
+            }
+            Kind::Open if self.is_ahead(Kind::Word(Word::Select)) => {
+                self.facts.arithmetic = self.facts.arithmetic.saturating_add(1);
+                self.push(Sort::Paren)
+            }
+            Kind::Variable if token.of(self.bytes) == b"?" => self.infix(Operator::Compare),
+            Kind::Name if self.may_alias() => self.alias(),
+            Kind::Word(word) => self.operator_word(word, token),
+            _ => Err(Misfit),
+        }
+    }
+
+    pub(super) fn expects_operand(&mut self) -> Fits {
+        self.expect = Expect::Operand;
+        Ok(())
+    }
+
+    fn comma(&mut self) -> Fits {
+        if self.frame.clause == Clause::Columns && self.facts.unions > 0 {
+            self.facts.columns = self.facts.columns.saturating_add(1);
+        }
+        if self.at_top() {
+            self.facts.commas = self.facts.commas.saturating_add(1);
+        }
+        self.frame.side = FRESH;
+        self.frame.logical = false;
+        self.expects_operand()
+    }
+
+    fn infix(&mut self, operator: Operator) -> Fits {
+        match operator {
+            Operator::And => self.logical(),
+            Operator::Pipes => {
+                self.facts.pipes = self.facts.pipes.saturating_add(1);
+                self.logical()
+            }
+            Operator::Compare | Operator::Tilde => {
+                self.facts.marks_compare = self.facts.marks_compare.saturating_add(1);
+                self.compare()
+            }
+            Operator::Sign | Operator::Star | Operator::Arithmetic => self.arithmetic(),
+            Operator::Assign => self.expects_operand(),
+            Operator::Cast => self.cast(),
+            Operator::Not => Err(Misfit),
+        }
+    }
+
+    /// `::type`
+    fn cast(&mut self) -> Fits {
+        if !self.names_ahead() {
+            return Err(Misfit);
+        }
+        self.next();
+        self.facts.craft = self.facts.craft.saturating_add(1);
+        Ok(())
+    }
+
+    fn logical(&mut self) -> Fits {
+        self.facts.logical = self.facts.logical.saturating_add(1);
+        if self.frame.side.operands > 0 && self.frame.side.constant && !self.frame.compared {
+            self.facts.literal_conditions = self.facts.literal_conditions.saturating_add(1);
+        }
+        self.frame.logical = true;
+        self.frame.compared = false;
+        self.frame.side = FRESH;
+        self.expects_operand()
+    }
+
+    fn compare(&mut self) -> Fits {
+        self.frame.left = Some(self.frame.side);
+        self.frame.side = FRESH;
+        self.frame.logical = false;
+        self.frame.compared = true;
+        self.expects_operand()
+    }
+
+    fn arithmetic(&mut self) -> Fits {
+        self.facts.arithmetic = self.facts.arithmetic.saturating_add(1);
+        self.expects_operand()
+    }
+
+    fn operator_word(&mut self, word: Word, token: Token) -> Fits {
+        match word {
+            Word::And | Word::Or | Word::Xor => self.logical(),
+            Word::In if self.has_text_ahead(&[b"boolean", b"natural"]) => self.search_mode(),
+            word if COMPARE.contains(&word) => self.compare(),
+            Word::Similar if self.takes(&[Word::To]) => self.compare(),
+            Word::Sounds if self.takes(&[Word::Like]) => self.compare(),
+            Word::Not if self.compares_ahead() => Ok(()),
+            Word::Div | Word::Mod => {
+                self.facts.word_arithmetic += 1;
+                self.arithmetic()
+            }
+            Word::Union | Word::Except | Word::Intersect | Word::Minus => self.union(),
+            Word::When | Word::Then | Word::Else if self.frame.sort == Sort::Case => self.expects_operand(),
+            Word::End if self.frame.sort == Sort::Case => self.end_case(token),
+            Word::From | Word::For | Word::Using if self.in_arguments() => self.expects_operand(),
+            Word::As | Word::Collate => self.named(),
+            Word::Select if self.at_top() && self.frame.clause == Clause::Expression => self.further_select(),
+            Word::Escape => self.expects_operand(),
+            _ if self.clause(word)? => Ok(()),
+            _ if self.may_alias() && !is_reserved(word) => self.alias(),
+            _ if self.in_arguments() && token.of(self.bytes).eq_ignore_ascii_case(b"separator") => {
+                self.expects_operand()
+            }
+            _ => Err(Misfit),
+        }
+    }
+
+    fn end_case(&mut self, token: Token) -> Fits {
+        self.frame = self.outer.pop().ok_or(Misfit)?;
+        self.complete(Operand::Call, token)
+    }
+
+    fn compares_ahead(&self) -> bool {
+        matches!(self.ahead(), Some(Token { kind: Kind::Word(word), .. }) if COMPARE.contains(&word) || word == Word::Similar)
+    }
+
+    /// `IN BOOLEAN MODE`, `IN NATURAL LANGUAGE MODE` behind a full-text search.
+    fn search_mode(&mut self) -> Fits {
+        while self.has_text_ahead(&[b"boolean", b"natural", b"language", b"mode"]) {
+            self.next();
+        }
+        self.facts.alias = self.facts.alias.saturating_add(1);
+        Ok(())
+    }
+
+    /// `AS name`, `AS type(n)`, `COLLATE name`.
+    fn named(&mut self) -> Fits {
+        if !matches!(self.ahead(), Some(Token { kind: Kind::Word(_) | Kind::Name | Kind::Text { .. }, .. })) {
+            return Err(Misfit);
+        }
+        self.next();
+        if self.at_top() {
+            self.facts.alias += 1;
+        }
+        while self.in_arguments() && self.names_ahead() {
+            self.next();
+        }
+        if self.in_arguments() && self.is_ahead(Kind::Open) {
+            self.next();
+            return self.push(Sort::Paren);
+        }
+        Ok(())
+    }
+
+    fn may_alias(&self) -> bool {
+        matches!(self.frame.clause, Clause::Columns | Clause::Tables) && !self.frame.aliased
+    }
+
+    fn alias(&mut self) -> Fits {
+        self.frame.aliased = true;
+        Ok(())
+    }
+
+    /// A clause that may follow an operand; false when the word begins none.
+    fn clause(&mut self, word: Word) -> Result<bool, Misfit> {
+        if !self.at_top() && !self.frame.subquery {
+            return Ok(false);
+        }
+        let top = self.at_top();
+        let tables = self.frame.clause == Clause::Tables;
+        match word {
+            Word::From if top || self.frame.clause == Clause::Columns => {
+                self.enter(Clause::Tables, |facts| &mut facts.from)
+            }
+            Word::Where if top => self.enter(Clause::Expression, |facts| &mut facts.whereas),
+            Word::Where => self.enter(Clause::Expression, |facts| &mut facts.inner),
+            Word::Having => self.enter(Clause::Expression, |facts| &mut facts.having),
+            Word::Order | Word::Group if self.takes(&[Word::By]) => self.enter(Clause::Order, |facts| &mut facts.order),
+            Word::Limit | Word::Offset => self.enter(Clause::Expression, |facts| &mut facts.limit),
+            Word::Asc | Word::Desc if self.frame.clause == Clause::Order => Ok(true),
+            Word::Procedure if self.takes(&[Word::Analyse]) => {
+                self.enter(Clause::Expression, |facts| &mut facts.output)
+            }
+            Word::Into if self.takes(&[Word::Outfile, Word::Dumpfile]) => {
+                self.enter(Clause::Expression, |facts| &mut facts.output)
+            }
+            Word::Into if self.is_ahead(Kind::Variable) || self.names_ahead() => {
+                self.enter(Clause::Expression, |facts| &mut facts.inner)
+            }
+            Word::For if self.takes(&[Word::Update, Word::Lock]) => Ok(true),
+            Word::Join | Word::Left | Word::Right | Word::Inner | Word::Outer | Word::Cross | Word::Natural
+                if tables =>
+            {
+                self.takes(&[Word::Join, Word::Outer]);
+                self.takes(&[Word::Join]);
+                self.enter(Clause::Tables, |facts| &mut facts.inner)
+            }
+            Word::On | Word::Using if tables => {
+                self.expects_operand()?;
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    fn enter(&mut self, clause: Clause, counter: impl FnOnce(&mut Facts) -> &mut u16) -> Result<bool, Misfit> {
+        let counter = counter(&mut self.facts);
+        *counter = counter.saturating_add(1);
+        self.frame.clause = clause;
+        self.frame.aliased = false;
+        self.frame.compared = false;
+        self.frame.left = None;
+        self.frame.side = FRESH;
+        self.expect = Expect::Operand;
+        Ok(true)
+    }
+}
