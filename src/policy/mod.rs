@@ -1,1 +1,177 @@
-//! To be filled.
+//! Floor 1: who may do what. An allowlist as written ([`document`]) is compiled into a [`Policy`] as meant; a policy
+//! answers for one access at a time, as a pure function of the scene. It sees accesses only: no bytes, no detectors.
+//!
+//! - Default deny: what no rule grants is not granted. Any rule grants by itself; the order of rules means nothing.
+//! - A deny rule beats every grant. It is compared without letter case and without trailing slashes.
+//! - Where several rules grant, the one that lets larger bodies stream is named, else the more particular one.
+//! - `GET` grants `HEAD`; it does not grant `OPTIONS`. `any` grants all but `CONNECT` and `TRACE`.
+//! - A rule with an expiry date grants up to the end of that day, UTC, of the scene's wall clock.
+
+mod caller;
+mod check;
+mod compile;
+mod covers;
+mod describe;
+pub mod document;
+mod index;
+mod meaning;
+mod nearest;
+mod pattern;
+mod ports;
+mod rule;
+mod shorthand;
+mod weaken;
+
+pub use compile::{Compiled, Context, Tls, compile};
+pub use document::{Allowlist, Sensitivity};
+pub use ports::PortTerms;
+
+use crate::flow::{Access, Connection, Direction, Grant, Scene};
+use index::PathIndex;
+use ports::Ports;
+use rule::Rule;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+/// A compiled allowlist: immutable, shared by snapshot, swapped whole.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    inbound: Grants,
+    outbound: Grants,
+    denials: Denials,
+    ports: Ports,
+    hash: Arc<str>,
+}
+
+/// The rules that grant in one direction, most preferred first.
+#[derive(Clone, Debug)]
+struct Grants {
+    rules: Vec<Rule>,
+    paths: PathIndex,
+    /// Rules for protocols without paths.
+    others: Vec<usize>,
+}
+
+/// The rules that deny.
+#[derive(Clone, Debug)]
+struct Denials {
+    rules: Vec<Rule>,
+    paths: PathIndex,
+}
+
+impl Policy {
+    /// Answers for one access. Some hundred nanoseconds; a refusal that must be explained, some microseconds.
+    pub fn grants(&self, scene: &Scene<'_>, access: &Access<'_>) -> Grant {
+        if let Some(rule) = self.denials.first(scene.connection, access) {
+            return Grant::Denied(Arc::clone(&rule.name));
+        }
+        let side = self.side(scene.connection.direction);
+        match side.best(scene, access) {
+            Some(rule) => Grant::Granted(Arc::clone(&rule.terms)),
+            None => Grant::NoRule { nearest: nearest::explain(&side.rules, scene, access) },
+        }
+    }
+
+    /// How the traffic of a port is judged, whoever sends it.
+    pub fn port(&self, direction: Direction, port: u16) -> &PortTerms {
+        self.ports.terms(direction, port)
+    }
+
+    /// Sha-256 of what the policy means, in hex: the same for every order and spelling of the same rules.
+    pub fn hash(&self) -> &Arc<str> {
+        &self.hash
+    }
+
+    /// How many rules grant or deny.
+    pub fn len(&self) -> usize {
+        self.inbound.rules.len() + self.outbound.rules.len() + self.denials.rules.len()
+    }
+
+    /// Whether nothing at all is granted.
+    pub fn is_empty(&self) -> bool {
+        self.inbound.rules.is_empty() && self.outbound.rules.is_empty()
+    }
+
+    fn side(&self, direction: Direction) -> &Grants {
+        match direction {
+            Direction::Inbound => &self.inbound,
+            Direction::Outbound => &self.outbound,
+        }
+    }
+}
+
+impl Grants {
+    /// `rules` in any order.
+    fn new(mut rules: Vec<Rule>) -> Self {
+        rules.sort_by_cached_key(Rule::preference);
+        let http = |rule: &&Rule| !rule.conditions.paths.is_empty();
+        let others = rules.iter().enumerate().filter(|(_, rule)| !http(rule)).map(|(at, _)| at).collect();
+        let paths =
+            rules.iter().enumerate().flat_map(|(at, rule)| rule.conditions.paths.iter().map(move |path| (path, at)));
+        let paths = PathIndex::exact(paths);
+        Self { paths, others, rules }
+    }
+
+    fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// The most preferred rule that grants.
+    fn best(&self, scene: &Scene<'_>, access: &Access<'_>) -> Option<&Rule> {
+        let mut best: Option<usize> = None;
+        let mut consider = |at: usize| {
+            let better = best.is_none_or(|best| at < best);
+            if better && self.rules.get(at).is_some_and(|rule| rule.grants(scene.connection, &scene.now, access)) {
+                best = Some(at);
+            }
+            ControlFlow::<()>::Continue(())
+        };
+        // Never breaks: every rule that takes the path is considered.
+        let _ = match access.scheme {
+            "http" => self.paths.visit(&access.path, consider),
+            _ => self.others.iter().try_for_each(|at| consider(*at)),
+        };
+        best.and_then(|at| self.rules.get(at))
+    }
+}
+
+impl Rule {
+    /// Sorts the preferred rule first: it streams; it does not grant every path, nor everything below one; its name.
+    fn preference(&self) -> (bool, bool, bool, String, String) {
+        let paths = &self.conditions.paths;
+        let wild = paths.iter().any(pattern::PathTemplate::is_wild);
+        let rest = paths.iter().any(pattern::PathTemplate::has_rest);
+        (!self.conditions.stream, wild, rest, self.name.to_string(), self.canonical())
+    }
+}
+
+impl Denials {
+    /// `rules` in any order, their paths folded.
+    fn new(mut rules: Vec<Rule>) -> Self {
+        rules.sort_by_cached_key(|rule| (rule.name.to_string(), rule.canonical()));
+        let paths =
+            rules.iter().enumerate().flat_map(|(at, rule)| rule.conditions.paths.iter().map(move |path| (path, at)));
+        let paths = PathIndex::lax(paths);
+        Self { paths, rules }
+    }
+
+    fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// The first rule by name that forbids an access.
+    fn first(&self, connection: &Connection, access: &Access<'_>) -> Option<&Rule> {
+        if self.rules.is_empty() || connection.direction == Direction::Outbound {
+            return None;
+        }
+        let mut first: Option<usize> = None;
+        let _ = self.paths.visit::<()>(&index::fold(&access.path), |at| {
+            let earlier = first.is_none_or(|first| at < first);
+            if earlier && self.rules.get(at).is_some_and(|rule| rule.conditions.forbid(connection, access)) {
+                first = Some(at);
+            }
+            ControlFlow::Continue(())
+        });
+        first.and_then(|at| self.rules.get(at))
+    }
+}

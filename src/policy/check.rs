@@ -1,0 +1,197 @@
+//! What an owner should know about a policy that works: rules that never decide, that end, that grant more than they
+//! seem to.
+
+use super::compile::{Context, Placed, Tls};
+use super::document::Allowlist;
+use super::pattern::PathTemplate;
+use super::rule::{Conditions, Party};
+use crate::document::{Document, Problem, Severity};
+use crate::flow::Mode;
+use std::time::Duration;
+
+/// A rule that ends within this time is warned about.
+const SOON: Duration = Duration::from_secs(30 * 86_400);
+
+/// Rules compared with each other; beyond, shadowed rules are not looked for.
+const COMPARED: usize = 1000;
+
+pub(super) fn warnings(
+    documents: &[Document<Allowlist>],
+    grants: &[Placed],
+    denials: &[Placed],
+    context: &Context<'_>,
+) -> Vec<Problem> {
+    let mut check = Check { documents, context, warnings: Vec::new() };
+    documents.iter().for_each(|document| check.document(document));
+    for (number, placed) in grants.iter().enumerate() {
+        check.expiry(placed);
+        check.breadth(placed);
+        check.unverified(placed);
+        if grants.len() <= COMPARED {
+            check.shadowed(placed, number, grants, denials);
+        }
+    }
+    check.warnings.sort_by_key(|problem| (problem.file.clone(), problem.line, problem.column));
+    check.warnings
+}
+
+struct Check<'a> {
+    documents: &'a [Document<Allowlist>],
+    context: &'a Context<'a>,
+    warnings: Vec<Problem>,
+}
+
+impl Check<'_> {
+    fn document(&mut self, document: &Document<Allowlist>) {
+        let allowlist = &document.value;
+        let mut warn = |field: &str, found: &str, expected: &str, remedy: &str| {
+            self.warnings.push(document.problem(Severity::Warning, field, found, expected, remedy));
+        };
+        if allowlist.mode != Mode::Enforce {
+            let found = format!("`{}`: what is not granted passes and is only recorded", allowlist.mode.name());
+            warn("mode", &found, "`enforce` in the end", "remove `mode` when the record shows no wrong denial");
+        }
+        if allowlist.inbound.is_empty() && allowlist.outbound.is_empty() && allowlist.probes.is_empty() {
+            warn(
+                "",
+                "a document that grants nothing",
+                "`inbound` or `outbound` rules",
+                "without them every call is denied",
+            );
+        }
+        for (port, settings) in &allowlist.ports {
+            if settings.mode.is_some_and(|mode| mode < allowlist.mode) {
+                let expected = format!("`{}` or stricter", allowlist.mode.name());
+                let remedy = "the stricter of document and port holds: this setting does nothing";
+                warn(&format!("ports.{port}.mode"), "a laxer mode than the document's", &expected, remedy);
+            }
+        }
+    }
+
+    fn expiry(&mut self, placed: &Placed) {
+        let Some(expiry) = &placed.rule.expires else { return };
+        let left = expiry.end.duration_since(self.context.now);
+        let field = format!("{}.expires", placed.field);
+        let found = |what: &str| format!("a rule that {what} after {}", expiry.last_day);
+        match left {
+            Err(_) | Ok(Duration::ZERO) => {
+                self.warn(
+                    placed,
+                    &field,
+                    found("expired"),
+                    "a date to come",
+                    "remove the rule, or renew its date with its owner",
+                );
+            }
+            Ok(left) if left <= SOON => {
+                let days = left.as_secs().div_ceil(86_400);
+                let expected = format!("a date further away than {days} days");
+                self.warn(placed, &field, found("expires"), &expected, "renew it in time, or let it end");
+            }
+            Ok(_) => {}
+        }
+    }
+
+    fn breadth(&mut self, placed: &Placed) {
+        let conditions = &placed.rule.conditions;
+        if let (Party::From(_), Some(wild)) = (&conditions.party, conditions.paths.iter().find(|path| path.is_wild())) {
+            let everything = *wild == PathTemplate::everything();
+            let found = if everything {
+                "a rule for every path".to_owned()
+            } else {
+                format!("a path of wildcards alone, `{wild}`")
+            };
+            self.warn(
+                placed,
+                &format!("{}.path", placed.field),
+                found,
+                "the paths that are meant",
+                "name at least the first segment",
+            );
+        }
+        for method in ["CONNECT", "TRACE"] {
+            if conditions.methods.named.iter().any(|name| **name == *method) {
+                let remedy = "CONNECT opens a tunnel that is not looked into; TRACE sends credentials back";
+                self.warn(
+                    placed,
+                    &format!("{}.methods", placed.field),
+                    format!("`{method}`"),
+                    "another method",
+                    remedy,
+                );
+            }
+        }
+    }
+
+    /// Grants to callers that may be unproved; grants to identities where nobody can prove one.
+    fn unverified(&mut self, placed: &Placed) {
+        let Party::From(callers) = &placed.rule.conditions.party else { return };
+        if placed.probe {
+            return;
+        }
+        let field = format!("{}.from", placed.field);
+        let open = callers.iter().find(|caller| caller.takes_unverified());
+        match (open, self.tls_of(&placed.rule.conditions)) {
+            (Some(open), Reach::Unknown) => {
+                let found = format!("`{open}`, which needs no identity");
+                let remedy = "on a port whose TLS is permissive or off this grants callers that nobody has verified";
+                self.warn(placed, &field, found, "callers with an identity", remedy);
+            }
+            (Some(open), Reach::Permissive(port)) => {
+                let found = format!("`{open}`, which needs no identity, on the permissive port {port}");
+                let remedy = "name callers by identity, or make the port strict";
+                self.warn(placed, &field, found, "callers with an identity", remedy);
+            }
+            (None, Reach::OnlyOff) => {
+                let remedy = "set the port's TLS to strict or permissive, or name callers by network";
+                let found = "callers with an identity, on ports without TLS".to_owned();
+                self.warn(placed, &field, found, "callers that can exist there", remedy);
+            }
+            _ => {}
+        }
+    }
+
+    /// Which callers can reach the ports that a rule holds for.
+    fn tls_of(&self, conditions: &Conditions) -> Reach {
+        let Some(ports) = self.context.tls else { return Reach::Unknown };
+        let held = |port: &u16| conditions.ports.is_empty() || conditions.ports.contains(port);
+        let mut reached = ports.iter().filter(|(port, _)| held(port)).peekable();
+        if reached.peek().is_some() && reached.clone().all(|(_, tls)| *tls == Tls::Off) {
+            return Reach::OnlyOff;
+        }
+        reached.find(|(_, tls)| **tls == Tls::Permissive).map_or(Reach::Proved, |(port, _)| Reach::Permissive(*port))
+    }
+
+    fn shadowed(&mut self, placed: &Placed, number: usize, grants: &[Placed], denials: &[Placed]) {
+        if let Some(denial) = denials.iter().find(|denial| denial.rule.forbids_all_of(&placed.rule)) {
+            let found = format!("a grant that the deny rule \"{}\" takes back whole", denial.rule.name);
+            self.warn(placed, &placed.field, found, "a rule that can grant", "remove one of the two");
+            return;
+        }
+        let same = |other: &Placed| placed.rule.grants_all_of(&other.rule);
+        let wider = grants.iter().enumerate().find(|(at, other)| {
+            // Of two rules that grant the same, the later one is the superfluous one.
+            *at != number && other.rule.grants_all_of(&placed.rule) && (*at < number || !same(other))
+        });
+        let Some((_, wider)) = wider else { return };
+        let over = wider.rule.expires.as_ref().is_some_and(|expiry| expiry.end <= self.context.now);
+        let differs = wider.rule.terms.mode != placed.rule.terms.mode;
+        if !over && !differs {
+            let found = format!("a rule that adds nothing to \"{}\"", wider.rule.name);
+            let remedy = "remove it, or narrow the other one";
+            self.warn(placed, &placed.field, found, "a grant of its own", remedy);
+        }
+    }
+
+    fn warn(&mut self, placed: &Placed, field: &str, found: String, expected: &str, remedy: &str) {
+        let Some(document) = self.documents.get(placed.document) else { return };
+        self.warnings.push(document.problem(Severity::Warning, field, found, expected, remedy));
+    }
+}
+
+enum Reach {
+    Unknown,
+    Proved,
+    Permissive(u16),
+    OnlyOff,
+}

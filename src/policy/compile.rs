@@ -1,0 +1,271 @@
+//! Documents as written → the policy as meant. Reports everything that is wrong at once; a policy comes out only when
+//! nothing is.
+
+use super::document::{Allowlist, DenyRule, InboundRule, OutboundRule, Probe, Written};
+use super::meaning::Reader;
+use super::ports::Ports;
+use super::rule::{Conditions, Expiry, Rule};
+use super::{Denials, Grants, Policy, check, shorthand};
+use crate::document::{Document, Problem, Severity, is_refused};
+use crate::flow::Terms;
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+/// What compiling must know besides the documents.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// For warnings about rules that have expired or soon will.
+    pub now: SystemTime,
+    /// The sidecar's own trust domain, for callers named by namespace and service account.
+    pub trust_domain: Option<&'a str>,
+    /// Whether each declared port asks callers for an identity; nothing when that is not known.
+    pub tls: Option<&'a BTreeMap<u16, Tls>>,
+}
+
+/// Whether callers of a port prove who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tls {
+    /// All must.
+    Strict,
+    /// Some do.
+    Permissive,
+    /// None can.
+    Off,
+}
+
+/// A policy, and what its owner should know about it.
+#[derive(Clone, Debug)]
+pub struct Compiled {
+    /// The policy.
+    pub policy: Policy,
+    /// What does not keep it from being used.
+    pub warnings: Vec<Problem>,
+}
+
+/// Compiles all documents of a pod into one policy. No document at all is a policy that grants nothing.
+///
+/// # Errors
+/// Everything that is wrong with their meaning.
+pub fn compile(documents: &[Document<Allowlist>], context: &Context<'_>) -> Result<Compiled, Vec<Problem>> {
+    let mut all = Gathered::default();
+    for (number, document) in documents.iter().enumerate() {
+        all.gather(Home { number, document, context });
+    }
+    all.check_names(documents);
+    all.check_documents(documents);
+    if is_refused(&all.problems) {
+        return Err(all.problems);
+    }
+    let warnings = check::warnings(documents, &all.grants, &all.denials, context);
+    let ports = Ports::of(documents, &all.grants, &all.denials);
+    Ok(Compiled { policy: assemble(all.grants, all.denials, ports), warnings })
+}
+
+/// A rule with the place where it stands.
+#[derive(Clone, Debug)]
+pub(super) struct Placed {
+    /// Which of the documents.
+    pub(super) document: usize,
+    /// `inbound[2]`.
+    pub(super) field: String,
+    /// Whether its owner chose the name.
+    named: bool,
+    /// Whether it is a probe, which is written for any caller.
+    pub(super) probe: bool,
+    pub(super) rule: Rule,
+}
+
+/// The document that is read.
+#[derive(Clone, Copy)]
+struct Home<'a> {
+    number: usize,
+    document: &'a Document<Allowlist>,
+    context: &'a Context<'a>,
+}
+
+/// What every sort of rule is written with.
+struct Heading<'a> {
+    field: String,
+    name: Option<&'a str>,
+    /// The line, when it is written as one: then it is its own name.
+    line: Option<&'a str>,
+}
+
+#[derive(Default)]
+struct Gathered {
+    grants: Vec<Placed>,
+    denials: Vec<Placed>,
+    problems: Vec<Problem>,
+}
+
+impl Gathered {
+    fn gather(&mut self, home: Home<'_>) {
+        let allowlist = &home.document.value;
+        for (index, written) in allowlist.inbound.iter().enumerate() {
+            self.inbound(home, format!("inbound[{index}]"), written);
+        }
+        for (index, written) in allowlist.deny.iter().enumerate() {
+            self.deny(home, format!("deny[{index}]"), written);
+        }
+        for (index, written) in allowlist.outbound.iter().enumerate() {
+            self.outbound(home, format!("outbound[{index}]"), written);
+        }
+        for (index, probe) in allowlist.probes.iter().enumerate() {
+            self.probe(home, format!("probes[{index}]"), probe);
+        }
+    }
+
+    fn inbound(&mut self, home: Home<'_>, field: String, written: &Written<InboundRule>) {
+        let mut reader = self.reader(home);
+        let Some(rule) = reader.fields(&field, written, shorthand::inbound) else { return };
+        let conditions = reader.inbound(&field, &rule);
+        let expires = reader.expiry(&field, rule.expires.as_deref());
+        let heading = Heading { field, name: rule.name.as_deref(), line: line(written) };
+        self.grants.extend(conditions.map(|conditions| heading.place(home, conditions, expires)));
+    }
+
+    fn outbound(&mut self, home: Home<'_>, field: String, written: &Written<OutboundRule>) {
+        let mut reader = self.reader(home);
+        let Some(rule) = reader.fields(&field, written, shorthand::outbound) else { return };
+        let conditions = reader.outbound(&field, &rule);
+        let expires = reader.expiry(&field, rule.expires.as_deref());
+        let heading = Heading { field, name: rule.name.as_deref(), line: line(written) };
+        self.grants.extend(conditions.map(|conditions| heading.place(home, conditions, expires)));
+    }
+
+    fn deny(&mut self, home: Home<'_>, field: String, written: &Written<DenyRule>) {
+        let mut reader = self.reader(home);
+        let Some(rule) = reader.fields(&field, written, shorthand::deny) else { return };
+        let conditions = reader.deny(&field, &rule);
+        let heading = Heading { field, name: rule.name.as_deref(), line: line(written) };
+        self.denials.extend(conditions.map(|conditions| heading.place(home, conditions, None)));
+    }
+
+    fn probe(&mut self, home: Home<'_>, field: String, probe: &Probe) {
+        let conditions = self.reader(home).probe(&field, probe);
+        let name = format!("probe {} on {}", probe.path, probe.port);
+        let heading = Heading { field, name: None, line: Some(&name) };
+        let placed = conditions.map(|conditions| Placed { probe: true, ..heading.place(home, conditions, None) });
+        self.grants.extend(placed);
+    }
+
+    fn reader<'a>(&'a mut self, home: Home<'a>) -> Reader<'a> {
+        Reader { document: home.document, context: home.context, problems: &mut self.problems }
+    }
+
+    /// Names that owners chose must be unique; the others are made so.
+    fn check_names(&mut self, documents: &[Document<Allowlist>]) {
+        let mut taken: HashMap<Arc<str>, (usize, String)> = HashMap::new();
+        let all = self.grants.iter_mut().chain(&mut self.denials);
+        let (chosen, given): (Vec<_>, Vec<_>) = all.partition(|placed| placed.named);
+        for placed in chosen {
+            let here = (placed.document, placed.field.clone());
+            let Some((other, field)) = taken.insert(Arc::clone(&placed.rule.name), here) else { continue };
+            let (Some(home), Some(other)) = (documents.get(placed.document), documents.get(other)) else { continue };
+            let found = format!("name `{}`, taken by {field} at {}", placed.rule.name, place(other, &field));
+            let problem = (format!("{}.name", placed.field), found);
+            self.problems.push(home.problem(
+                Severity::Error,
+                &problem.0,
+                problem.1,
+                "a name of its own",
+                "rename one of the two",
+            ));
+        }
+        for placed in given {
+            if taken.contains_key(&placed.rule.name) {
+                placed.rule.rename(format!("{} ({} {})", placed.rule.name, placed.rule.document, placed.field).into());
+            }
+            taken.insert(Arc::clone(&placed.rule.name), (placed.document, placed.field.clone()));
+        }
+    }
+
+    fn check_documents(&mut self, documents: &[Document<Allowlist>]) {
+        let mut taken: HashMap<&str, &Document<Allowlist>> = HashMap::new();
+        for document in documents {
+            let name = document.value.metadata.name.as_str();
+            let Some(other) = taken.insert(name, document) else { continue };
+            let found = format!("name `{name}`, taken by the document at {}", place(other, "metadata.name"));
+            let remedy = "rename one of the two, or remove the copy";
+            self.problems.push(document.problem(Severity::Error, "metadata.name", found, "a name of its own", remedy));
+        }
+    }
+}
+
+impl Heading<'_> {
+    fn place(self, home: Home<'_>, conditions: Conditions, expires: Option<Expiry>) -> Placed {
+        let document = home.document;
+        let origin: Arc<str> = document.value.metadata.name.as_str().into();
+        let default = || self.line.map_or_else(|| format!("{origin} {}", self.field), name_of_line);
+        let name: Arc<str> = self.name.map_or_else(default, str::to_owned).into();
+        let terms = Terms { rule: Arc::clone(&name), mode: document.value.mode, stream: conditions.stream };
+        let rule = Rule { name, terms: Arc::new(terms), document: origin, conditions, expires };
+        Placed { document: home.number, field: self.field, named: self.name.is_some(), probe: false, rule }
+    }
+}
+
+impl Rule {
+    fn rename(&mut self, name: Arc<str>) {
+        self.terms = Arc::new(Terms { rule: Arc::clone(&name), ..(*self.terms).clone() });
+        self.name = name;
+    }
+}
+
+fn line<T>(written: &Written<T>) -> Option<&str> {
+    match written {
+        Written::Line(line) => Some(line),
+        Written::Fields(_) => None,
+    }
+}
+
+/// The line with single spaces, at most 200 characters.
+fn name_of_line(line: &str) -> String {
+    line.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(200).collect()
+}
+
+fn place(document: &Document<Allowlist>, field: &str) -> String {
+    let mark = document.at(field);
+    format!("{}:{}:{}", document.file, mark.line, mark.column)
+}
+
+fn assemble(grants: Vec<Placed>, denials: Vec<Placed>, ports: Ports) -> Policy {
+    let (inbound, outbound): (Vec<Rule>, Vec<Rule>) = grants
+        .into_iter()
+        .map(|placed| placed.rule)
+        .partition(|rule| rule.direction() == crate::flow::Direction::Inbound);
+    let mut denied: Vec<Rule> = denials.into_iter().map(|placed| placed.rule).collect();
+    for rule in &mut denied {
+        rule.conditions.paths = rule.conditions.paths.iter().map(|path| path.folded()).collect();
+    }
+    let hash = hash(&inbound, &outbound, &denied, &ports);
+    Policy {
+        inbound: Grants::new(inbound),
+        outbound: Grants::new(outbound),
+        denials: Denials::new(denied),
+        ports,
+        hash,
+    }
+}
+
+fn hash(inbound: &[Rule], outbound: &[Rule], denied: &[Rule], ports: &Ports) -> Arc<str> {
+    let sorts = [("inbound", inbound), ("outbound", outbound), ("deny", denied)];
+    let mut lines: Vec<String> = sorts
+        .iter()
+        .flat_map(|(sort, rules)| rules.iter().map(move |rule| format!("{sort} {}", rule.canonical())))
+        .collect();
+    lines.push(ports.canonical());
+    lines.sort_unstable();
+    let mut digest = Sha256::new();
+    for line in lines {
+        digest.update(line.as_bytes());
+        digest.update(b"\n");
+    }
+    let mut hex = String::with_capacity(64);
+    for byte in digest.finalize() {
+        let _ = write!(hex, "{byte:02x}"); // writing to a String cannot fail
+    }
+    hex.into()
+}

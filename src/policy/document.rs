@@ -1,0 +1,320 @@
+//! The allowlist as its owner writes it. Nothing is understood here yet: names, patterns and dates are text until
+//! [`super::compile`] gives them their meaning. The doc comments below are the descriptions in the JSON Schema.
+
+use crate::flow::Mode;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Who may call this pod and for what, and what it may call. Everything that is not granted is denied.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Allowlist {
+    /// The version of this format.
+    pub api_version: ApiVersion,
+    /// The kind of document.
+    pub kind: Kind,
+    /// What the document is called.
+    pub metadata: Metadata,
+    /// The trust domain of callers that are named by namespace and service account. Default: the sidecar's own.
+    pub trust_domain: Option<String>,
+    /// Who answers for the rules that name no owner.
+    pub owner: Option<String>,
+    /// What is done with the verdict; where documents or ports disagree, the stricter wins.
+    #[serde(default)]
+    pub mode: Mode,
+    /// Settings of single ports.
+    #[serde(default)]
+    pub ports: BTreeMap<u16, Port>,
+    /// The kubelet's HTTP probes, copied from the pod's spec. Each is granted exactly, to any caller of its port.
+    #[serde(default)]
+    pub probes: Vec<Probe>,
+    /// What callers may do. One line (`GET /orders/{id} from shop/frontend`) or a mapping.
+    #[serde(default)]
+    pub inbound: Vec<Written<InboundRule>>,
+    /// What no caller may do, whatever is granted. One line (`ANY /admin/{rest...}`) or a mapping.
+    #[serde(default)]
+    pub deny: Vec<Written<DenyRule>>,
+    /// What this pod may call. One line (`GET /items/{id} to catalog.shop:8080`) or a mapping.
+    #[serde(default)]
+    pub outbound: Vec<Written<OutboundRule>>,
+}
+
+/// The version of the format.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
+pub enum ApiVersion {
+    /// The first version.
+    #[serde(rename = "podwall.dev/v1")]
+    V1,
+}
+
+/// The kind of document.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
+pub enum Kind {
+    /// Who may call this pod and for what.
+    Allowlist,
+}
+
+/// What a document is called. Other metadata that a cluster adds is kept and not looked at.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Metadata {
+    /// Unique among the documents of a pod.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// The namespace of the pod.
+    pub namespace: Option<String>,
+    /// Not looked at.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// Not looked at.
+    #[serde(default)]
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// A rule as one line of text, or with its fields.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Written<T> {
+    /// `GET /orders/{id} from shop/frontend`.
+    Line(String),
+    /// All fields.
+    Fields(T),
+}
+
+/// One value, or a list of them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum OneOrMany<T> {
+    /// One value.
+    One(T),
+    /// A list of them.
+    Many(Vec<T>),
+}
+
+impl<T> OneOrMany<T> {
+    /// The values, however they were written.
+    pub fn as_slice(&self) -> &[T] {
+        match self {
+            Self::One(value) => std::slice::from_ref(value),
+            Self::Many(values) => values,
+        }
+    }
+}
+
+/// Settings of one port.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Port {
+    /// What is done with the verdict on this port; never laxer than the document's.
+    pub mode: Option<Mode>,
+    /// How much evidence of an attack denies on this port.
+    pub sensitivity: Option<Sensitivity>,
+}
+
+/// How much evidence of an attack denies. From the most lenient to the strictest; where two settings disagree, the
+/// stricter wins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Sensitivity {
+    /// One clear sign of an attack passes; it takes one and a half.
+    Low,
+    /// One clear sign of an attack denies.
+    #[default]
+    Default,
+    /// Two weak signs deny.
+    High,
+}
+
+impl Sensitivity {
+    /// The sum of weights from which evidence denies ([`crate::flow::Weight::CERTAIN`] is 100).
+    pub fn threshold(self) -> u32 {
+        match self {
+            Self::Low => 150,
+            Self::Default => 100,
+            Self::High => 60,
+        }
+    }
+}
+
+/// An HTTP probe of the kubelet, granted exactly as it is written: GET (or HEAD), this path, this query, this port.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Probe {
+    /// As in `httpGet.path`, with its query if it has one: `/healthz?full=1`.
+    pub path: String,
+    /// As in `httpGet.port`, as a number.
+    #[schemars(range(min = 1))]
+    pub port: u16,
+}
+
+/// What callers may do.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct InboundRule {
+    /// What the rule is called in records; unique. Default: its document with its place in the list.
+    #[schemars(length(min = 1, max = 200))]
+    pub name: Option<String>,
+    /// Who answers for it.
+    pub owner: Option<String>,
+    /// Why it is there.
+    pub reason: Option<String>,
+    /// The last day (UTC) on which it grants: `2027-01-31`.
+    #[schemars(extend("format" = "date"))]
+    pub expires: Option<String>,
+    /// Who may call: one of them is enough.
+    pub from: OneOrMany<Written<FromEntry>>,
+    /// The ports it holds for. Default: all.
+    pub port: Option<OneOrMany<u16>>,
+    /// What is spoken. Default: http.
+    #[serde(default)]
+    pub protocol: Protocol,
+    /// HTTP methods: `GET` (which grants HEAD too), `[GET, POST]`; `any` is all but CONNECT and TRACE.
+    pub methods: Option<OneOrMany<String>>,
+    /// The hosts it holds for: `orders.shop`, `*.example.com`. Default: all.
+    pub host: Option<OneOrMany<String>>,
+    /// Path templates: `/orders/{id}`, `/files/{rest...}`.
+    pub path: Option<OneOrMany<String>>,
+    /// Headers that must be there with this value, or one of these; `*` is any value.
+    #[serde(default)]
+    pub headers: BTreeMap<String, OneOrMany<String>>,
+    /// The query keys that may be there (a list), or `allowed` and `required` ones. Default: all.
+    pub query: Option<Query>,
+    /// What connections may be upgraded to.
+    #[serde(default)]
+    pub upgrade: Vec<Upgrade>,
+    /// Whether the target may be a whole URI (`GET http://orders/7`), as for a proxy.
+    #[serde(default)]
+    pub absolute_form: bool,
+    /// Whether a body that is too large to be held may pass in scanned windows.
+    #[serde(default)]
+    pub stream: bool,
+}
+
+/// What no caller may do. Paths and methods are compared without letter case, paths without trailing slashes.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DenyRule {
+    /// What the rule is called in records; unique. Default: its document with its place in the list.
+    #[schemars(length(min = 1, max = 200))]
+    pub name: Option<String>,
+    /// Who answers for it.
+    pub owner: Option<String>,
+    /// Why it is there.
+    pub reason: Option<String>,
+    /// Whom it holds for. Default: everyone.
+    pub from: Option<OneOrMany<Written<FromEntry>>>,
+    /// The ports it holds for. Default: all.
+    pub port: Option<OneOrMany<u16>>,
+    /// HTTP methods. Default: all.
+    pub methods: Option<OneOrMany<String>>,
+    /// The hosts it holds for. Default: all.
+    pub host: Option<OneOrMany<String>>,
+    /// Path templates: `/admin/{rest...}`.
+    pub path: OneOrMany<String>,
+    /// Denied only with all of these headers, each with this value, or one of these; `*` is any value.
+    #[serde(default)]
+    pub headers: BTreeMap<String, OneOrMany<String>>,
+    /// Denied only with one of these query keys.
+    #[serde(default)]
+    pub query: Vec<String>,
+}
+
+/// Who calls; all fields that are given must fit. As one line: `any`, `shop/frontend`, `shop/*`,
+/// `spiffe://prod.example/ns/shop/sa/*`, `10.0.0.0/8`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct FromEntry {
+    /// A SPIFFE ID; `*` is one segment of its path.
+    pub principal: Option<String>,
+    /// The Kubernetes namespace.
+    pub namespace: Option<String>,
+    /// The Kubernetes service account.
+    pub service_account: Option<String>,
+    /// The trust domain; alone, everyone in it.
+    pub trust_domain: Option<String>,
+    /// The address; alone, also callers without an identity.
+    pub cidr: Option<String>,
+}
+
+/// What is spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    /// HTTP requests.
+    #[default]
+    Http,
+    /// Connections that are not looked into; a port that speaks HTTP is never granted by it.
+    Tcp,
+}
+
+/// What a connection may be upgraded to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Upgrade {
+    /// RFC 6455.
+    WebSocket,
+}
+
+/// Query keys.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Query {
+    /// Only these may be there.
+    Allowed(Vec<String>),
+    /// Which may and which must be there.
+    Keys(QueryKeys),
+}
+
+/// Which query keys may and which must be there.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct QueryKeys {
+    /// Only these, and the required ones, may be there. Default: all.
+    pub allowed: Option<Vec<String>>,
+    /// These must be there.
+    #[serde(default)]
+    pub required: Vec<String>,
+}
+
+/// What this pod may call.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OutboundRule {
+    /// What the rule is called in records; unique. Default: its document with its place in the list.
+    #[schemars(length(min = 1, max = 200))]
+    pub name: Option<String>,
+    /// Who answers for it.
+    pub owner: Option<String>,
+    /// Why it is there.
+    pub reason: Option<String>,
+    /// The last day (UTC) on which it grants: `2027-01-31`.
+    #[schemars(extend("format" = "date"))]
+    pub expires: Option<String>,
+    /// What may be called: one of them is enough.
+    pub to: OneOrMany<Written<ToEntry>>,
+    /// The ports it holds for. Default: all.
+    pub port: Option<OneOrMany<u16>>,
+    /// What is spoken. Default: http.
+    #[serde(default)]
+    pub protocol: Protocol,
+    /// HTTP methods. Default: all but CONNECT and TRACE.
+    pub methods: Option<OneOrMany<String>>,
+    /// Path templates. Default: all.
+    pub path: Option<OneOrMany<String>>,
+}
+
+/// What is called; all fields that are given must fit. As one line: `10.0.0.7`, `10.0.0.0/8`, `catalog.shop`,
+/// `*.example.com`, `spiffe://prod.example/ns/shop/sa/catalog`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ToEntry {
+    /// The address that is dialled.
+    pub address: Option<String>,
+    /// The network that is dialled.
+    pub cidr: Option<String>,
+    /// The host that is asked for.
+    pub host: Option<String>,
+    /// The identity that the other side must prove.
+    pub spiffe_id: Option<String>,
+}

@@ -1,0 +1,25 @@
+//! What patterns in an allowlist mean. Each is parsed once, matches in linear time, knows whether it covers another
+//! (for warnings, and to tell what a reload weakens), and shows itself as it is written.
+
+mod host;
+mod identity;
+mod network;
+mod path;
+
+pub(super) use host::Host;
+pub(super) use identity::IdPattern;
+pub(super) use network::Network;
+pub(super) use path::{PathTemplate, Segment};
+
+/// Why a text is not a pattern: what was expected, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Wrong {
+    pub(super) expected: String,
+    pub(super) remedy: String,
+}
+
+impl Wrong {
+    pub(super) fn new(expected: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { expected: expected.into(), remedy: remedy.into() }
+    }
+}

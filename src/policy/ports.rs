@@ -1,0 +1,129 @@
+//! What holds for a port, whoever calls. A document speaks of the ports that its rules and `ports:` name; of all ports
+//! when a rule of it names none, or when it names no port at all. The strictest of those that speak of a port decides;
+//! a port that nobody speaks of is enforced.
+
+use super::compile::Placed;
+use super::document::{Allowlist, Sensitivity};
+use crate::document::Document;
+use crate::flow::{Direction, Mode};
+use std::collections::BTreeMap;
+
+/// How the traffic of one port is judged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PortTerms {
+    /// What is done with the verdict.
+    pub mode: Mode,
+    /// How much evidence of an attack denies.
+    pub sensitivity: Sensitivity,
+}
+
+impl Default for PortTerms {
+    fn default() -> Self {
+        Self { mode: Mode::Enforce, sensitivity: Sensitivity::Default }
+    }
+}
+
+/// The terms of every port.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ports {
+    inbound: Terms,
+    outbound: Terms,
+}
+
+/// The terms of one direction's ports, and of those that are not named.
+#[derive(Clone, Debug, Default)]
+struct Terms {
+    named: BTreeMap<u16, PortTerms>,
+    others: PortTerms,
+}
+
+impl Ports {
+    pub(super) fn of(documents: &[Document<Allowlist>], grants: &[Placed], denials: &[Placed]) -> Self {
+        let spoken = |direction| {
+            let each = documents.iter().enumerate();
+            each.map(|(number, document)| Spoken::of(number, document, direction, grants, denials)).collect()
+        };
+        Self { inbound: Terms::of(spoken(Direction::Inbound)), outbound: Terms::of(spoken(Direction::Outbound)) }
+    }
+
+    pub(super) fn terms(&self, direction: Direction, port: u16) -> &PortTerms {
+        let side = self.side(direction);
+        side.named.get(&port).unwrap_or(&side.others)
+    }
+
+    pub(super) fn others(&self, direction: Direction) -> &PortTerms {
+        &self.side(direction).others
+    }
+
+    /// The ports that differ, or may differ, from the others.
+    pub(super) fn named(&self, direction: Direction) -> impl Iterator<Item = u16> {
+        self.side(direction).named.keys().copied()
+    }
+
+    /// One line, for the hash.
+    pub(super) fn canonical(&self) -> String {
+        format!("ports {self:?}")
+    }
+
+    fn side(&self, direction: Direction) -> &Terms {
+        match direction {
+            Direction::Inbound => &self.inbound,
+            Direction::Outbound => &self.outbound,
+        }
+    }
+}
+
+/// What one document says of the ports of one direction.
+struct Spoken {
+    mode: Mode,
+    /// The ports it names, with the mode and sensitivity that it gives them.
+    named: BTreeMap<u16, (Option<Mode>, Option<Sensitivity>)>,
+    of_all: bool,
+}
+
+impl Spoken {
+    fn of(
+        number: usize,
+        document: &Document<Allowlist>,
+        direction: Direction,
+        grants: &[Placed],
+        denials: &[Placed],
+    ) -> Self {
+        let mut named = BTreeMap::new();
+        let mut of_all = false;
+        let mine = |placed: &&Placed| placed.document == number && placed.rule.direction() == direction;
+        for placed in grants.iter().chain(denials).filter(mine) {
+            of_all |= placed.rule.conditions.ports.is_empty();
+            named.extend(placed.rule.conditions.ports.iter().map(|port| (*port, (None, None))));
+        }
+        if direction == Direction::Inbound {
+            named.extend(document.value.ports.iter().map(|(port, set)| (*port, (set.mode, set.sensitivity))));
+        }
+        Self { mode: document.value.mode, of_all: of_all || named.is_empty(), named }
+    }
+}
+
+impl Terms {
+    fn of(spoken: Vec<Spoken>) -> Self {
+        let mode_of_all = spoken.iter().filter(|document| document.of_all).map(|document| document.mode).max();
+        let others = PortTerms { mode: mode_of_all.unwrap_or_default(), ..PortTerms::default() };
+        let ports = spoken.iter().flat_map(|document| document.named.keys().copied());
+        let named = ports.map(|port| (port, Self::of_port(port, &spoken))).collect();
+        Self { named, others }
+    }
+
+    fn of_port(port: u16, spoken: &[Spoken]) -> PortTerms {
+        let mut mode = None;
+        let mut sensitivity = None;
+        for document in spoken {
+            let named = document.named.get(&port);
+            if named.is_some() || document.of_all {
+                mode = mode.max(Some(document.mode));
+            }
+            let (own_mode, own_sensitivity) = named.copied().unwrap_or_default();
+            mode = mode.max(own_mode);
+            sensitivity = sensitivity.max(own_sensitivity);
+        }
+        PortTerms { mode: mode.unwrap_or_default(), sensitivity: sensitivity.unwrap_or_default() }
+    }
+}

@@ -1,0 +1,240 @@
+//! A rule as meant: conditions that an access meets or not. The path is not looked at here when the index has already
+//! done so.
+
+use super::caller::{Caller, Destination};
+use super::document::Protocol;
+use super::pattern::{Host, PathTemplate};
+use crate::flow::{Access, Connection, Direction, FactKind, Now, RuleName, Terms};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+/// A compiled rule, granting or denying.
+#[derive(Clone, Debug)]
+pub(super) struct Rule {
+    pub(super) name: RuleName,
+    /// What comes with its grant; of a deny rule, unused.
+    pub(super) terms: Arc<Terms>,
+    /// The name of its document.
+    pub(super) document: Arc<str>,
+    pub(super) conditions: Conditions,
+    pub(super) expires: Option<Expiry>,
+}
+
+/// What must fit. Two rules with equal conditions grant the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Conditions {
+    pub(super) party: Party,
+    pub(super) protocol: Protocol,
+    /// Empty: all.
+    pub(super) ports: Vec<u16>,
+    pub(super) methods: Methods,
+    /// Empty: all.
+    pub(super) hosts: Vec<Host>,
+    /// Empty only for a protocol without paths.
+    pub(super) paths: Vec<PathTemplate>,
+    pub(super) headers: Vec<Header>,
+    pub(super) query: Query,
+    pub(super) websocket: bool,
+    pub(super) absolute_form: bool,
+    pub(super) stream: bool,
+}
+
+/// The other side: one of these.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Party {
+    From(Vec<Caller>),
+    To(Vec<Destination>),
+}
+
+/// HTTP methods.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Methods {
+    /// All but CONNECT and TRACE, which must be named: the one opens a tunnel, the other echoes credentials.
+    pub(super) any: bool,
+    /// These, sorted; GET is HEAD too (RFC 9110 §9.3.2: the same, without the content).
+    pub(super) named: Vec<Box<str>>,
+}
+
+/// A header that must be there; every value it has must be one of these (none: any value).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Header {
+    /// Lower case.
+    pub(super) name: Box<str>,
+    pub(super) values: Vec<Box<str>>,
+}
+
+/// Which query keys may, must, or (of a deny rule) are not to be there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Query {
+    /// Nothing: all may be there.
+    pub(super) allowed: Option<Vec<Box<str>>>,
+    pub(super) required: Vec<Box<str>>,
+    /// Key and value of each pair, in order, exactly: for probes.
+    pub(super) exactly: Option<Vec<(Box<str>, Box<str>)>>,
+}
+
+/// The first moment at which a rule no longer grants, with the last day on which it does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Expiry {
+    pub(super) last_day: Box<str>,
+    pub(super) end: SystemTime,
+}
+
+/// One condition that an access does not meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lack {
+    Protocol,
+    Port,
+    Path,
+    Method,
+    Host,
+    Caller,
+    Header,
+    Query,
+    Upgrade,
+    AbsoluteForm,
+    Expired,
+}
+
+impl Rule {
+    pub(super) fn direction(&self) -> Direction {
+        match self.conditions.party {
+            Party::From(_) => Direction::Inbound,
+            Party::To(_) => Direction::Outbound,
+        }
+    }
+
+    /// Whether it has expired.
+    pub(super) fn is_over(&self, now: &Now) -> bool {
+        self.expires.as_ref().is_some_and(|expiry| now.wall >= expiry.end)
+    }
+
+    /// Whether it grants an access whose path fits.
+    pub(super) fn grants(&self, connection: &Connection, now: &Now, access: &Access<'_>) -> bool {
+        self.conditions.lacks(connection, access).next().is_none() && !self.is_over(now)
+    }
+}
+
+impl Conditions {
+    /// What an access does not meet, the path apart; cheapest first.
+    pub(super) fn lacks<'a>(
+        &'a self,
+        connection: &'a Connection,
+        access: &'a Access<'_>,
+    ) -> impl Iterator<Item = Lack> + use<'a> {
+        type Check = fn(&Conditions, &Connection, &Access<'_>) -> bool;
+        const CHECKS: [(Lack, Check); 9] = [
+            (Lack::Protocol, |rule, _, access| rule.protocol.scheme() == access.scheme),
+            (Lack::Port, |rule, connection, _| rule.ports.is_empty() || rule.ports.contains(&connection.port)),
+            (Lack::Method, |rule, _, access| rule.protocol != Protocol::Http || rule.methods.take(access.action)),
+            (Lack::Host, |rule, _, access| {
+                rule.hosts.is_empty() || rule.hosts.iter().any(|host| host.matches(access.authority))
+            }),
+            (Lack::Caller, |rule, connection, access| rule.party.takes(connection, access)),
+            (Lack::Header, |rule, _, access| rule.headers.iter().all(|header| header.required_of(access))),
+            (Lack::Query, |rule, _, access| rule.query.takes(access)),
+            (Lack::Upgrade, |rule, _, access| {
+                facts(access, FactKind::Upgrade).all(|(name, _)| rule.websocket && name == "websocket")
+            }),
+            (Lack::AbsoluteForm, |rule, _, access| {
+                rule.absolute_form || facts(access, FactKind::TargetForm).all(|(name, _)| name != "absolute")
+            }),
+        ];
+        CHECKS.into_iter().filter(move |(_, meets)| !meets(self, connection, access)).map(|(lack, _)| lack)
+    }
+
+    /// Whether everything that a deny rule asks for is there, the path apart. Method names are compared without case;
+    /// one fitting value of a header is enough.
+    pub(super) fn forbid(&self, connection: &Connection, access: &Access<'_>) -> bool {
+        let has_key = |key: &str| facts(access, FactKind::Query).any(|(name, _)| name == key);
+        access.scheme == self.protocol.scheme()
+            && (self.ports.is_empty() || self.ports.contains(&connection.port))
+            && self.methods.name(access.action)
+            && (self.hosts.is_empty() || self.hosts.iter().any(|host| host.matches(access.authority)))
+            && self.party.takes(connection, access)
+            && self.headers.iter().all(|header| header.is_in(access))
+            && (self.query.required.is_empty() || self.query.required.iter().any(|key| has_key(key)))
+    }
+
+    /// Whether one of its templates takes the path.
+    pub(super) fn takes_path(&self, access: &Access<'_>) -> bool {
+        self.protocol != Protocol::Http || self.paths.iter().any(|template| template.matches(&access.path))
+    }
+}
+
+impl Party {
+    fn takes(&self, connection: &Connection, access: &Access<'_>) -> bool {
+        match self {
+            Self::From(callers) => callers.iter().any(|caller| caller.matches(connection)),
+            Self::To(destinations) => destinations.iter().any(|to| to.matches(connection, access)),
+        }
+    }
+}
+
+impl Protocol {
+    /// The scheme of the accesses that such a rule can grant.
+    pub(super) fn scheme(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Tcp => "tcp",
+        }
+    }
+}
+
+impl Methods {
+    pub(super) fn take(&self, method: &str) -> bool {
+        self.any && !matches!(method, "CONNECT" | "TRACE")
+            || self.named.iter().any(|name| **name == *method || method == "HEAD" && **name == *"GET")
+    }
+
+    /// Whether tunnels are all that is granted.
+    pub(super) fn only_connect(&self) -> bool {
+        !self.any && matches!(self.named.as_slice(), [only] if **only == *"CONNECT")
+    }
+
+    /// For deny rules: `any` is really all, letter case does not count.
+    fn name(&self, method: &str) -> bool {
+        let is = |name: &str| name.eq_ignore_ascii_case(method);
+        self.any || self.named.iter().any(|name| is(name) || **name == *"GET" && is("HEAD"))
+    }
+}
+
+impl Header {
+    /// Whether the header is there and every value of it fits: what a grant requires.
+    fn required_of(&self, access: &Access<'_>) -> bool {
+        let mut values = self.values_in(access).peekable();
+        values.peek().is_some() && values.all(|value| self.takes(value))
+    }
+
+    /// Whether one value of it fits: enough to deny.
+    fn is_in(&self, access: &Access<'_>) -> bool {
+        self.values_in(access).any(|value| self.takes(value))
+    }
+
+    fn takes(&self, value: &str) -> bool {
+        self.values.is_empty() || self.values.iter().any(|wanted| **wanted == *value)
+    }
+
+    fn values_in<'a>(&'a self, access: &'a Access<'_>) -> impl Iterator<Item = &'a str> {
+        facts(access, FactKind::Header).filter(|(name, _)| **name == *self.name).map(|(_, value)| value)
+    }
+}
+
+impl Query {
+    fn takes(&self, access: &Access<'_>) -> bool {
+        let given = || facts(access, FactKind::Query);
+        if let Some(exactly) = &self.exactly {
+            return given().eq(exactly.iter().map(|(name, value)| (&**name, &**value)));
+        }
+        let may_be = |key: &str| match &self.allowed {
+            None => true,
+            Some(allowed) => allowed.iter().chain(&self.required).any(|known| **known == *key),
+        };
+        given().all(|(key, _)| may_be(key)) && self.required.iter().all(|key| given().any(|(name, _)| **key == *name))
+    }
+}
+
+/// The facts of one kind, by name and value.
+pub(super) fn facts<'a>(access: &'a Access<'_>, kind: FactKind) -> impl Iterator<Item = (&'a str, &'a str)> {
+    access.facts.iter().filter(move |fact| fact.kind == kind).map(|fact| (&*fact.name, &*fact.value))
+}

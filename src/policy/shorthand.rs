@@ -1,0 +1,237 @@
+//! Rules in one line, for the common case. A line means what the mapping of the same fields means.
+//!
+//! ```text
+//! inbound  = ( methods path | "tcp" ) "from" callers [ "on" port ]      GET,POST /orders/{id} from shop/frontend, ops/*
+//! deny     = methods path [ "from" callers ] [ "on" port ]              ANY /admin/{rest...}
+//! outbound = ( methods path | "http" | "tcp" ) "to" target [ ":" port ] GET /items/{id} to catalog.shop:8080
+//! methods  = "ANY" | METHOD *( "," METHOD )
+//! callers  = caller *( "," caller )                                     see `caller`
+//! ```
+
+use super::document::{DenyRule, FromEntry, InboundRule, OneOrMany, OutboundRule, Protocol, Written};
+use super::pattern::Wrong;
+use std::collections::BTreeMap;
+
+const INBOUND: &str = "a rule such as `GET /orders/{id} from shop/frontend`";
+const DENY: &str = "a rule such as `ANY /admin/{rest...}` or `DELETE /orders/{id} from shop/*`";
+const OUTBOUND: &str = "a rule such as `GET /items/{id} to catalog.shop:8080` or `tcp to 10.0.0.7:5432`";
+
+pub(super) fn inbound(line: &str) -> Result<InboundRule, Wrong> {
+    let words = Words::of(line, INBOUND, &["from", "on"])?;
+    let Some(from) = words.after("from") else {
+        return Err(Wrong::new(
+            INBOUND,
+            "say who may call: `from NAMESPACE/SERVICEACCOUNT`, `from spiffe://…`, `from any`",
+        ));
+    };
+    let (protocol, methods, path) = asked(&words.first, INBOUND)?;
+    Ok(InboundRule {
+        name: None,
+        owner: None,
+        reason: None,
+        expires: None,
+        from: callers(from),
+        port: words.port()?,
+        protocol,
+        methods,
+        host: None,
+        path,
+        headers: BTreeMap::new(),
+        query: None,
+        upgrade: Vec::new(),
+        absolute_form: false,
+        stream: false,
+    })
+}
+
+pub(super) fn deny(line: &str) -> Result<DenyRule, Wrong> {
+    let words = Words::of(line, DENY, &["from", "on"])?;
+    let (_, methods, Some(path)) = asked(&words.first, DENY)? else {
+        return Err(Wrong::new(DENY, "name methods and a path"));
+    };
+    Ok(DenyRule {
+        name: None,
+        owner: None,
+        reason: None,
+        from: words.after("from").map(callers),
+        port: words.port()?,
+        methods,
+        host: None,
+        path,
+        headers: BTreeMap::new(),
+        query: Vec::new(),
+    })
+}
+
+pub(super) fn outbound(line: &str) -> Result<OutboundRule, Wrong> {
+    let words = Words::of(line, OUTBOUND, &["to"])?;
+    let Some(to) = words.after("to") else {
+        return Err(Wrong::new(OUTBOUND, "say what may be called: `to HOST:PORT`, `to 10.0.0.0/8`"));
+    };
+    let (protocol, methods, path) = asked(&words.first, OUTBOUND)?;
+    let (target, port) = split_port(to)?;
+    Ok(OutboundRule {
+        name: None,
+        owner: None,
+        reason: None,
+        expires: None,
+        to: OneOrMany::One(Written::Line(target.to_owned())),
+        port: port.map(OneOrMany::One),
+        protocol,
+        methods,
+        path,
+    })
+}
+
+/// One entry of `from` in one line, taken apart: `any` is nothing at all.
+///
+/// ```text
+/// caller = "any" | namespace "/" account | "spiffe://" … | address [ "/" prefix ]
+/// ```
+pub(super) fn caller(line: &str) -> Result<Option<FromEntry>, Wrong> {
+    let mut from =
+        FromEntry { principal: None, namespace: None, service_account: None, trust_domain: None, cidr: None };
+    let line = line.trim();
+    if line == "any" {
+        return Ok(None);
+    }
+    let address = line.split('/').next().unwrap_or_default();
+    if address.parse::<std::net::IpAddr>().is_ok() {
+        from.cidr = Some(line.to_owned());
+    } else if line.contains("://") {
+        from.principal = Some(line.to_owned());
+    } else if let Some((namespace, account)) = line.split_once('/') {
+        from.namespace = Some(namespace.to_owned());
+        from.service_account = (account != "*").then(|| account.to_owned());
+    } else {
+        let expected = "`any`, `NAMESPACE/SERVICEACCOUNT`, `NAMESPACE/*`, a SPIFFE ID or a network";
+        return Err(Wrong::new(expected, format!("for all of a namespace write `{line}/*`")));
+    }
+    Ok(Some(from))
+}
+
+/// What is asked for: a protocol alone, or methods and a path.
+type Asked = (Protocol, Option<OneOrMany<String>>, Option<OneOrMany<String>>);
+
+fn asked(words: &[&str], expected: &str) -> Result<Asked, Wrong> {
+    match words {
+        ["tcp"] => Ok((Protocol::Tcp, None, None)),
+        ["http"] => Ok((Protocol::Http, None, None)),
+        [methods, path] if path.starts_with('/') => {
+            let methods =
+                methods.split(',').map(|method| if method == "ANY" { "any" } else { method }.to_owned()).collect();
+            Ok((Protocol::Http, Some(OneOrMany::Many(methods)), Some(OneOrMany::One((*path).to_owned()))))
+        }
+        [_, path] => Err(Wrong::new(expected, format!("start the path with a slash: `/{path}`"))),
+        [_] => Err(Wrong::new(expected, "name methods and a path; `ANY` is any method")),
+        _ => Err(Wrong::new(expected, "a path with spaces, and more conditions, need the form with fields")),
+    }
+}
+
+fn callers(words: &str) -> OneOrMany<Written<FromEntry>> {
+    OneOrMany::Many(words.split(',').map(|caller| Written::Line(caller.trim().to_owned())).collect())
+}
+
+/// `host:port`, `[::1]:port`, or without a port. A bare IPv6 address and a SPIFFE ID keep their colons.
+fn split_port(target: &str) -> Result<(&str, Option<u16>), Wrong> {
+    let bare_v6 = target.split('/').next().is_some_and(|address| address.parse::<std::net::Ipv6Addr>().is_ok());
+    let Some((host, port)) = target.rsplit_once(':').filter(|_| !bare_v6 && !target.starts_with("spiffe://")) else {
+        return Ok((target, None));
+    };
+    let port = port.parse().map_err(|_| Wrong::new(OUTBOUND, "write the port as a number from 1 to 65535"))?;
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    Ok((host, Some(port)))
+}
+
+/// The words of a line, cut at its keywords.
+struct Words<'a> {
+    first: Vec<&'a str>,
+    /// Each keyword, with the text between it and the next.
+    clauses: Vec<(&'a str, &'a str)>,
+}
+
+impl<'a> Words<'a> {
+    /// Keywords are words of their own; each stands at most once, in this order.
+    fn of(line: &'a str, expected: &str, keywords: &[&str]) -> Result<Self, Wrong> {
+        let mut rest = line.trim();
+        let mut clauses = Vec::new();
+        for keyword in keywords.iter().rev() {
+            let spaced = format!(" {keyword} ");
+            let Some(at) = rest.rfind(&spaced) else { continue };
+            let (before, after) = rest.split_at_checked(at).unwrap_or((rest, ""));
+            let clause = after.get(spaced.len()..).unwrap_or_default().trim();
+            if clause.is_empty() {
+                return Err(Wrong::new(expected, format!("something is missing after `{keyword}`")));
+            }
+            clauses.push((after.get(1..=keyword.len()).unwrap_or_default(), clause));
+            rest = before;
+        }
+        Ok(Self { first: rest.split_whitespace().collect(), clauses })
+    }
+
+    fn after(&self, keyword: &str) -> Option<&'a str> {
+        self.clauses.iter().find(|(known, _)| *known == keyword).map(|(_, clause)| *clause)
+    }
+
+    fn port(&self) -> Result<Option<OneOrMany<u16>>, Wrong> {
+        let Some(port) = self.after("on") else { return Ok(None) };
+        let wrong = |_| Wrong::new("a port after `on`", "write the port as a number from 1 to 65535");
+        port.parse().map(|port| Some(OneOrMany::One(port))).map_err(wrong)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn line_becomes_fields() {
+        let rule = inbound("GET,POST  /orders/{id} from shop/frontend, ops/* on 8080").unwrap();
+        assert_eq!(rule.methods.unwrap().as_slice(), ["GET", "POST"]);
+        assert_eq!(rule.path.unwrap().as_slice(), ["/orders/{id}"]);
+        assert_eq!(rule.port.unwrap().as_slice(), [8080]);
+        assert_eq!(rule.from.as_slice().len(), 2);
+    }
+
+    #[test]
+    fn target_keeps_its_port() {
+        for (target, host, port) in [
+            ("catalog.shop:8080", "catalog.shop", Some(8080)),
+            ("catalog.shop", "catalog.shop", None),
+            ("[2001:db8::7]:53", "2001:db8::7", Some(53)),
+            ("2001:db8::/32", "2001:db8::/32", None),
+            ("10.0.0.0/8", "10.0.0.0/8", None),
+            ("spiffe://d/ns/a/sa/b", "spiffe://d/ns/a/sa/b", None),
+        ] {
+            assert_eq!(split_port(target).unwrap(), (host, port));
+        }
+    }
+
+    #[test]
+    fn incomplete_line_is_refused() {
+        for line in [
+            "",
+            "GET",
+            "GET /a",
+            "from any",
+            "/a from any",
+            "GET a from any",
+            "GET /a b from any",
+            "GET /a from ",
+            "GET /a from any on x",
+            "GET /a from any on",
+        ] {
+            assert!(
+                inbound(line)
+                    .and_then(|rule| match rule.from.as_slice() {
+                        [Written::Line(line), ..] => caller(line),
+                        _ => Ok(None),
+                    })
+                    .is_err(),
+                "{line}"
+            );
+        }
+        assert!(outbound("tcp 10.0.0.1").is_err());
+        assert!(deny("tcp").is_err());
+    }
+}
