@@ -4,7 +4,7 @@
 use super::collect::{Parts, Value, join, spend};
 use super::media::{Family, Media};
 use super::multipart::{self, Cut, Entity, Transfer};
-use super::{Limits, charset, json, opaque, sniff, transfer};
+use super::{Limits, charset, json, opaque, sniff, transfer, xml};
 use crate::flow::{Chain, Fuel, Layer, Place};
 use crate::protocol::Malformed;
 use std::borrow::Cow;
@@ -90,12 +90,8 @@ impl<'a> Holder<'a> {
         fuel: &mut Fuel,
     ) -> Result<(), Malformed> {
         spend(fuel, content)?;
-        if !self.is_file && self.media.family == Family::Json {
-            let before = parts.list.len();
-            if json::read(content, parts, limits, fuel)? == json::Read::Strict {
-                return Ok(());
-            }
-            parts.list.truncate(before);
+        if self.structure(content, parts, limits, fuel)? && !self.is_file {
+            return Ok(());
         }
         self.bytes(content, parts)?;
         let (decoded, layer) = match self.transfer {
@@ -107,6 +103,27 @@ impl<'a> Holder<'a> {
         let chain = Chain::of(layer);
         self.owned(&decoded, content, chain, parts)?;
         self.texts(&decoded, content, chain, parts, fuel)
+    }
+
+    /// Adds what stands in a JSON field, or in an XML field or file; whether it was one.
+    fn structure(
+        &self,
+        content: &'a [u8],
+        parts: &mut Parts<'a>,
+        limits: &Limits,
+        fuel: &mut Fuel,
+    ) -> Result<bool, Malformed> {
+        let before = parts.list.len();
+        let read = match self.media.family {
+            Family::Json if !self.is_file => json::read(content, parts, limits, fuel)?,
+            Family::Xml => xml::read(content, parts, limits, fuel)?,
+            _ if self.is_file && sniff::surely_xml(content) => xml::read(content, parts, limits, fuel)?,
+            _ => return Ok(false),
+        };
+        if read == json::Read::Lenient && !self.is_file {
+            parts.list.truncate(before);
+        }
+        Ok(read == json::Read::Strict)
     }
 
     /// Adds content as it stands: text whole, other bytes as the runs of text in them.

@@ -14,6 +14,7 @@ mod charset;
 mod coding;
 mod collect;
 mod entity;
+mod graphql;
 mod json;
 mod media;
 mod multipart;
@@ -22,6 +23,7 @@ mod read;
 mod sniff;
 mod transfer;
 mod urlencoded;
+mod xml;
 
 pub use json::path as json_path;
 pub use media::Declared;
@@ -154,6 +156,8 @@ mod tests {
     fn declared_kind_is_read() {
         assert_eq!(places("application/json", "{\"a\":\"b\"}"), [Place::JsonKey, Place::JsonValue]);
         assert_eq!(places("application/x-www-form-urlencoded", "a=b"), [Place::FormName, Place::FormValue]);
+        assert_eq!(places("application/xml", "<a b='c'>d</a>"), [Place::XmlName, Place::XmlAttribute, Place::XmlText]);
+        assert_eq!(places("application/graphql", "{ a(b: \"c\") }"), [Place::GraphQl]);
         assert_eq!(places("text/plain", "a b"), [Place::BodyText]);
         assert_eq!(places("application/octet-stream", "\0\u{1}some text"), [Place::BodyOpaque]);
     }
@@ -164,6 +168,7 @@ mod tests {
             assert_eq!(places(declared, "{\"a\":\"b\"}"), [Place::JsonKey, Place::JsonValue], "{declared}");
             assert_eq!(places(declared, "a=b"), [Place::FormName, Place::FormValue, Place::BodyText], "{declared}");
             assert_eq!(places(declared, "some text"), [Place::BodyText], "{declared}");
+            assert_eq!(places(declared, "<a>b</a>"), [Place::XmlName, Place::XmlText], "{declared}");
         }
         let multipart = "--x\r\nContent-Disposition: form-data; name=a\r\n\r\nb\r\n--x--";
         assert_eq!(places("", multipart), [Place::FormName, Place::FormValue]);
@@ -179,12 +184,29 @@ mod tests {
         );
         assert_eq!(places("text/plain", "a=b"), [Place::FormName, Place::FormValue, Place::BodyText]);
         assert!(places("application/json", "a=b").contains(&Place::FormValue));
+        assert!(places("application/json", "<a>b</a>").contains(&Place::XmlText));
+        assert!(places("application/x-www-form-urlencoded", "<a>b</a>").contains(&Place::XmlText));
+        assert!(places("application/xml", json).contains(&Place::JsonValue));
     }
 
     #[test]
     fn lenient_json_is_read_as_text_too() {
         assert_eq!(places("application/json", "{'a':'b'}"), [Place::JsonKey, Place::JsonValue, Place::BodyText]);
         assert_eq!(places("text/plain", "{not json"), [Place::BodyText]);
+    }
+
+    #[test]
+    fn broken_markup_is_read_as_text_too() {
+        assert_eq!(places("application/xml", "<a>b"), [Place::XmlName, Place::XmlText, Place::BodyText]);
+        assert_eq!(places("text/html", "<p>b<br>c"), [Place::BodyText]);
+    }
+
+    #[test]
+    fn uploaded_markup_is_read() {
+        let body = "--x\r\nContent-Disposition: form-data; name=f; filename=i.svg\r\n\r\n<svg a='b'/>\r\n--x--";
+        let found = found("multipart/form-data; boundary=x", body);
+        assert!(found.contains(&(Place::XmlAttribute, "b".into())));
+        assert!(found.contains(&(Place::FileContent, "<svg a='b'/>".into())));
     }
 
     #[test]

@@ -9,9 +9,9 @@
 //! | text | text, and all that its bytes look like |
 //! | other, none | all that its bytes look like; else text or runs of text between other bytes |
 
-use super::collect::{Parts, spend};
+use super::collect::{Parts, Value, spend};
 use super::media::{Family, Media};
-use super::{Limits, entity, json, opaque, sniff, urlencoded};
+use super::{Limits, entity, graphql, json, opaque, sniff, urlencoded, xml};
 use crate::flow::{Fuel, Kind, Place};
 use crate::protocol::Malformed;
 
@@ -60,6 +60,14 @@ fn sniffed<'a>(
         explained |= attempt(declared == Family::Json, parts, |parts| {
             Ok(json::read(text, parts, limits, fuel)? == json::Read::Strict)
         })?;
+    }
+    if declared == Family::Xml || sniff::like_xml(text) {
+        explained |= attempt(declared == Family::Xml, parts, |parts| {
+            Ok(xml::read(text, parts, limits, fuel)? == json::Read::Strict)
+        })?;
+    }
+    if declared == Family::GraphQl {
+        explained |= graphql::read(&Value::plain(text), b"", limits.depth, parts)?;
     }
     if declared != Family::Form && !explained && sniff::like_form(text) {
         urlencoded::read(text, parts, fuel)?;

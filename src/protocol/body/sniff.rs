@@ -1,10 +1,26 @@
 //! What bytes look like, whatever was declared. Every test is a look at the first bytes or one pass.
 
-use super::media::MAX_BOUNDARY;
+use super::media::{MAX_BOUNDARY, starts_with};
 
 /// Whether the bytes begin as JSON does: an object, an array or a string (a lone number is no risk).
 pub(super) fn like_json(text: &[u8]) -> bool {
     matches!(text.trim_ascii_start().first(), Some(b'{' | b'[' | b'"' | 0x1e))
+}
+
+/// Whether the bytes begin as markup does: `<name`, `<?`, `<!`.
+pub(super) fn like_xml(text: &[u8]) -> bool {
+    match text.trim_ascii_start() {
+        [b'<', next, ..] => next.is_ascii_alphabetic() || matches!(next, b'?' | b'!' | b'_' | b':' | 0x80..),
+        _ => false,
+    }
+}
+
+/// Whether the bytes of a file begin as XML does, and not merely as markup: `<?xml`, `<!DOCTYPE` (not `html`), `<svg`.
+pub(super) fn surely_xml(text: &[u8]) -> bool {
+    let text = text.trim_ascii_start();
+    let kind = text.get(9..).unwrap_or_default().trim_ascii_start();
+    let doctype = starts_with(text, b"<!doctype") && !starts_with(kind, b"html");
+    doctype || text.starts_with(b"<?xml") || text.starts_with(b"<svg")
 }
 
 /// Longest name that makes us take a text for a form.
@@ -55,6 +71,22 @@ mod tests {
         assert!(like_json(b"[1]"));
         assert!(!like_json(b"12"));
         assert!(!like_json(b""));
+    }
+
+    #[test]
+    fn markup_begins_with_a_name() {
+        assert!(like_xml(b" <a>"));
+        assert!(like_xml(b"<?xml"));
+        assert!(!like_xml(b"< 3"));
+        assert!(!like_xml(b"<"));
+    }
+
+    #[test]
+    fn pages_are_no_xml_files() {
+        assert!(surely_xml(b"<?xml version='1.0'?>"));
+        assert!(surely_xml(b"<!DOCTYPE a [<!ENTITY b 'c'>]>"));
+        assert!(!surely_xml(b"<!doctype HTML><p>"));
+        assert!(!surely_xml(b"<p>"));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::protocol::body::urlencoded::hex;
 use std::borrow::Cow;
 
 /// A string's content with its escapes undone.
-pub(super) fn undo(raw: &[u8]) -> Value<'_> {
+pub(in crate::protocol::body) fn undo(raw: &[u8]) -> Value<'_> {
     let mut out = Vec::with_capacity(raw.len());
     let mut rest = raw;
     while let Some(at) = memchr::memchr(b'\\', rest) {

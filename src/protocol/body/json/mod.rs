@@ -4,19 +4,20 @@
 //! The reader never gives up: what breaks the grammar is read as lenient parsers read it (comments, single quotes, bare
 //! words), and the answer says that it was not strict, so that the caller judges the text as a whole too. Duplicate keys
 //! are no fault here: each of their values is judged. A value's part is named by its key, raw as it stands; that of an
-//! array element by the key of the array. [`path`] gives the whole path of a byte where a record asks for it.
+//! array element by the key of the array. A GraphQL document under `query` is read as one. [`path`] gives the whole path of a byte where a record asks for it.
 
 mod escape;
 mod lexer;
 mod path;
 
 use self::lexer::{Lexer, Token};
-use super::Limits;
 use super::collect::{Parts, Value, spend};
+use super::{Limits, graphql};
 use crate::flow::{Fuel, Kind, Place, Reason};
 use crate::protocol::Malformed;
 use std::borrow::Cow;
 
+pub(super) use escape::undo as undo_escapes;
 pub use path::path;
 
 /// Deeper than [`Limits::depth`].
@@ -120,9 +121,18 @@ impl<'a> Reader<'a, '_> {
             self.want = Want::Colon;
             return self.parts.add(Place::JsonKey, Cow::Borrowed(b""), value).map_err(|malformed| malformed.why);
         }
-        let name = Cow::Borrowed(self.key);
         self.value();
-        self.parts.add(Place::JsonValue, name, value).map_err(|malformed| malformed.why)
+        self.string(value).map_err(|malformed| malformed.why)
+    }
+
+    /// A string value; one under `query` may be a GraphQL document (alone or in a batch, so not deep).
+    #[inline]
+    fn string(&mut self, value: Value<'a>) -> Result<(), Malformed> {
+        let may_be_graphql = self.key == b"query" && self.frames.len() <= 2;
+        if may_be_graphql && graphql::read(&value, self.key, self.depth, self.parts)? {
+            return Ok(());
+        }
+        self.parts.add(Place::JsonValue, Cow::Borrowed(self.key), value)
     }
 
     fn open(&mut self, object: bool) -> Result<(), Reason> {
@@ -254,6 +264,14 @@ mod tests {
             [pair("a", "1' or"), pair("b", "x y"), pair("c", "d")]
         );
         assert_eq!(values(b"{\"a\":\"open"), [pair("a", "open")]);
+    }
+
+    #[test]
+    fn graphql_is_read_where_it_stands() {
+        let places: Vec<_> =
+            parse(br#"[{"query":"{ a(b: \"c\") }","x":"{ a }"}]"#).1.into_iter().map(|(place, ..)| place).collect();
+        assert_eq!(places, [Place::JsonKey, Place::GraphQl, Place::GraphQl, Place::JsonKey, Place::JsonValue]);
+        assert_eq!(values(br#"{"query":"select 1"}"#), [pair("query", "select 1")]);
     }
 
     #[test]
