@@ -5,8 +5,9 @@
 
 use podwall::flow::Kind;
 use podwall::protocol::Malformed;
+use podwall::protocol::head::Form;
 use podwall::protocol::http1::{
-    Asked, BodyDecoder, Form, Framing, Limits, RequestHead, RequestView, ResponseHead, Scan, Version, emit,
+    Asked, BodyDecoder, Framing, Limits, RequestHead, RequestView, ResponseHead, Scan, Version, emit,
 };
 use proptest::prelude::*;
 

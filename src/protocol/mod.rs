@@ -2,7 +2,9 @@
 //! written. What breaks a rule is [`Malformed`], with the name of the rule.
 
 pub mod body;
+pub mod head;
 pub mod http1;
+pub mod names;
 
 use crate::flow::{Kind, Reason, Side};
 

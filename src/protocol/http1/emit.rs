@@ -2,9 +2,9 @@
 //! order; hop-by-hop fields left out; framing and connection written by us. Decoded again by this codec, what is
 //! written here is what was read.
 
-use super::fields::Header;
-use super::names::Is;
 use super::{Framing, RequestView, ResponseView, Version};
+use crate::protocol::head::Header;
+use crate::protocol::names::Is;
 
 /// How a request goes on.
 #[derive(Clone, Copy, Debug, Default)]

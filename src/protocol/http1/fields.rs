@@ -2,10 +2,11 @@
 //! ends, whether the connection lives on, what is meant for this connection alone. Refuses what two servers could
 //! understand differently.
 
-use super::names::{self, Is, Name};
 use super::{Framing, Span, Version};
 use crate::flow::{Kind, Reason, Side};
 use crate::protocol::Malformed;
+use crate::protocol::head::Header;
+use crate::protocol::names::{self, Is, Name};
 
 /// Content-Length with Transfer-Encoding.
 pub const LENGTH_AND_CODING: Reason =
@@ -52,19 +53,6 @@ pub(super) struct Field {
     pub known: Option<&'static Name>,
     /// Not forwarded as it came.
     pub dropped: bool,
-}
-
-/// A header line. The name keeps its spelling; the value has no whitespace around it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Header<'a> {
-    /// As it was spelled.
-    pub name: &'a str,
-    /// Without the whitespace around it.
-    pub value: &'a [u8],
-    /// What the name means, where it means something to us.
-    pub known: Option<&'static Name>,
-    /// Whether it goes on as it is; hop-by-hop fields, and what we set ourselves, do not.
-    pub forwarded: bool,
 }
 
 impl Field {
@@ -177,7 +165,7 @@ impl Fields {
             Is::WebSocketKey => self.websocket_key = Some(field.value),
             Is::WebSocketAccept => self.websocket_accept = Some(field.value),
             Is::Te => self.options.trailers |= options(value).any(|option| option.eq_ignore_ascii_case(b"trailers")),
-            Is::Plain | Is::Connection | Is::Trailer | Is::ClientCertificate => {}
+            _ => {}
         }
         let repeated =
             side == Side::Client && known.is_single() && self.list.iter().any(|before| before.known == Some(known));

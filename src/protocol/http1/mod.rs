@@ -31,7 +31,6 @@ pub mod body;
 pub mod emit;
 pub mod fields;
 pub mod line;
-mod names;
 pub mod refusal;
 pub mod request;
 pub mod response;
@@ -40,13 +39,10 @@ pub mod target;
 pub mod trailers;
 
 pub use body::{BodyDecoder, Piece, Progress};
-pub use fields::Header;
-pub use names::{Is, Name};
 pub use refusal::{Refusal, status};
 pub use request::{RequestHead, RequestView};
 pub use response::{Asked, ResponseHead, ResponseView};
 pub use scan::Scan;
-pub use target::Form;
 pub use trailers::Trailers;
 
 use super::Protocol;

@@ -1,13 +1,14 @@
 //! The head of a request: decoded once, kept as offsets, looked at through a [`RequestView`] of the same buffer.
 
-use super::fields::{self, Field, Fields, Header};
+use super::fields::{self, Field, Fields};
 use super::line::{self, METHOD, is_token};
-use super::names::Is;
 use super::scan::{Scan, TARGET_BYTES};
-use super::target::{Form, Target};
+use super::target::Target;
 use super::{Asked, Framing, Limits, MAX_HEADERS, Span, Version};
 use crate::canon::host::{self, Host};
 use crate::flow::{Kind, Reason, Side};
+use crate::protocol::head::{Form, Head, Header, Request};
+use crate::protocol::names::Is;
 use crate::protocol::{Guess, Malformed};
 use std::mem::MaybeUninit;
 
@@ -255,6 +256,19 @@ impl<'a> RequestView<'a> {
     /// The value of the first header of this name, in any letter case.
     pub fn header(&self, name: &str) -> Option<&'a [u8]> {
         self.headers().find(|header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value)
+    }
+
+    /// What it asks for and what its sender controls, without the protocol.
+    pub fn request(&self) -> Request<'a> {
+        Request::new(Head {
+            method: self.method(),
+            host: self.host(),
+            form: self.form(),
+            path: self.path(),
+            query: self.query(),
+            upgrade: self.head.websocket.then_some("websocket"),
+            headers: self.headers().collect(),
+        })
     }
 
     /// What a response must know of its request.

@@ -1,12 +1,13 @@
 //! The head of a response. Whatever is wrong with it is the upstream's fault: the same rules, the same names, of
 //! [`Kind::Upstream`].
 
-use super::fields::{self, Field, Fields, Header};
+use super::fields::{self, Field, Fields};
 use super::line::{self, STATUS_LINE};
 use super::scan::Scan;
 use super::{Framing, Limits, MAX_HEADERS, Span, Version};
 use crate::flow::{Kind, Reason, Side};
 use crate::protocol::Malformed;
+use crate::protocol::head::Header;
 use std::mem::MaybeUninit;
 
 /// A status outside 100 to 599.

@@ -4,6 +4,7 @@ use super::Span;
 use super::line::{TARGET_BYTE, is_target};
 use crate::canon::host;
 use crate::flow::{Kind, Reason};
+use crate::protocol::head::Form;
 
 /// The target has none of the forms that its method allows.
 pub const FORM: Reason =
@@ -11,31 +12,6 @@ pub const FORM: Reason =
 /// An absolute target of another scheme.
 pub const SCHEME: Reason =
     Reason::new("http1-target-scheme", Kind::Malformed, "the target's scheme is not http or https");
-
-/// The form of a target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Form {
-    /// `/path?query`.
-    Origin,
-    /// `http://host/path?query`.
-    Absolute,
-    /// `host:port`, of CONNECT alone.
-    Authority,
-    /// `*`, of OPTIONS alone.
-    Asterisk,
-}
-
-impl Form {
-    /// The word that policies and records use.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Origin => "origin",
-            Self::Absolute => "absolute",
-            Self::Authority => "authority",
-            Self::Asterisk => "asterisk",
-        }
-    }
-}
 
 /// A target taken apart; offsets into the head's buffer.
 #[derive(Clone, Copy, Debug)]

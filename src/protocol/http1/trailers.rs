@@ -1,12 +1,13 @@
 //! The lines after the last chunk (RFC 9112 §7.1.2). Held until they are complete, within their limit; what belongs to
 //! a head (framing, routing, identity, content) is refused here by name, so that no server merges it into one.
 
-use super::fields::{Field, Header};
-use super::names::{self, Name};
+use super::fields::Field;
 use super::scan::BARE_LF;
 use super::{Limits, MAX_HEADERS, Span, line};
 use crate::flow::{Kind, Reason};
 use crate::protocol::Malformed;
+use crate::protocol::head::Header;
+use crate::protocol::names::{self, Name};
 
 /// The trailers are over their limit.
 pub const TRAILER_BYTES: Reason =

@@ -1,5 +1,5 @@
-//! The field names that mean something to us, with what each may and may not do. One table: framing, emission,
-//! trailers, `Connection` and the folding check all read it. Names come from the wire in any letter case.
+//! The HTTP field names that mean something to us, with what each may and may not do. One table: framing, emission,
+//! trailers, `Connection`, the folding check and the views of a head all read it. Names come in any letter case.
 
 /// A field name that means something to us.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,6 +32,12 @@ pub enum Is {
     Te,
     /// RFC 9110 §6.6.2.
     Trailer,
+    /// Asks the server to act under another method.
+    MethodOverride,
+    /// Asks the server to act on another path.
+    PathOverride,
+    /// RFC 6265 §4.2.
+    Cookie,
     /// RFC 6455 §11.3.1.
     WebSocketKey,
     /// RFC 6455 §11.3.3.
@@ -91,7 +97,7 @@ static TABLE: &[Name] = &[
     Name::plain("allow", END),
     Name::plain("range", CORE),
     Name::plain("accept", END),
-    Name::plain("cookie", CORE),
+    Name::means("cookie", Is::Cookie, CORE),
     Name::means("expect", Is::Expect, HOP | HEAD | ONCE),
     Name::plain("origin", CORE),
     Name::plain("pragma", HEAD),
@@ -119,13 +125,13 @@ static TABLE: &[Name] = &[
     Name::plain("cache-control", CORE),
     Name::plain("content-range", CORE),
     Name::plain("if-none-match", CORE),
-    Name::plain("x-http-method", CORE),
+    Name::means("x-http-method", Is::MethodOverride, CORE),
     Name::plain("x-remote-user", CORE),
-    Name::plain("x-rewrite-url", CORE),
+    Name::means("x-rewrite-url", Is::PathOverride, CORE),
     Name::means("content-length", Is::ContentLength, CORE | ONCE),
     Name::plain("http2-settings", HOP | HEAD),
     Name::plain("true-client-ip", CORE),
-    Name::plain("x-original-url", CORE),
+    Name::means("x-original-url", Is::PathOverride, CORE),
     Name::plain("accept-encoding", END),
     Name::plain("x-forwarded-for", CORE),
     Name::plain("content-encoding", CORE),
@@ -141,7 +147,7 @@ static TABLE: &[Name] = &[
     Name::means("transfer-encoding", Is::TransferEncoding, HOP | CORE | ONCE),
     Name::plain("x-forwarded-email", CORE),
     Name::plain("x-forwarded-proto", CORE),
-    Name::plain("x-method-override", CORE),
+    Name::means("x-method-override", Is::MethodOverride, CORE),
     Name::plain("proxy-authenticate", HOP | HEAD),
     Name::plain("x-forwarded-prefix", CORE),
     Name::plain("content-disposition", CORE | ONCE),
@@ -150,7 +156,7 @@ static TABLE: &[Name] = &[
     Name::means("sec-websocket-accept", Is::WebSocketAccept, CORE | ONCE),
     Name::plain("sec-websocket-version", CORE | ONCE),
     Name::plain("sec-websocket-protocol", CORE),
-    Name::plain("x-http-method-override", CORE),
+    Name::means("x-http-method-override", Is::MethodOverride, CORE),
     Name::means("x-forwarded-client-cert", Is::ClientCertificate, CORE),
     Name::plain("sec-websocket-extensions", CORE),
     Name::plain("proxy-authentication-info", HOP | HEAD),

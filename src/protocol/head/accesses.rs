@@ -1,0 +1,106 @@
+//! What a request asks for: one access for each reading of its path and each method that it may be acted on under.
+//! All of them must be granted.
+
+use super::{Form, Head, Header, Request, query};
+use crate::canon::path::{self, Readings};
+use crate::flow::{Access, Fact, FactKind, Kind, Reason};
+use crate::protocol::Malformed;
+use crate::protocol::names::Is;
+use std::borrow::Cow;
+
+/// A header that asks the server to act under another method.
+pub const METHOD_OVERRIDE: Reason =
+    Reason::new("http-method-override", Kind::Policy, "a header asks the server to act under another method");
+/// A header that asks the server to act on another path.
+pub const PATH_OVERRIDE: Reason =
+    Reason::new("http-path-override", Kind::Policy, "a header asks the server to act on another path");
+
+impl<'a> Request<'a> {
+    /// Notes what follows from a head.
+    pub fn new(head: Head<'a>) -> Self {
+        let refused = head.headers.iter().find_map(overrides);
+        let facts = facts(&head);
+        let methods = methods(&head, &facts);
+        Self { head, facts, methods, refused }
+    }
+
+    /// What it asks for, under every plausible reading.
+    ///
+    /// # Errors
+    /// When its path has what no honest client sends, or a header would make the server act on something else than what
+    /// is judged.
+    pub fn accesses(&self, how: &Readings) -> Result<Vec<Access<'_>>, Malformed> {
+        if let Some(why) = self.refused {
+            return Err(Malformed::new(0, why));
+        }
+        let mut accesses = Vec::with_capacity(1);
+        match self.head.form {
+            Form::Authority => self.under_each_method(Cow::Borrowed("/"), &mut accesses),
+            Form::Asterisk => self.under_each_method(Cow::Borrowed("*"), &mut accesses),
+            Form::Origin | Form::Absolute => {
+                let paths = path::readings(self.head.path, how).map_err(|why| Malformed::new(0, why))?;
+                paths.into_readings().for_each(|path| self.under_each_method(path, &mut accesses));
+            }
+        }
+        Ok(accesses)
+    }
+
+    fn under_each_method<'s>(&'s self, path: Cow<'s, str>, accesses: &mut Vec<Access<'s>>) {
+        accesses.extend(self.methods.iter().map(|method| Access {
+            action: method,
+            scheme: "http",
+            authority: self.head.host.as_ref().map_or("", |host| &host.name),
+            path: path.clone(),
+            facts: &self.facts,
+        }));
+    }
+}
+
+fn overrides(header: &Header<'_>) -> Option<Reason> {
+    match header.known?.is {
+        Is::MethodOverride => Some(METHOD_OVERRIDE),
+        Is::PathOverride => Some(PATH_OVERRIDE),
+        _ => None,
+    }
+}
+
+/// Frameworks let a POST name another method in the query, as `_method`.
+fn methods<'a>(head: &Head<'a>, facts: &[Fact<'a>]) -> Vec<Cow<'a, str>> {
+    let mut methods = vec![Cow::Borrowed(head.method)];
+    if head.method == "POST" {
+        let named = facts.iter().filter(|fact| fact.kind == FactKind::Query && fact.name == "_method");
+        methods.extend(named.map(|fact| Cow::Owned(fact.value.to_ascii_uppercase())));
+        methods.dedup();
+    }
+    methods
+}
+
+fn facts<'a>(head: &Head<'a>) -> Vec<Fact<'a>> {
+    let fact = |kind, name: &'static str| Fact { kind, name: Cow::Borrowed(name), value: Cow::Borrowed("") };
+    let mut facts = Vec::with_capacity(head.headers.len() + 4);
+    facts.extend(head.upgrade.map(|name| fact(FactKind::Upgrade, name)));
+    if head.form != Form::Origin {
+        let port = head.host.as_ref().and_then(|host| host.port).map(|port| port.to_string());
+        facts.push(Fact { value: port.unwrap_or_default().into(), ..fact(FactKind::TargetForm, head.form.name()) });
+    }
+    let query = head.query.unwrap_or_default();
+    facts.extend(query::pairs(query).map(query_fact));
+    if query.contains(&b';') {
+        facts.extend(query::pairs_at_semicolons(query).map(query_fact));
+    }
+    facts.extend(head.headers.iter().filter(|header| header.forwarded).map(header_fact));
+    facts
+}
+
+fn query_fact(pair: query::Pair<'_>) -> Fact<'_> {
+    Fact { kind: FactKind::Query, name: query::text(pair.name), value: query::text(pair.value.unwrap_or_default()) }
+}
+
+fn header_fact<'a>(header: &Header<'a>) -> Fact<'a> {
+    let name = match header.known {
+        Some(known) => Cow::Borrowed(known.lower),
+        None if header.name.bytes().any(|b| b.is_ascii_uppercase()) => Cow::Owned(header.name.to_ascii_lowercase()),
+        None => Cow::Borrowed(header.name),
+    };
+    Fact { kind: FactKind::Header, name, value: String::from_utf8_lossy(header.value) }
+}
