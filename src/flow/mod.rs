@@ -10,6 +10,7 @@ pub mod mode;
 pub mod peer;
 pub mod reason;
 pub mod scene;
+pub mod sensitivity;
 
 pub use connection::{ClientAddr, Connection, ConnectionId, Direction, OriginalDestination};
 pub use evidence::{Evidence, Excerpt, Found, Hit, Weight};
@@ -20,3 +21,4 @@ pub use mode::Mode;
 pub use peer::{Identity, InvalidSpiffeId, Peer, SpiffeId, check_trust_domain};
 pub use reason::{Kind, Reason};
 pub use scene::{Now, Past, Scene, Session};
+pub use sensitivity::Sensitivity;
