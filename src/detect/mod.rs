@@ -15,13 +15,16 @@ pub mod classes;
 mod context;
 pub mod filter;
 mod html;
+mod ldap;
 mod literals;
 mod lookup;
+mod nosql;
 mod path;
 mod peel;
 mod shell;
 pub mod signature;
 mod sql;
+mod xpath;
 
 pub use classes::Classes;
 pub use filter::Filter;
@@ -59,7 +62,8 @@ pub struct Wake {
 }
 
 /// Every detector. One file and one line each.
-pub static DETECTORS: &[&dyn Detector] = &[&html::HTML, &lookup::LOOKUP, &path::PATH, &shell::SHELL, &sql::SQL];
+pub static DETECTORS: &[&dyn Detector] =
+    &[&html::HTML, &ldap::LDAP, &lookup::LOOKUP, &nosql::NOSQL, &path::PATH, &shell::SHELL, &sql::SQL, &xpath::XPATH];
 
 /// The detectors and signatures compiled for use: immutable, shared by all workers.
 pub struct Detectors {
