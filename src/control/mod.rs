@@ -1,1 +1,4 @@
-//! To be filled.
+//! Floor 3: what the platform engineer sees of a sidecar: the bootstrap configuration, the watch over files that may
+//! change, and the endpoint that tells how it fares.
+
+pub mod config;

@@ -58,6 +58,26 @@ impl Node {
         }
     }
 
+    /// The place of a key, or of the item `index` of a list, made if need be; nothing if there can be none.
+    fn place_of(&mut self, key: &str, index: Option<usize>, mark: Mark) -> Option<&mut Node> {
+        let fresh = Node { mark, data: Data::Null };
+        match &mut self.data {
+            Data::Mapping(entries) => {
+                if !entries.iter().any(|entry| entry.key == key) {
+                    entries.push(Entry { key: key.to_owned(), key_mark: mark, value: fresh });
+                }
+                entries.iter_mut().find(|entry| entry.key == key).map(|entry| &mut entry.value)
+            }
+            Data::Sequence(items) => {
+                if index == Some(items.len()) {
+                    items.push(fresh);
+                }
+                items.get_mut(index?)
+            }
+            _ => None,
+        }
+    }
+
     pub(super) fn get(&self, key: &str) -> Option<&Node> {
         match &self.data {
             Data::Mapping(entries) => entries.iter().find(|entry| entry.key == key).map(|entry| &entry.value),
@@ -111,35 +131,27 @@ impl Tree {
         if problems.is_empty() { Ok(()) } else { Err(problem::capped(problems)) }
     }
 
-    /// Puts a value at a path of mapping keys, adding what is missing on the way; lists are replaced whole. The value is
-    /// YAML of its own (`8080`, `[a, b]`). For overriding a setting from outside of the file.
+    /// Puts a value at a path of mapping keys and list indexes, adding what is missing on the way (to a list, one item
+    /// at its end). The value is YAML of its own (`8080`, `[a, b]`). For overriding a setting from outside of the file.
     ///
     /// # Errors
-    /// What is wrong with the value's YAML, or with the path: it leads through something that is no mapping.
+    /// What is wrong with the value's YAML, or with the path: it leads through something that has no such place.
     pub fn set(&mut self, path: &[&str], origin: &str, value: &str) -> Result<(), Vec<Problem>> {
         let given = parse(origin, value)?;
         let mark = self.root.mark;
         let data = given.into_iter().next().map_or(Data::Null, |tree| tree.root.data);
         let mut node = &mut self.root;
         for key in path {
+            let index = key.parse::<usize>().ok();
             if node.data == Data::Null {
-                node.data = Data::Mapping(Vec::new());
+                node.data = if index.is_some() { Data::Sequence(Vec::new()) } else { Data::Mapping(Vec::new()) };
             }
             let found = node.describe();
-            let Data::Mapping(entries) = &mut node.data else {
+            let Some(inner) = node.place_of(key, index, mark) else {
                 let problem = Problem::error(&Source::new(origin, value), Mark::START, &path.join("."));
-                return Err(vec![problem.found(found).expected(format!("a mapping that could hold `{key}`"))]);
+                return Err(vec![problem.found(found).expected(format!("something that could hold `{key}`"))]);
             };
-            let at = match entries.iter().position(|entry| entry.key == *key) {
-                Some(at) => at,
-                None => {
-                    let value = Node { mark, data: Data::Null };
-                    entries.push(Entry { key: (*key).to_owned(), key_mark: mark, value });
-                    entries.len() - 1
-                }
-            };
-            let Some(entry) = entries.get_mut(at) else { return Ok(()) };
-            node = &mut entry.value;
+            node = inner;
         }
         node.data = data;
         Ok(())

@@ -15,7 +15,7 @@ use crate::identity::refusal::NO_CERTIFICATE;
 use crate::identity::{Alpn, Material, Refusal, Role, Store, xfcc};
 use rustls::{HandshakeKind, ProtocolVersion, ServerConnection};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::net::TcpStream;
@@ -24,7 +24,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 /// What a port asks of those who connect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// mTLS, nothing else.

@@ -1,0 +1,394 @@
+//! A configuration held against itself and against the machine: what each setting allows alone may be wrong together.
+
+use super::{Config, Identity, Listener};
+use crate::document::{Document, Problem, Severity};
+use crate::flow::peer::check_trust_domain;
+use crate::proxy::tls::Mode;
+use std::fs::{self, File};
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+
+/// Everything that is wrong or unwise.
+pub fn check(document: &Document<Config>) -> Vec<Problem> {
+    let mut checker = Checker { document, problems: Vec::new() };
+    checker.listeners();
+    checker.own_ports();
+    checker.identity();
+    checker.admin();
+    checker.files();
+    checker.limits();
+    checker.problems
+}
+
+struct Checker<'a> {
+    document: &'a Document<Config>,
+    problems: Vec<Problem>,
+}
+
+impl Checker<'_> {
+    fn listeners(&mut self) {
+        let listeners = &self.document.value.listeners;
+        if listeners.is_empty() {
+            self.error("listeners", "an empty list", "at least one listener", "say where connections are accepted");
+        }
+        for (at, listener) in listeners.iter().enumerate() {
+            let field = format!("listeners[{at}]");
+            if listener.redirected {
+                self.redirected(listener, &field)
+            } else {
+                self.direct(listener, &field)
+            }
+            let earlier = listeners.iter().take(at).position(|other| overlap(other.listen, listener.listen));
+            if let Some(other) = earlier {
+                let found = format!("{}, which overlaps listeners[{other}]", listener.listen);
+                self.error(&format!("{field}.listen"), &found, "an address of its own", "choose another port");
+            }
+        }
+    }
+
+    fn redirected(&mut self, listener: &Listener, field: &str) {
+        if listener.ports.is_empty() {
+            let remedy = "declare the ports of the application; a connection to any other is refused";
+            self.error(&format!("{field}.ports"), "no ports", "at least one declared port", remedy);
+        }
+        if listener.upstream.is_some() {
+            let remedy = "give each port its upstream, or leave it out for the same port on 127.0.0.1";
+            self.error(&format!("{field}.upstream"), "an upstream", "none on a redirected listener", remedy);
+        }
+        for (at, port) in listener.ports.iter().enumerate() {
+            if listener.ports.iter().take(at).any(|other| other.port == port.port) {
+                let found = format!("port {} a second time", port.port);
+                self.error(&format!("{field}.ports[{at}].port"), &found, "each port once", "remove one of the two");
+            }
+        }
+    }
+
+    fn direct(&mut self, listener: &Listener, field: &str) {
+        if listener.upstream.is_none() {
+            let remedy = "say where the application listens, or write `redirected: true`";
+            self.error(field, "no upstream", "`upstream: address:port`", remedy);
+        }
+        if !listener.ports.is_empty() {
+            let remedy = "write `redirected: true`, or remove the ports";
+            self.error(&format!("{field}.ports"), "ports", "none unless the listener is redirected", remedy);
+        }
+        if listener.tls == Mode::Off && !listener.listen.ip().is_loopback() {
+            let found = format!("`off` on {}", listener.listen);
+            self.warning(
+                &format!("{field}.tls"),
+                &found,
+                "`strict`",
+                "anyone who reaches this address is an unverified caller",
+            );
+        }
+    }
+
+    /// What we listen on is never delivered to: neither by an upstream of ours nor as a declared port.
+    fn own_ports(&mut self) {
+        let config = &self.document.value;
+        let admin = ("admin.listen".to_owned(), config.admin.listen);
+        let listens = config.listeners.iter().enumerate().map(|(at, l)| (format!("listeners[{at}].listen"), l.listen));
+        let own: Vec<(String, SocketAddr)> =
+            listens.chain([admin]).filter(|(_, address)| address.port() != 0).collect();
+        let ours = |port: u16| own.iter().find(|(_, address)| address.port() == port);
+        for (at, listener) in config.listeners.iter().enumerate() {
+            for (number, port) in listener.ports.iter().enumerate() {
+                if let Some((owner, _)) = ours(port.port) {
+                    let found = format!("port {}, which is our own ({owner})", port.port);
+                    let field = format!("listeners[{at}].ports[{number}].port");
+                    self.error(&field, &found, "a port of the application", "own ports are never delivered to");
+                }
+            }
+            let upstreams =
+                listener.declared().into_iter().enumerate().filter_map(|(number, p)| Some((number, p.upstream?)));
+            for (number, upstream) in upstreams {
+                let near = upstream.ip().is_loopback() || upstream.ip().is_unspecified();
+                let owner = ours(upstream.port()).filter(|(_, address)| near || address.ip() == upstream.ip());
+                if let Some((owner, _)) = owner {
+                    let inner = if listener.redirected { format!(".ports[{number}]") } else { String::new() };
+                    let found = format!("{upstream}, which is our own ({owner})");
+                    let field = format!("listeners[{at}]{inner}.upstream");
+                    self.error(&field, &found, "an address of the application", "own ports are never delivered to");
+                }
+            }
+        }
+    }
+
+    fn identity(&mut self) {
+        let config = &self.document.value;
+        if let Some(identity) = &config.identity {
+            self.trust(identity);
+            self.readable("identity.certificate", &identity.certificate);
+            self.readable("identity.key", &identity.key);
+            return;
+        }
+        for (at, listener) in config.listeners.iter().enumerate() {
+            for (number, port) in listener.declared().iter().enumerate().filter(|(_, port)| port.tls != Mode::Off) {
+                let inner = if listener.redirected { format!(".ports[{number}]") } else { String::new() };
+                let found =
+                    format!("`{}` without an identity", if port.tls == Mode::Strict { "strict" } else { "permissive" });
+                let remedy = "add `identity:` with certificate, key and trust (`podwall pki dev` issues some)";
+                self.error(&format!("listeners[{at}]{inner}.tls"), &found, "an identity, or `off`", remedy);
+            }
+        }
+    }
+
+    fn trust(&mut self, identity: &Identity) {
+        if identity.trust.is_empty() {
+            let remedy = "name the trust domain of your callers and its CA certificates";
+            self.error("identity.trust", "an empty list", "at least one trust domain", remedy);
+        }
+        for (at, trust) in identity.trust.iter().enumerate() {
+            let field = format!("identity.trust[{at}]");
+            if let Err(invalid) = check_trust_domain(&trust.domain) {
+                let found = format!("`{}`, which {}", trust.domain, invalid.0);
+                self.error(&format!("{field}.domain"), &found, "a trust domain such as `cluster.local`", "");
+            }
+            if identity.trust.iter().take(at).any(|other| other.domain == trust.domain) {
+                let found = format!("`{}` a second time", trust.domain);
+                let remedy = "put all CA certificates of a domain into one bundle";
+                self.error(&format!("{field}.domain"), &found, "each trust domain once", remedy);
+            }
+            self.readable(&format!("{field}.bundle"), &trust.bundle);
+        }
+    }
+
+    fn admin(&mut self) {
+        let config = &self.document.value;
+        let listen = config.admin.listen;
+        if !listen.ip().is_loopback() {
+            let remedy = "metrics for others are scraped through a declared port, under the allowlist";
+            self.error("admin.listen", &listen.to_string(), "a loopback address", remedy);
+        }
+        if let Some(at) = config.listeners.iter().position(|listener| overlap(listener.listen, listen)) {
+            let found = format!("{listen}, which overlaps listeners[{at}]");
+            self.error("admin.listen", &found, "an address of its own", "choose another port");
+        }
+    }
+
+    fn files(&mut self) {
+        let config = &self.document.value;
+        if config.allowlists.is_empty() {
+            self.warning("allowlists", "none", "files or directories", "everything is denied");
+        }
+        for (at, path) in config.allowlists.iter().enumerate() {
+            self.readable(&format!("allowlists[{at}]"), path);
+        }
+        if !config.signatures.shipped && config.signatures.paths.is_empty() {
+            self.warning(
+                "signatures",
+                "none",
+                "`shipped: true`, or paths",
+                "attacks with a signature are not detected",
+            );
+        }
+        for (at, path) in config.signatures.paths.iter().enumerate() {
+            self.readable(&format!("signatures.paths[{at}]"), path);
+        }
+        if !config.record.stdout && config.record.file.is_none() {
+            self.warning("record", "nowhere to write to", "`stdout: true`, or a file", "refusals leave no evidence");
+        }
+        if let Some(path) = &config.record.mask_key {
+            self.readable("record.mask_key", path);
+        }
+        let folder =
+            config.record.file.as_ref().and_then(|file| file.path.parent()).filter(|path| !path.as_os_str().is_empty());
+        if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+            let found = format!("a file in {}, which is no directory", folder.display());
+            self.error("record.file.path", &found, "a file in a directory that exists", "make the directory");
+        }
+    }
+
+    fn limits(&mut self) {
+        let limits = &self.document.value.limits;
+        for (field, is_zero) in zeros(self.document) {
+            if is_zero {
+                self.error(&field, "zero", "more than zero", "no limit can be switched off; remove it for its default");
+            }
+        }
+        let ordered = [
+            ("target_bytes", limits.target_bytes, "head_bytes", limits.head_bytes),
+            ("header_bytes", limits.header_bytes, "head_bytes", limits.head_bytes),
+            ("inspect_bytes", limits.inspect_bytes, "held_bytes", limits.held_bytes),
+        ];
+        for (small, low, large, high) in ordered {
+            if low > high {
+                let expected = format!("at most {large}, which is {high}");
+                self.error(&format!("limits.{small}"), &low.to_string(), &expected, "");
+            }
+        }
+        if limits.rsa_bits_least > limits.rsa_bits_most {
+            let expected = format!("at most rsa_bits_most, which is {}", limits.rsa_bits_most);
+            self.error("limits.rsa_bits_least", &limits.rsa_bits_least.to_string(), &expected, "");
+        }
+    }
+
+    fn readable(&mut self, field: &str, path: &Path) {
+        let opened = if path.is_dir() { fs::read_dir(path).map(drop) } else { File::open(path).map(drop) };
+        if let Err(error) = opened {
+            let found = format!("{}: {error}", path.display());
+            self.error(field, &found, "a file that can be read", "check the path and its permissions");
+        }
+    }
+
+    fn error(&mut self, field: &str, found: &str, expected: &str, remedy: &str) {
+        self.problems.push(self.document.problem(Severity::Error, field, found, expected, remedy));
+    }
+
+    fn warning(&mut self, field: &str, found: &str, expected: &str, remedy: &str) {
+        self.problems.push(self.document.problem(Severity::Warning, field, found, expected, remedy));
+    }
+}
+
+/// Times and sizes, and whether they are zero. Numbers are held to their least by the schema.
+fn zeros(document: &Document<Config>) -> Vec<(String, bool)> {
+    let Config { limits: l, record: r, watch_interval, .. } = &document.value;
+    let sizes = [
+        ("limits.head_bytes", l.head_bytes),
+        ("limits.header_bytes", l.header_bytes),
+        ("limits.target_bytes", l.target_bytes),
+        ("limits.trailer_bytes", l.trailer_bytes),
+        ("limits.inspect_bytes", l.inspect_bytes),
+        ("limits.decoded_bytes", l.decoded_bytes),
+        ("limits.held_bytes", l.held_bytes),
+        ("limits.chain_bytes", l.chain_bytes),
+        ("record.queue_bytes", r.queue_bytes),
+    ];
+    let times = [
+        ("limits.first_byte_deadline", l.first_byte_deadline),
+        ("limits.handshake_deadline", l.handshake_deadline),
+        ("limits.header_deadline", l.header_deadline),
+        ("limits.body_deadline", l.body_deadline),
+        ("limits.idle_deadline", l.idle_deadline),
+        ("limits.send_deadline", l.send_deadline),
+        ("limits.connect_deadline", l.connect_deadline),
+        ("limits.response_deadline", l.response_deadline),
+        ("limits.response_body_deadline", l.response_body_deadline),
+        ("limits.upstream_idle_deadline", l.upstream_idle_deadline),
+        ("limits.drain_deadline", l.drain_deadline),
+        ("record.repeat_window", r.repeat_window),
+        ("record.aggregate_interval", r.aggregate_interval),
+        ("watch_interval", *watch_interval),
+    ];
+    let file = r.file.iter().map(|file| ("record.file.max_bytes", file.max_bytes));
+    let sizes = sizes.into_iter().chain(file).map(|(field, size)| (field.to_owned(), size.0 == 0));
+    sizes.chain(times.into_iter().map(|(field, time)| (field.to_owned(), time.0.is_zero()))).collect()
+}
+
+/// Whether both cannot be listened on at once. Port 0 is a free one each time.
+fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    let any = |ip: IpAddr| ip.is_unspecified();
+    let same = one.ip() == other.ip() || any(one.ip()) || any(other.ip());
+    one.port() != 0 && one.port() == other.port() && same
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::control::config::{Environment, load::read};
+    use crate::document::Problem;
+
+    const HEAD: &str = "apiVersion: podwall.dev/v1\nkind: Podwall\n";
+
+    /// Field and finding of every problem, errors or warnings.
+    fn found(text: &str) -> Vec<String> {
+        let problems = match read("podwall.yaml", &format!("{HEAD}{text}"), &Environment::default()) {
+            Ok(loaded) => loaded.warnings,
+            Err(problems) => problems,
+        };
+        problems.iter().map(|Problem { field, found, .. }| format!("{field}: {found}")).collect()
+    }
+
+    const ONE: &str = "listeners: [{listen: 127.0.0.1:1, upstream: 127.0.0.1:2, tls: off}]\n";
+
+    #[test]
+    fn least_configuration_is_warned_that_it_denies_everything() {
+        assert_eq!(found(ONE), ["allowlists: none"]);
+    }
+
+    #[test]
+    fn addresses_may_not_overlap() {
+        let text = "listeners:
+  - {listen: 127.0.0.1:1, upstream: 127.0.0.1:2, tls: off}
+  - {listen: 0.0.0.0:1, upstream: 127.0.0.1:2, tls: off}
+admin: {listen: 127.0.0.1:1}
+";
+        let found = found(text);
+        assert!(found.contains(&"listeners[1].listen: 0.0.0.0:1, which overlaps listeners[0]".to_owned()), "{found:?}");
+        assert!(found.contains(&"admin.listen: 127.0.0.1:1, which overlaps listeners[0]".to_owned()), "{found:?}");
+    }
+
+    #[test]
+    fn own_ports_are_never_destinations() {
+        let text = "listeners:
+  - {listen: 127.0.0.1:1, upstream: 127.0.0.1:15020, tls: off}
+  - {listen: 0.0.0.0:3, redirected: true, ports: [{port: 3, tls: off}, {port: 1, tls: off}, {port: 9, tls: off, upstream: 127.0.0.1:1}]}
+";
+        assert_eq!(
+            found(text),
+            [
+                "listeners[0].upstream: 127.0.0.1:15020, which is our own (admin.listen)",
+                "listeners[1].ports[0].port: port 3, which is our own (listeners[1].listen)",
+                "listeners[1].ports[1].port: port 1, which is our own (listeners[0].listen)",
+                "listeners[1].ports[2].upstream: 127.0.0.1:1, which is our own (listeners[0].listen)",
+            ]
+        );
+    }
+
+    #[test]
+    fn redirected_listener_declares_its_ports() {
+        let text = "listeners: [{listen: 0.0.0.0:3, redirected: true, upstream: 127.0.0.1:9}]\n";
+        assert_eq!(found(text), ["listeners[0].ports: no ports", "listeners[0].upstream: an upstream"]);
+        let text =
+            "listeners: [{listen: 0.0.0.0:3, redirected: true, ports: [{port: 9, tls: off}, {port: 9, tls: off}]}]\n";
+        assert_eq!(found(text), ["listeners[0].ports[1].port: port 9 a second time"]);
+    }
+
+    #[test]
+    fn direct_listener_has_one_upstream() {
+        let text = "listeners: [{listen: 127.0.0.1:3, tls: off, ports: [{port: 9}]}]\n";
+        assert_eq!(found(text), ["listeners[0]: no upstream", "listeners[0].ports: ports"]);
+    }
+
+    #[test]
+    fn strict_needs_an_identity() {
+        let text = "listeners: [{listen: 127.0.0.1:3, upstream: 127.0.0.1:2}]\n";
+        assert_eq!(found(text), ["listeners[0].tls: `strict` without an identity"]);
+    }
+
+    #[test]
+    fn files_must_be_readable() {
+        let text = "identity: {certificate: /nowhere/c, key: /nowhere/k, trust: [{domain: A, bundle: /nowhere/b}]}
+allowlists: [/nowhere/a]
+";
+        let found = found(&format!("{ONE}{text}"));
+        assert_eq!(found.len(), 5, "{found:?}");
+        assert!(
+            found.iter().all(|line| line.contains("/nowhere/") || line.starts_with("identity.trust[0].domain: `A`"))
+        );
+    }
+
+    #[test]
+    fn admin_stays_on_loopback() {
+        assert_eq!(found(&format!("{ONE}admin: {{listen: 0.0.0.0:15020}}\n")), ["admin.listen: 0.0.0.0:15020"]);
+    }
+
+    #[test]
+    fn limits_cannot_be_zero() {
+        let text = format!("{ONE}limits: {{head_bytes: 0, idle_deadline: 0s}}\n");
+        let found = found(&text);
+        assert!(found.contains(&"limits.head_bytes: zero".to_owned()));
+        assert!(found.contains(&"limits.idle_deadline: zero".to_owned()));
+    }
+
+    #[test]
+    fn limits_fit_into_each_other() {
+        let text = format!("{ONE}limits: {{head_bytes: 4KiB, target_bytes: 4097, header_bytes: 4096}}\n");
+        assert_eq!(found(&text), ["limits.target_bytes: 4097B"]);
+    }
+
+    #[test]
+    fn all_problems_of_the_schema_come_at_once() {
+        let text = "listeners: [{listen: nowhere, upstream: 1, tls: maybe}]\nlimit: {}\nworkers: 0\n";
+        assert_eq!(found(text).len(), 5, "{:?}", found(text));
+    }
+}

@@ -1,0 +1,141 @@
+//! The configuration as those who act on it want it: each module's own bounds, sources and sinks.
+
+use super::{Identity, Limits, Protocol, RecordSinks};
+use crate::document::ByteSize;
+use crate::protocol::{body, http1};
+use crate::proxy::tls;
+use crate::record::file::RotatedFile;
+use crate::record::queue::Room;
+use crate::record::sink::{Sink, Stdout};
+use crate::{identity, record};
+use std::fs;
+use std::io;
+
+impl Protocol {
+    /// The protocol's registered name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+        }
+    }
+}
+
+impl Limits {
+    /// Bounds of the HTTP/1 codec.
+    pub fn http1(&self) -> http1::Limits {
+        http1::Limits {
+            head_bytes: size(self.head_bytes),
+            headers: usize::from(self.headers),
+            target_bytes: size(self.target_bytes),
+            header_bytes: size(self.header_bytes),
+            trailer_bytes: size(self.trailer_bytes),
+        }
+    }
+
+    /// Bounds of bodies.
+    pub fn body(&self) -> body::Limits {
+        body::Limits { decoded_bytes: size(self.decoded_bytes), ..body::Limits::default() }
+    }
+
+    /// Bounds of TLS handshakes.
+    pub fn tls(&self) -> tls::Limits {
+        tls::Limits {
+            first_byte: self.first_byte_deadline.0,
+            handshake: self.handshake_deadline.0,
+            at_once: self.handshakes as usize,
+            per_second: self.handshakes_per_second,
+            burst: self.handshakes_per_second,
+            ..tls::Limits::default()
+        }
+    }
+
+    /// Bounds of peers' certificates.
+    pub fn certificates(&self) -> identity::Limits {
+        identity::Limits {
+            chain_length: usize::from(self.chain_length),
+            chain_bytes: size(self.chain_bytes),
+            rsa_bits: usize::from(self.rsa_bits_least)..=usize::from(self.rsa_bits_most),
+        }
+    }
+}
+
+impl Identity {
+    /// Where certificates, key and bundles are.
+    pub fn sources(&self) -> identity::Sources {
+        let bundle =
+            |trust: &super::Trust| identity::BundleFile { domain: trust.domain.clone(), path: trust.bundle.clone() };
+        identity::Sources {
+            certificate: self.certificate.clone(),
+            key: self.key.clone(),
+            bundles: self.trust.iter().map(bundle).collect(),
+        }
+    }
+}
+
+impl RecordSinks {
+    /// Bounds of the record.
+    ///
+    /// # Errors
+    /// When the key of the masks cannot be read, or is shorter than 32 bytes.
+    pub fn settings(&self) -> io::Result<record::Settings> {
+        let defaults = record::Settings::default();
+        Ok(record::Settings {
+            queue: Room { lines: self.queue_lines as usize, bytes: size(self.queue_bytes) },
+            reserve: defaults.reserve,
+            repeats: u64::from(self.repeats),
+            repeat_window: self.repeat_window.0,
+            lines_per_second: u64::from(self.lines_per_second),
+            aggregate_interval: self.aggregate_interval.0,
+            mask_key: self.mask_key.as_deref().map(|path| mask_key(&fs::read(path)?)).transpose()?,
+        })
+    }
+
+    /// The sinks, opened. The file comes first: a standard output that is not read must not keep evidence from it.
+    ///
+    /// # Errors
+    /// When the file cannot be opened.
+    pub fn open(&self) -> io::Result<Vec<Box<dyn Sink>>> {
+        let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
+        if let Some(file) = &self.file {
+            sinks.push(Box::new(RotatedFile::open(&file.path, file.max_bytes.0, file.keep)?));
+        }
+        if self.stdout {
+            sinks.push(Box::new(Stdout));
+        }
+        Ok(sinks)
+    }
+}
+
+fn mask_key(bytes: &[u8]) -> io::Result<[u8; 32]> {
+    let key = bytes.first_chunk().ok_or_else(|| io::Error::other("the key of the masks is shorter than 32 bytes"))?;
+    Ok(*key)
+}
+
+/// A size that no memory of ours could hold is as good as the largest.
+fn size(size: ByteSize) -> usize {
+    usize::try_from(size.0).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_those_of_the_modules() {
+        let limits = Limits::default();
+        let (http, ours) = (limits.http1(), http1::Limits::default());
+        assert_eq!(
+            (http.head_bytes, http.headers, http.target_bytes, http.header_bytes, http.trailer_bytes),
+            (ours.head_bytes, ours.headers, ours.target_bytes, ours.header_bytes, ours.trailer_bytes)
+        );
+        assert_eq!(limits.tls(), tls::Limits::default());
+        assert_eq!(limits.body().decoded_bytes, body::Limits::default().decoded_bytes);
+        assert_eq!(limits.certificates().rsa_bits, identity::Limits::default().rsa_bits);
+    }
+
+    #[test]
+    fn mask_key_has_32_bytes() {
+        assert!(mask_key(&[1; 31]).is_err());
+        assert_eq!(mask_key(&[1; 33]).unwrap(), [1; 32]);
+    }
+}
