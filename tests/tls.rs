@@ -7,8 +7,8 @@
 use podwall::flow::{Peer, Reason};
 use podwall::identity::dev::{Authority, Issued, Order};
 use podwall::identity::refusal::{
-    CHAIN_TOO_LONG, EXPIRED, NO_CERTIFICATE, NO_SPIFFE_ID, NOT_YET_VALID, NOTHING_IN_COMMON, PEER_ALERT, PEER_LEFT,
-    SEVERAL_IDS, UNKNOWN_DOMAIN, UNKNOWN_ISSUER, WRONG_PURPOSE,
+    CHAIN_TOO_LONG, EXPIRED, NO_CERTIFICATE, NO_SPIFFE_ID, NOT_YET_VALID, NOTHING_IN_COMMON, OTHER_SERVER, PEER_ALERT,
+    PEER_LEFT, SEVERAL_IDS, UNKNOWN_DOMAIN, UNKNOWN_ISSUER, WRONG_PURPOSE,
 };
 use podwall::identity::{Alpn, BundleFile, Limits as ChainLimits, Outcome, Refusal, Sources, Store, provider};
 use podwall::proxy::tls::{
@@ -479,6 +479,28 @@ async fn an_aborted_connection_does_not_look_whole() {
     ours.stream.abort();
     let error = theirs.read(&mut [0; 8]).await.unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+}
+
+// The other way round: we call.
+
+#[tokio::test]
+async fn a_server_is_known_by_its_spiffe_id() {
+    let (world, us) = (World::new(), World::new());
+    fs::write(us.path().join("ca.crt"), world.root.certificate_pem()).unwrap();
+    fs::write(world.path().join("ca.crt"), us.root.certificate_pem()).unwrap();
+    assert!(matches!((us.store.reload(), world.store.reload()), (Outcome::Replaced { .. }, Outcome::Replaced { .. })));
+    let expecting = |account: &str| {
+        let expected = vec![us.root.id("shop", account).unwrap()];
+        Arc::new(us.store.current().client(expected, Alpn::Http1).unwrap())
+    };
+    let (accepted, connected) = world.meet(&expecting("orders")).await;
+    assert_eq!(id(&accepted.unwrap()), "spiffe://cluster.test/ns/shop/sa/orders");
+    assert!(connected.is_ok());
+    let (answer, connected) = world.meet(&expecting("stock")).await;
+    assert_eq!(Refusal::of_io(&connected.unwrap_err()).reason, OTHER_SERVER);
+    assert_eq!(reason(answer), PEER_ALERT);
+    let (_, connected) = us.meet(&expecting("orders")).await;
+    assert_eq!(Refusal::of_io(&connected.unwrap_err()).reason, UNKNOWN_ISSUER);
 }
 
 // Files.

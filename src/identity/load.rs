@@ -253,3 +253,140 @@ fn not_in_our_own_bundle(
         remedy: "peers with the same bundles will refuse us: compare bundle and issuer",
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::dev::{Authority, Issued, Key, Order};
+    use crate::identity::provider;
+    use std::fs;
+    use std::time::Duration;
+    use tempfile::TempDir;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn authority() -> Authority {
+        Authority::new("cluster.test", SystemTime::now() + 2 * HOUR).unwrap()
+    }
+
+    fn orders(root: &Authority) -> Order {
+        Order::workload(&root.id("shop", "orders").unwrap())
+    }
+
+    struct Files(TempDir);
+
+    impl Files {
+        fn new(own: &Issued, bundle: &str) -> Self {
+            let files = Self(tempfile::tempdir().unwrap());
+            files.put("server.crt", &own.chain_pem);
+            files.put("server.key", &own.key_pem);
+            files.put("ca.crt", bundle);
+            files
+        }
+
+        fn put(&self, name: &str, content: &str) {
+            fs::write(self.0.path().join(name), content).unwrap();
+        }
+
+        fn sources(&self) -> Sources {
+            let path = |name| self.0.path().join(name);
+            let bundles = vec![BundleFile { domain: "cluster.test".into(), path: path("ca.crt") }];
+            Sources { certificate: path("server.crt"), key: path("server.key"), bundles }
+        }
+
+        /// What was loaded, or every problem in one text.
+        fn load(&self) -> Result<Loaded, String> {
+            self.load_with(&self.sources(), &Limits::default())
+        }
+
+        fn load_with(&self, sources: &Sources, limits: &Limits) -> Result<Loaded, String> {
+            let loaded = load(sources, limits, &provider(), SystemTime::now());
+            loaded.map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+        }
+    }
+
+    #[test]
+    fn every_kind_of_key_is_loaded() {
+        let root = authority();
+        for key in [Key::P256, Key::P384, Key::Ed25519, Key::Rsa2048] {
+            let own = root.issue(&Order { key, ..orders(&root) }).unwrap();
+            let loaded = Files::new(&own, &root.certificate_pem()).load().unwrap();
+            assert_eq!(loaded.own.id.as_str(), "spiffe://cluster.test/ns/shop/sa/orders");
+            assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+        }
+    }
+
+    #[test]
+    fn a_key_of_another_certificate_is_a_problem() {
+        let root = authority();
+        let files = Files::new(&root.issue(&orders(&root)).unwrap(), &root.certificate_pem());
+        files.put("server.key", &root.issue(&orders(&root)).unwrap().key_pem);
+        let told = files.load().unwrap_err();
+        assert!(told.contains("server.key: the key does not belong to the certificate"), "{told}");
+    }
+
+    #[test]
+    fn our_own_certificate_is_an_svid() {
+        let root = authority();
+        let own = root.issue(&Order { uris: vec![], ..orders(&root) }).unwrap();
+        let told = Files::new(&own, &root.certificate_pem()).load().unwrap_err();
+        assert!(told.contains("server.crt: tls-no-spiffe-id"), "{told}");
+    }
+
+    #[test]
+    fn a_certificate_of_tomorrow_is_a_problem() {
+        let root = authority();
+        let own = root.issue(&Order { not_before: SystemTime::now() + HOUR / 2, ..orders(&root) }).unwrap();
+        let told = Files::new(&own, &root.certificate_pem()).load().unwrap_err();
+        assert!(told.contains("not valid yet"), "{told}");
+    }
+
+    #[test]
+    fn an_ended_ca_certificate_is_left_out() {
+        let root = authority();
+        let ended = Authority::new("cluster.test", SystemTime::now() - Duration::from_secs(2)).unwrap();
+        let own = root.issue(&orders(&root)).unwrap();
+        let files = Files::new(&own, &(ended.certificate_pem() + &root.certificate_pem()));
+        let loaded = files.load().unwrap();
+        assert_eq!(loaded.warnings.len(), 1);
+        assert!(loaded.warnings[0].what.contains("certificate 1 has expired"));
+        assert!(loaded.trust.domains().all(|(_, ends)| ends.first > SystemTime::now()));
+        files.put("ca.crt", &ended.certificate_pem());
+        assert!(files.load().unwrap_err().contains("no certificate in it is usable"));
+    }
+
+    #[test]
+    fn a_trust_domain_has_one_bundle() {
+        let root = authority();
+        let files = Files::new(&root.issue(&orders(&root)).unwrap(), &root.certificate_pem());
+        let mut sources = files.sources();
+        sources.bundles.extend(sources.bundles.clone());
+        let told = files.load_with(&sources, &Limits::default()).unwrap_err();
+        assert!(told.contains("two bundles"), "{told}");
+        sources.bundles.truncate(1);
+        sources.bundles[0].domain = "Cluster.test".into();
+        assert!(files.load_with(&sources, &Limits::default()).unwrap_err().contains("trust domain"));
+    }
+
+    #[test]
+    fn limits_hold_for_our_own_chain() {
+        let root = authority();
+        let own = root.intermediate().unwrap().issue(&orders(&root)).unwrap();
+        let files = Files::new(&own, &root.certificate_pem());
+        let within = |chain_length| files.load_with(&files.sources(), &Limits { chain_length, ..Limits::default() });
+        assert!(within(2).is_ok());
+        assert!(within(1).unwrap_err().contains("tls-chain-too-long"));
+    }
+
+    #[test]
+    fn file_size_is_limited_at_n() {
+        let root = authority();
+        let files = Files::new(&root.issue(&orders(&root)).unwrap(), &root.certificate_pem());
+        let pem = root.certificate_pem();
+        let most = usize::try_from(MAX_FILE_BYTES).unwrap();
+        files.put("ca.crt", &format!("{pem}{}", "\n".repeat(most - pem.len())));
+        assert!(files.load().is_ok());
+        files.put("ca.crt", &format!("{pem}{}", "\n".repeat(most - pem.len() + 1)));
+        assert!(files.load().unwrap_err().contains("is larger than"));
+    }
+}

@@ -175,8 +175,7 @@ impl Store {
     /// has ended since. A few `stat` calls.
     pub fn changed(&self) -> bool {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = SystemTime::now();
-        let ended = self.current.load().bundles_end().is_some_and(|end| seen.at <= end && end < now);
+        let ended = self.current.load().bundles_end().is_some_and(|end| seen.is_before(end, SystemTime::now()));
         ended || seen.stamps != stamps(&self.sources)
     }
 
@@ -249,6 +248,11 @@ impl Seen {
     fn now(sources: &Sources) -> Self {
         Self { stamps: stamps(sources), at: SystemTime::now() }
     }
+
+    /// Whether `end` has passed by `now`, and had not when the files were looked at.
+    fn is_before(&self, end: SystemTime, now: SystemTime) -> bool {
+        self.at <= end && end < now
+    }
 }
 
 /// What tells one content of a path from another without reading it. Kubernetes replaces a mounted directory by
@@ -278,4 +282,19 @@ impl Stamp {
 /// One stamp per file; nothing in the place of one that is missing.
 fn stamps(sources: &Sources) -> Vec<Option<Stamp>> {
     sources.files().map(Stamp::of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn a_bundle_that_ends_is_due_once() {
+        let second = Duration::from_secs(1);
+        let seen = Seen { stamps: Vec::new(), at: SystemTime::now() };
+        assert!(!seen.is_before(seen.at + second, seen.at + second));
+        assert!(seen.is_before(seen.at + second, seen.at + 2 * second));
+        assert!(!seen.is_before(seen.at - second, seen.at + second), "it had ended before the last look");
+    }
 }

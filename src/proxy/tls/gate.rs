@@ -16,7 +16,7 @@ pub const TOO_OFTEN: Reason = Reason::new("tls-handshake-rate", Kind::TooMany, "
 
 /// Counts handshakes of one worker; its lock is never contended there.
 #[derive(Debug)]
-pub struct Gate {
+pub(super) struct Gate {
     at_once: usize,
     under_way: AtomicUsize,
     /// The time one handshake is worth.
@@ -29,11 +29,11 @@ pub struct Gate {
 
 /// A handshake that is under way.
 #[derive(Debug)]
-pub struct Permit<'a>(&'a AtomicUsize);
+pub(super) struct Permit<'a>(&'a AtomicUsize);
 
 impl Gate {
     /// `per_second` and `burst` of 0 are taken as 1.
-    pub fn new(limits: &Limits) -> Self {
+    pub(super) fn new(limits: &Limits) -> Self {
         let interval = Duration::from_secs(1) / limits.per_second.max(1);
         Self {
             at_once: limits.at_once,
@@ -48,7 +48,7 @@ impl Gate {
     ///
     /// # Errors
     /// Which limit is reached.
-    pub fn enter(&self, now: Instant) -> Result<Permit<'_>, Refusal> {
+    pub(super) fn enter(&self, now: Instant) -> Result<Permit<'_>, Refusal> {
         let permit = Permit::new(&self.under_way);
         if self.under_way() > self.at_once {
             return Err(Refusal::new(TOO_MANY, format!("{} are under way", self.at_once)));
@@ -58,7 +58,7 @@ impl Gate {
     }
 
     /// Handshakes under way.
-    pub fn under_way(&self) -> usize {
+    pub(super) fn under_way(&self) -> usize {
         self.under_way.load(Ordering::Relaxed)
     }
 

@@ -7,12 +7,13 @@
 mod gate;
 mod stream;
 
-pub use gate::{Gate, TOO_MANY, TOO_OFTEN};
+pub use gate::{TOO_MANY, TOO_OFTEN};
 pub use stream::Stream;
 
 use crate::flow::{Identity, Kind, Peer, Reason};
 use crate::identity::refusal::NO_CERTIFICATE;
 use crate::identity::{Alpn, Material, Refusal, Role, Store, xfcc};
+use gate::Gate;
 use rustls::{HandshakeKind, ProtocolVersion, ServerConnection};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -176,6 +177,9 @@ impl Acceptor {
 
     async fn handshake(&self, tcp: TcpStream, alpn: Alpn) -> Result<Accepted, Refusal> {
         let began = Instant::now();
+        // The ticket and the first answer are two small writes: with Nagle's algorithm the second waits for the peer's
+        // delayed acknowledgement. Where it cannot be set the connection is slow, not wrong.
+        let _ = tcp.set_nodelay(true);
         let _permit = self.gate.enter(began)?;
         let store = self.store.as_ref().ok_or_else(|| Refusal::new(NO_MATERIAL, "this port needs one"))?;
         let material = Arc::clone(&store.current());
