@@ -3,7 +3,7 @@
 
 use super::document::{Allowlist, DenyRule, InboundRule, OutboundRule, Probe, Written};
 use super::meaning::Reader;
-use super::ports::Ports;
+use super::ports::{self, Ports};
 use super::rule::{Conditions, Expiry, Rule};
 use super::{Denials, Grants, Policy, check, shorthand};
 use crate::document::{Document, Problem, Severity, is_refused};
@@ -56,7 +56,9 @@ pub fn compile(documents: &[Document<Allowlist>], context: &Context<'_>) -> Resu
     }
     all.check_names(documents);
     all.check_documents(documents);
+    all.problems.extend(ports::conflicts(documents));
     if is_refused(&all.problems) {
+        all.problems.sort_by_key(|problem| (Arc::clone(&problem.file), problem.line, problem.column));
         return Err(all.problems);
     }
     let warnings = check::warnings(documents, &all.grants, &all.denials, context);
@@ -236,18 +238,11 @@ fn assemble(grants: Vec<Placed>, denials: Vec<Placed>, ports: Ports) -> Policy {
         .into_iter()
         .map(|placed| placed.rule)
         .partition(|rule| rule.direction() == crate::flow::Direction::Inbound);
-    let mut denied: Vec<Rule> = denials.into_iter().map(|placed| placed.rule).collect();
-    for rule in &mut denied {
-        rule.conditions.paths = rule.conditions.paths.iter().map(|path| path.folded()).collect();
-    }
+    let denied: Vec<Rule> = denials.into_iter().map(|placed| placed.rule).collect();
     let hash = hash(&inbound, &outbound, &denied, &ports);
-    Policy {
-        inbound: Grants::new(inbound),
-        outbound: Grants::new(outbound),
-        denials: Denials::new(denied),
-        ports,
-        hash,
-    }
+    let without_case = ports.any_without_case();
+    let (inbound, outbound) = (Grants::new(inbound, without_case), Grants::new(outbound, false));
+    Policy { inbound, outbound, denials: Denials::new(denied), ports, hash }
 }
 
 fn hash(inbound: &[Rule], outbound: &[Rule], denied: &[Rule], ports: &Ports) -> Arc<str> {

@@ -1,13 +1,14 @@
 //! The allowlist as its owner writes it. Nothing is understood here yet: names, patterns and dates are text until
 //! [`super::compile`] gives them their meaning. The doc comments below are the descriptions in the JSON Schema.
 
+use crate::canon::path::Readings;
 use crate::flow::Mode;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use std::collections::BTreeMap;
 
 /// Who may call this pod and for what, and what it may call. Everything that is not granted is denied.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Allowlist {
     /// The version of this format.
@@ -41,7 +42,7 @@ pub struct Allowlist {
 }
 
 /// The version of the format.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 pub enum ApiVersion {
     /// The first version.
     #[serde(rename = "podwall.dev/v1")]
@@ -49,14 +50,14 @@ pub enum ApiVersion {
 }
 
 /// The kind of document.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 pub enum Kind {
     /// Who may call this pod and for what.
     Allowlist,
 }
 
 /// What a document is called. Other metadata that a cluster adds is kept and not looked at.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Metadata {
     /// Unique among the documents of a pod.
@@ -73,7 +74,7 @@ pub struct Metadata {
 }
 
 /// A rule as one line of text, or with its fields.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Written<T> {
     /// `GET /orders/{id} from shop/frontend`.
@@ -83,7 +84,7 @@ pub enum Written<T> {
 }
 
 /// One value, or a list of them.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum OneOrMany<T> {
     /// One value.
@@ -103,18 +104,20 @@ impl<T> OneOrMany<T> {
 }
 
 /// Settings of one port.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Port {
     /// What is done with the verdict on this port; never laxer than the document's.
     pub mode: Option<Mode>,
     /// How much evidence of an attack denies on this port.
     pub sensitivity: Option<Sensitivity>,
+    /// How the application behind this port reads paths. Default: every plausible reading must be granted.
+    pub readings: Option<Readings>,
 }
 
 /// How much evidence of an attack denies. From the most lenient to the strictest; where two settings disagree, the
 /// stricter wins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Sensitivity {
     /// One clear sign of an attack passes; it takes one and a half.
@@ -138,7 +141,7 @@ impl Sensitivity {
 }
 
 /// An HTTP probe of the kubelet, granted exactly as it is written: GET (or HEAD), this path, this query, this port.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Probe {
     /// As in `httpGet.path`, with its query if it has one: `/healthz?full=1`.
@@ -149,7 +152,7 @@ pub struct Probe {
 }
 
 /// What callers may do.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct InboundRule {
     /// What the rule is called in records; unique. Default: its document with its place in the list.
@@ -192,7 +195,7 @@ pub struct InboundRule {
 }
 
 /// What no caller may do. Paths and methods are compared without letter case, paths without trailing slashes.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DenyRule {
     /// What the rule is called in records; unique. Default: its document with its place in the list.
@@ -222,7 +225,7 @@ pub struct DenyRule {
 
 /// Who calls; all fields that are given must fit. As one line: `any`, `shop/frontend`, `shop/*`,
 /// `spiffe://prod.example/ns/shop/sa/*`, `10.0.0.0/8`.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct FromEntry {
     /// A SPIFFE ID; `*` is one segment of its path.
@@ -238,7 +241,7 @@ pub struct FromEntry {
 }
 
 /// What is spoken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
     /// HTTP requests.
@@ -249,7 +252,7 @@ pub enum Protocol {
 }
 
 /// What a connection may be upgraded to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Upgrade {
     /// RFC 6455.
@@ -257,7 +260,7 @@ pub enum Upgrade {
 }
 
 /// Query keys.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Query {
     /// Only these may be there.
@@ -267,7 +270,7 @@ pub enum Query {
 }
 
 /// Which query keys may and which must be there.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct QueryKeys {
     /// Only these, and the required ones, may be there. Default: all.
@@ -278,7 +281,7 @@ pub struct QueryKeys {
 }
 
 /// What this pod may call.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct OutboundRule {
     /// What the rule is called in records; unique. Default: its document with its place in the list.
@@ -306,7 +309,7 @@ pub struct OutboundRule {
 
 /// What is called; all fields that are given must fit. As one line: `10.0.0.7`, `10.0.0.0/8`, `catalog.shop`,
 /// `*.example.com`, `spiffe://prod.example/ns/shop/sa/catalog`.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ToEntry {
     /// The address that is dialled.

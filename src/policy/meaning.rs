@@ -89,7 +89,7 @@ impl Reader<'_> {
             hosts: self.each(&format!("{field}.host"), rule.host.as_ref(), Host::parse),
             headers: self.headers(field, &rule.headers),
             query: Query { required: sorted(rule.query.iter().map(|key| key.as_str().into())), ..Query::default() },
-            paths: self.paths(field, Some(&rule.path)),
+            paths: sorted(self.paths(field, Some(&rule.path)).iter().map(PathTemplate::folded)),
             methods,
             ..Conditions::nothing(Protocol::Http)
         };
@@ -195,8 +195,9 @@ impl Reader<'_> {
             self.wrong(field, from.namespace.as_deref().unwrap_or("*"), wrong);
             return None;
         };
-        let pattern = IdPattern::kubernetes(domain, from.namespace.as_deref(), from.service_account.as_deref());
-        self.right(field, domain, pattern).map(Some)
+        let (namespace, account) = (from.namespace.as_deref(), from.service_account.as_deref());
+        let found = format!("{}/{}", namespace.unwrap_or("*"), account.unwrap_or("*"));
+        self.right(field, &found, IdPattern::kubernetes(domain, namespace, account)).map(Some)
     }
 
     fn destinations(&mut self, field: &str, to: &OneOrMany<Written<ToEntry>>) -> Vec<Destination> {

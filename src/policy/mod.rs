@@ -26,8 +26,10 @@ pub use compile::{Compiled, Context, Tls, compile};
 pub use document::{Allowlist, Sensitivity};
 pub use ports::PortTerms;
 
+use crate::canon::path::Case;
 use crate::flow::{Access, Connection, Direction, Grant, Scene};
 use index::PathIndex;
+use pattern::PathTemplate;
 use ports::Ports;
 use rule::Rule;
 use std::ops::ControlFlow;
@@ -48,6 +50,8 @@ pub struct Policy {
 struct Grants {
     rules: Vec<Rule>,
     paths: PathIndex,
+    /// The same in lower case, when a port's application takes letter case for nothing.
+    lower: Option<PathIndex>,
     /// Rules for protocols without paths.
     others: Vec<usize>,
 }
@@ -66,7 +70,8 @@ impl Policy {
             return Grant::Denied(Arc::clone(&rule.name));
         }
         let side = self.side(scene.connection.direction);
-        match side.best(scene, access) {
+        let case = self.port(scene.connection.direction, scene.connection.port).readings.case;
+        match side.best(scene, access, case) {
             Some(rule) => Grant::Granted(Arc::clone(&rule.terms)),
             None => Grant::NoRule { nearest: nearest::explain(&side.rules, scene, access) },
         }
@@ -102,14 +107,20 @@ impl Policy {
 
 impl Grants {
     /// `rules` in any order.
-    fn new(mut rules: Vec<Rule>) -> Self {
+    fn new(mut rules: Vec<Rule>, without_case: bool) -> Self {
         rules.sort_by_cached_key(Rule::preference);
         let http = |rule: &&Rule| !rule.conditions.paths.is_empty();
         let others = rules.iter().enumerate().filter(|(_, rule)| !http(rule)).map(|(at, _)| at).collect();
         let paths =
             rules.iter().enumerate().flat_map(|(at, rule)| rule.conditions.paths.iter().map(move |path| (path, at)));
         let paths = PathIndex::exact(paths);
-        Self { paths, others, rules }
+        let lower: Vec<(PathTemplate, usize)> = rules
+            .iter()
+            .enumerate()
+            .flat_map(|(at, rule)| rule.conditions.paths.iter().map(move |path| (path.lower(), at)))
+            .collect();
+        let lower = without_case.then(|| PathIndex::exact(lower.iter().map(|(path, at)| (path, *at))));
+        Self { paths, lower, others, rules }
     }
 
     fn rules(&self) -> &[Rule] {
@@ -117,7 +128,7 @@ impl Grants {
     }
 
     /// The most preferred rule that grants.
-    fn best(&self, scene: &Scene<'_>, access: &Access<'_>) -> Option<&Rule> {
+    fn best(&self, scene: &Scene<'_>, access: &Access<'_>, case: Case) -> Option<&Rule> {
         let mut best: Option<usize> = None;
         let mut consider = |at: usize| {
             let better = best.is_none_or(|best| at < best);
@@ -127,8 +138,9 @@ impl Grants {
             ControlFlow::<()>::Continue(())
         };
         // Never breaks: every rule that takes the path is considered.
-        let _ = match access.scheme {
-            "http" => self.paths.visit(&access.path, consider),
+        let _ = match (access.scheme, &self.lower) {
+            ("http", Some(lower)) if case == Case::Insensitive => lower.visit(&access.path.to_lowercase(), consider),
+            ("http", _) => self.paths.visit(&access.path, consider),
             _ => self.others.iter().try_for_each(|at| consider(*at)),
         };
         best.and_then(|at| self.rules.get(at))
@@ -139,8 +151,8 @@ impl Rule {
     /// Sorts the preferred rule first: it streams; it does not grant every path, nor everything below one; its name.
     fn preference(&self) -> (bool, bool, bool, String, String) {
         let paths = &self.conditions.paths;
-        let wild = paths.iter().any(pattern::PathTemplate::is_wild);
-        let rest = paths.iter().any(pattern::PathTemplate::has_rest);
+        let wild = paths.iter().any(PathTemplate::is_wild);
+        let rest = paths.iter().any(PathTemplate::has_rest);
         (!self.conditions.stream, wild, rest, self.name.to_string(), self.canonical())
     }
 }
@@ -175,3 +187,6 @@ impl Denials {
         first.and_then(|at| self.rules.get(at))
     }
 }
+
+#[cfg(test)]
+mod tests;

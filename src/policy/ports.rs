@@ -3,24 +3,21 @@
 //! a port that nobody speaks of is enforced.
 
 use super::compile::Placed;
-use super::document::{Allowlist, Sensitivity};
-use crate::document::Document;
+use super::document::{Allowlist, Port, Sensitivity};
+use crate::canon::path::{Case, Readings};
+use crate::document::{Document, Problem, Severity};
 use crate::flow::{Direction, Mode};
 use std::collections::BTreeMap;
 
 /// How the traffic of one port is judged.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PortTerms {
     /// What is done with the verdict.
     pub mode: Mode,
     /// How much evidence of an attack denies.
     pub sensitivity: Sensitivity,
-}
-
-impl Default for PortTerms {
-    fn default() -> Self {
-        Self { mode: Mode::Enforce, sensitivity: Sensitivity::Default }
-    }
+    /// How the application reads paths.
+    pub readings: Readings,
 }
 
 /// The terms of every port.
@@ -60,6 +57,11 @@ impl Ports {
         self.side(direction).named.keys().copied()
     }
 
+    /// Whether the application behind a port takes letter case for nothing.
+    pub(super) fn any_without_case(&self) -> bool {
+        self.inbound.named.values().any(|terms| terms.readings.case == Case::Insensitive)
+    }
+
     /// One line, for the hash.
     pub(super) fn canonical(&self) -> String {
         format!("ports {self:?}")
@@ -73,11 +75,30 @@ impl Ports {
     }
 }
 
+/// Two documents cannot both know how one application reads paths.
+pub(super) fn conflicts(documents: &[Document<Allowlist>]) -> Vec<Problem> {
+    let mut known: BTreeMap<u16, (&Document<Allowlist>, Readings)> = BTreeMap::new();
+    let mut problems = Vec::new();
+    for document in documents {
+        for (port, settings) in &document.value.ports {
+            let Some(readings) = settings.readings else { continue };
+            let (other, before) = *known.entry(*port).or_insert((document, readings));
+            if before != readings {
+                let field = format!("ports.{port}.readings");
+                let found = format!("other readings than document `{}` gives this port", other.value.metadata.name);
+                let remedy = "say in one document how the application reads paths";
+                problems.push(document.problem(Severity::Error, &field, found, "the same", remedy));
+            }
+        }
+    }
+    problems
+}
+
 /// What one document says of the ports of one direction.
 struct Spoken {
     mode: Mode,
-    /// The ports it names, with the mode and sensitivity that it gives them.
-    named: BTreeMap<u16, (Option<Mode>, Option<Sensitivity>)>,
+    /// The ports it names, with its settings for them.
+    named: BTreeMap<u16, Port>,
     of_all: bool,
 }
 
@@ -94,10 +115,10 @@ impl Spoken {
         let mine = |placed: &&Placed| placed.document == number && placed.rule.direction() == direction;
         for placed in grants.iter().chain(denials).filter(mine) {
             of_all |= placed.rule.conditions.ports.is_empty();
-            named.extend(placed.rule.conditions.ports.iter().map(|port| (*port, (None, None))));
+            named.extend(placed.rule.conditions.ports.iter().map(|port| (*port, Port::default())));
         }
         if direction == Direction::Inbound {
-            named.extend(document.value.ports.iter().map(|(port, set)| (*port, (set.mode, set.sensitivity))));
+            named.extend(document.value.ports.iter().map(|(port, settings)| (*port, settings.clone())));
         }
         Self { mode: document.value.mode, of_all: of_all || named.is_empty(), named }
     }
@@ -113,17 +134,13 @@ impl Terms {
     }
 
     fn of_port(port: u16, spoken: &[Spoken]) -> PortTerms {
-        let mut mode = None;
-        let mut sensitivity = None;
-        for document in spoken {
-            let named = document.named.get(&port);
-            if named.is_some() || document.of_all {
-                mode = mode.max(Some(document.mode));
-            }
-            let (own_mode, own_sensitivity) = named.copied().unwrap_or_default();
-            mode = mode.max(own_mode);
-            sensitivity = sensitivity.max(own_sensitivity);
+        let speaking = spoken.iter().filter(|document| document.of_all || document.named.contains_key(&port));
+        let of_documents = speaking.map(|document| document.mode).max();
+        let settings = || spoken.iter().filter_map(|document| document.named.get(&port));
+        PortTerms {
+            mode: settings().filter_map(|port| port.mode).max().max(of_documents).unwrap_or_default(),
+            sensitivity: settings().filter_map(|port| port.sensitivity).max().unwrap_or_default(),
+            readings: settings().find_map(|port| port.readings).unwrap_or_default(),
         }
-        PortTerms { mode: mode.unwrap_or_default(), sensitivity: sensitivity.unwrap_or_default() }
     }
 }

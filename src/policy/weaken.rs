@@ -3,6 +3,7 @@
 
 use super::rule::Rule;
 use super::{Policy, PortTerms};
+use crate::canon::path::Readings;
 use crate::flow::Direction;
 
 /// Sentences kept; the last one says how many there were.
@@ -66,5 +67,22 @@ fn laxer(what: &str, direction: Direction, now: &PortTerms, before: &PortTerms) 
     if now.sensitivity < before.sensitivity {
         says.push(format!("{what}: sensitivity {:?} instead of {:?}", now.sensitivity, before.sensitivity));
     }
+    says.extend(narrower(&what, &now.readings, &before.readings));
     says
+}
+
+/// Every reading that no longer counts need no longer be granted.
+fn narrower(what: &str, now: &Readings, before: &Readings) -> Option<String> {
+    let spelled = |of: &Readings| {
+        [
+            format!("encodedSlash {:?}", of.encoded_slash),
+            format!("backslash {:?}", of.backslash),
+            format!("params {:?}", of.params),
+            format!("slashes {:?}", of.slashes),
+            format!("case {:?}", of.case),
+        ]
+    };
+    let changed = spelled(now).into_iter().zip(spelled(before)).filter(|(now, before)| now != before);
+    let narrowed: Vec<String> = changed.map(|(now, _)| now).filter(|now| !now.ends_with("Both")).collect();
+    (!narrowed.is_empty()).then(|| format!("{what}: paths are read only as {}", narrowed.join(", ").to_lowercase()))
 }

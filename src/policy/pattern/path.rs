@@ -61,17 +61,22 @@ impl PathTemplate {
         Self { segments: Vec::new(), rest: true }
     }
 
-    /// The form in which deny rules compare: lower case, without trailing slashes.
-    pub(crate) fn folded(&self) -> Self {
+    /// The same in lower case: for applications that take letter case for nothing.
+    pub(crate) fn lower(&self) -> Self {
         let lower = |segment: &Segment| match segment {
             Segment::Literal(text) => Segment::Literal(text.to_lowercase().into()),
             Segment::One => Segment::One,
         };
-        let mut segments: Vec<Segment> = self.segments.iter().map(lower).collect();
-        if !self.rest && segments.last() == Some(&Segment::Literal("".into())) {
-            segments.pop();
+        Self { segments: self.segments.iter().map(lower).collect(), rest: self.rest }
+    }
+
+    /// The form in which deny rules compare: lower case, without trailing slashes.
+    pub(crate) fn folded(&self) -> Self {
+        let mut folded = self.lower();
+        if !folded.rest && folded.segments.last() == Some(&Segment::Literal("".into())) {
+            folded.segments.pop();
         }
-        Self { segments, rest: self.rest }
+        folded
     }
 
     pub(crate) fn segments(&self) -> &[Segment] {
