@@ -183,7 +183,7 @@ impl At<'_> {
     fn try_out(&self, signature: &Signature, problems: &mut Problems) {
         let wrong = self_test(signature);
         problems.extend(wrong.into_iter().map(|wrong| {
-            let remedy = "values of nothing but letters, digits, `-` and `.` are never looked at";
+            let remedy = "values of nothing but letters and digits are never looked at";
             self.problem("pattern", wrong, "a pattern that finds every hit and no miss", remedy)
         }));
     }
