@@ -136,3 +136,6 @@ impl Span {
         std::str::from_utf8(self.bytes(buffer)).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 //! over a limit. Remembers where it stopped, so that a head in a thousand pieces costs what one piece costs; the answer
 //! is the same however the bytes were split.
 
-use super::Limits;
+use super::{Limits, MAX_HEADERS};
 use crate::flow::{Kind, Reason};
 use crate::protocol::Malformed;
 
@@ -65,7 +65,7 @@ impl Scan {
             return if second { Err(Malformed::new(self.line, LEADING_LINES)) } else { Ok(()) };
         }
         self.lines += 1;
-        if self.lines > limits.headers + 1 {
+        if self.lines > limits.headers.min(MAX_HEADERS) + 1 {
             return Err(Malformed::new(self.line, HEADERS));
         }
         Ok(())
