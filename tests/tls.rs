@@ -7,8 +7,8 @@
 use podwall::flow::{Peer, Reason};
 use podwall::identity::dev::{Authority, Issued, Order};
 use podwall::identity::refusal::{
-    CHAIN_TOO_LONG, EXPIRED, NO_CERTIFICATE, NO_SPIFFE_ID, NOT_YET_VALID, NOTHING_IN_COMMON, OTHER_SERVER, PEER_ALERT,
-    PEER_LEFT, SEVERAL_IDS, UNKNOWN_DOMAIN, UNKNOWN_ISSUER, WRONG_PURPOSE,
+    BAD_HANDSHAKE, CHAIN_TOO_LONG, EXPIRED, NO_CERTIFICATE, NO_SPIFFE_ID, NOT_YET_VALID, NOTHING_IN_COMMON,
+    OTHER_SERVER, PEER_ALERT, PEER_LEFT, SEVERAL_IDS, UNKNOWN_DOMAIN, UNKNOWN_ISSUER, WRONG_PURPOSE,
 };
 use podwall::identity::{Alpn, BundleFile, Limits as ChainLimits, Outcome, Refusal, Sources, Store, provider};
 use podwall::proxy::tls::{
@@ -329,6 +329,28 @@ async fn a_peer_that_leaves_in_the_handshake_has_a_name() {
     drop(peer);
     let (tcp, _) = listener.accept().await.unwrap();
     assert_eq!(reason(world.acceptor.accept(tcp, &STRICT).await), PEER_LEFT);
+}
+
+/// Whatever the first flight says: a named answer, and nothing is left behind.
+#[tokio::test]
+async fn damaged_first_flights_are_refused() {
+    let world = World::new();
+    let config = world.client(&world.frontend());
+    let mut tls = rustls::ClientConnection::new(config, "localhost".try_into().unwrap()).unwrap();
+    let mut hello = Vec::new();
+    tls.write_tls(&mut hello).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    for at in (1..hello.len()).step_by(5) {
+        let mut damaged = hello.clone();
+        damaged[at] ^= 0xff;
+        let mut peer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        peer.write_all(&damaged).await.unwrap();
+        peer.shutdown().await.unwrap();
+        let (tcp, _) = listener.accept().await.unwrap();
+        let refusal = world.acceptor.accept(tcp, &STRICT).await.unwrap_err();
+        assert!([PEER_LEFT, BAD_HANDSHAKE, NOTHING_IN_COMMON].contains(&refusal.reason), "byte {at}: {refusal}");
+    }
+    assert_eq!(world.acceptor.under_way(), 0);
 }
 
 #[tokio::test]

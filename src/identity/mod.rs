@@ -11,6 +11,7 @@ pub mod dev;
 pub mod load;
 pub mod refusal;
 pub mod rotate;
+mod ticket;
 pub mod trust;
 mod verify;
 

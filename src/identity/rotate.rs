@@ -3,11 +3,13 @@
 //! [`Store::changed`] (a few `stat`s) and [`Store::reload`].
 //!
 //! Trust ends when it ends. rustls restores a client's chain from a resumption ticket without verifying it, so every
-//! generation has ticket keys of its own: a ticket dies with the material it was issued under. Connections that are
-//! open, and handshakes that began under the material before, are held against the current one by its generation.
+//! generation has ticket keys of its own (a ticket dies with the material it was issued under), and the chain in a
+//! ticket is verified before it is restored. Connections that are open, and handshakes that began under the material
+//! before, are held against the current one by its generation.
 
 use super::load::{Loaded, Own, Problem, Sources, load};
 use super::refusal::Refusal;
+use super::ticket::Tickets;
 use super::trust::{Role, Trust};
 use super::verify::{ClientVerifier, ServerVerifier};
 use super::{Limits, provider};
@@ -116,7 +118,7 @@ fn server_config(loaded: &Loaded, provider: &Arc<CryptoProvider>) -> Result<Serv
         .with_safe_default_protocol_versions()?
         .with_client_cert_verifier(Arc::new(ClientVerifier(Arc::clone(&loaded.trust))))
         .with_cert_resolver(Arc::new(SingleCertAndKey::from(Arc::clone(&loaded.certified))));
-    config.ticketer = Ticketer::new()?;
+    config.ticketer = Arc::new(Tickets::new(Ticketer::new()?, Arc::clone(&loaded.trust)));
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 1;
     config.max_early_data_size = 0;

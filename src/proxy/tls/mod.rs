@@ -10,7 +10,7 @@ mod stream;
 pub use gate::{TOO_MANY, TOO_OFTEN};
 pub use stream::Stream;
 
-use crate::flow::{Identity, Kind, Peer, Reason};
+use crate::flow::{Kind, Peer, Reason};
 use crate::identity::refusal::NO_CERTIFICATE;
 use crate::identity::{Alpn, Material, Refusal, Role, Store, xfcc};
 use gate::Gate;
@@ -194,8 +194,8 @@ impl Acceptor {
     }
 }
 
-/// A finished handshake's facts. What rustls did not verify just now, or verified under material that has been replaced
-/// meanwhile, is verified against the material in use.
+/// A finished handshake's facts. What was verified under material that has been replaced meanwhile is verified against
+/// the material in use.
 fn accepted(
     stream: TlsStream<TcpStream>,
     material: &Material,
@@ -208,12 +208,11 @@ fn accepted(
         return Err(Refusal::new(NO_CERTIFICATE, "the handshake ended without one"));
     };
     let current = store.current();
-    let verified = if resumed || current.generation != material.generation {
-        current.trust.verify(leaf, others, Role::Client, SystemTime::now())
-    } else {
-        current.trust.identify_verified(leaf, others)
+    let verified = match current.generation == material.generation {
+        true => current.trust.identify_verified(leaf, others),
+        false => current.trust.verify(leaf, others, Role::Client, SystemTime::now()),
     };
-    let identity: Identity = match verified {
+    let identity = match verified {
         Ok(identity) => identity,
         Err(refusal) => {
             Stream::from(stream).abort();
