@@ -299,7 +299,10 @@ impl Layer {
 }
 
 /// The layers undone for one part, outermost first. `0 <= len <= Chain::MAX`.
+///
+/// Aligned so that it is copied as one word: every part carries one.
 #[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(align(8))]
 pub struct Chain {
     layers: [Layer; Chain::MAX],
     len: u8,

@@ -47,21 +47,30 @@ impl<'a> Parts<'a> {
     /// Adds a value that means what stood on the wire. Empty ones are left out: there is nothing in them.
     #[inline]
     pub(super) fn plain(&mut self, place: Place, name: &'a [u8], raw: &'a [u8]) -> Result<(), Malformed> {
-        self.add(place, Cow::Borrowed(name), Value::plain(raw))
+        if raw.is_empty() {
+            return Ok(());
+        }
+        let (name, canonical) = (Cow::Borrowed(name), Cow::Borrowed(raw));
+        self.push(Part { place, name, raw, canonical, chain: self.chain, extent: Extent::Whole })
     }
 
     /// Adds a value.
     #[inline]
     pub(super) fn add(&mut self, place: Place, name: Cow<'a, [u8]>, value: Value<'a>) -> Result<(), Malformed> {
-        if value.canonical.is_empty() {
+        let Value { raw, canonical, chain } = value;
+        if canonical.is_empty() {
             return Ok(());
         }
+        let chain = join(self.chain, chain);
+        self.push(Part { place, name, raw, canonical, chain, extent: Extent::Whole })
+    }
+
+    #[inline]
+    fn push(&mut self, part: Part<'a>) -> Result<(), Malformed> {
         if self.list.len() >= self.most {
             return Err(Malformed { at: 0, why: TOO_MANY });
         }
-        let chain = join(self.chain, value.chain);
-        let Value { raw, canonical, .. } = value;
-        self.list.push(Part { place, name, raw, canonical, chain, extent: Extent::Whole });
+        self.list.push(part);
         Ok(())
     }
 }

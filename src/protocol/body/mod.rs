@@ -21,6 +21,7 @@ mod multipart;
 mod opaque;
 mod read;
 mod sniff;
+mod swar;
 mod transfer;
 mod urlencoded;
 mod xml;

@@ -3,19 +3,18 @@
 
 use crate::flow::{Chain, Layer};
 use crate::protocol::body::collect::Value;
+use crate::protocol::body::swar;
 use crate::protocol::body::urlencoded::hex;
 use std::borrow::Cow;
 
 /// A string's content with its escapes undone.
 pub(in crate::protocol::body) fn undo(raw: &[u8]) -> Value<'_> {
-    let mut out = Vec::with_capacity(raw.len());
-    let mut rest = raw;
-    while let Some(at) = memchr::memchr(b'\\', rest) {
-        let (before, from) = rest.split_at_checked(at).unwrap_or((rest, b""));
-        out.extend_from_slice(before);
-        rest = one(from.get(1..).unwrap_or_default(), &mut out);
+    // Copying goes by eights, and an escape is never shorter than what it stands for.
+    let mut out = Vec::with_capacity(raw.len() + 8);
+    let mut rest = swar::copy_until(b'\\', raw, &mut out);
+    while let Some(escape) = rest.get(1..) {
+        rest = swar::copy_until(b'\\', one(escape, &mut out), &mut out);
     }
-    out.extend_from_slice(rest);
     Value { raw, canonical: Cow::Owned(out), chain: Chain::of(Layer::JsonEscape) }
 }
 
@@ -25,22 +24,32 @@ fn one<'a>(text: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
         out.push(b'\\');
         return text;
     };
-    let byte = match kind {
-        b'"' | b'\\' | b'/' | b'\'' => *kind,
-        b'n' => b'\n',
-        b't' => b'\t',
-        b'r' => b'\r',
-        b'b' => 0x08,
-        b'f' => 0x0c,
-        b'u' if unit(after).is_some() => return unicode(after, out),
-        other => {
-            out.extend_from_slice(&[b'\\', *other]);
-            return after;
-        }
-    };
-    out.push(byte);
+    let byte = MEANT.get(usize::from(*kind)).copied().unwrap_or_default();
+    if byte != 0 {
+        out.push(byte);
+        return after;
+    }
+    if *kind == b'u' && unit(after).is_some() {
+        return unicode(after, out);
+    }
+    out.extend_from_slice(&[b'\\', *kind]);
     after
 }
+
+/// What the letter behind a backslash stands for; zero when it is none of RFC 8259's one-letter escapes.
+static MEANT: [u8; 128] = {
+    let known = *b"\"\"\\\\//''n\nt\tr\rb\x08f\x0c";
+    let mut table = [0; 128];
+    let mut at = 0;
+    while at < known.len() {
+        #[expect(clippy::indexing_slicing, reason = "checked at compile time")]
+        {
+            table[known[at] as usize] = known[at + 1];
+        }
+        at += 2;
+    }
+    table
+};
 
 /// Undoes `0041` or `d83d\ude00`; what follows it.
 fn unicode<'a>(text: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {

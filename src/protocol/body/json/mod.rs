@@ -51,6 +51,7 @@ struct Frame<'a> {
 }
 
 struct Reader<'a, 'p> {
+    lexer: Lexer<'a>,
     parts: &'p mut Parts<'a>,
     depth: usize,
     frames: Vec<Frame<'a>>,
@@ -72,8 +73,8 @@ pub(super) fn read<'a>(
     fuel: &mut Fuel,
 ) -> Result<Read, Malformed> {
     spend(fuel, text)?;
-    let mut lexer = Lexer::new(text);
     let mut reader = Reader {
+        lexer: Lexer::new(text),
         parts,
         depth: limits.depth,
         frames: Vec::with_capacity(8),
@@ -82,8 +83,8 @@ pub(super) fn read<'a>(
         want: Want::Value,
         read: Read::Strict,
     };
-    while let Some(token) = lexer.next() {
-        reader.take(token).map_err(|why| Malformed { at: lexer.at(), why })?;
+    while let Some(token) = reader.lexer.next() {
+        reader.take(token).map_err(|why| Malformed { at: reader.lexer.at(), why })?;
     }
     if !reader.frames.is_empty() {
         reader.read = Read::Lenient;
@@ -92,15 +93,12 @@ pub(super) fn read<'a>(
 }
 
 impl<'a> Reader<'a, '_> {
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, token: Token<'a>) -> Result<(), Reason> {
         match token {
             Token::Text { inside, escaped } => self.text(inside, escaped)?,
             Token::Colon => self.step(Want::Colon, Want::Value),
-            Token::Comma => {
-                let next = if self.object { Want::Key } else { Want::Value };
-                self.step(Want::CommaOrEnd, next);
-            }
+            Token::Comma => self.step(Want::CommaOrEnd, self.after_comma()),
             Token::Open(object) => self.open(object)?,
             Token::Close(object) => self.close(object),
             Token::Number => self.value(),
@@ -114,25 +112,32 @@ impl<'a> Reader<'a, '_> {
         Ok(())
     }
 
+    #[inline]
     fn text(&mut self, inside: &'a [u8], escaped: bool) -> Result<(), Reason> {
-        let value = if escaped { escape::undo(inside) } else { Value::plain(inside) };
         if matches!(self.want, Want::Key | Want::KeyOrEnd) {
             self.key = inside;
-            self.want = Want::Colon;
-            return self.parts.add(Place::JsonKey, Cow::Borrowed(b""), value).map_err(|malformed| malformed.why);
+            self.want = if self.lexer.eat(b':') { Want::Value } else { Want::Colon };
+            return self.add(Place::JsonKey, b"", inside, escaped).map_err(|malformed| malformed.why);
         }
         self.value();
-        self.string(value).map_err(|malformed| malformed.why)
-    }
-
-    /// A string value; one under `query` may be a GraphQL document (alone or in a batch, so not deep).
-    #[inline]
-    fn string(&mut self, value: Value<'a>) -> Result<(), Malformed> {
-        let may_be_graphql = self.key == b"query" && self.frames.len() <= 2;
-        if may_be_graphql && graphql::read(&value, self.key, self.depth, self.parts)? {
+        if self.key == b"query" && self.graphql(inside, escaped).map_err(|malformed| malformed.why)? {
             return Ok(());
         }
-        self.parts.add(Place::JsonValue, Cow::Borrowed(self.key), value)
+        self.add(Place::JsonValue, self.key, inside, escaped).map_err(|malformed| malformed.why)
+    }
+
+    #[inline]
+    fn add(&mut self, place: Place, name: &'a [u8], inside: &'a [u8], escaped: bool) -> Result<(), Malformed> {
+        if escaped {
+            return self.parts.add(place, Cow::Borrowed(name), escape::undo(inside));
+        }
+        self.parts.plain(place, name, inside)
+    }
+
+    /// A string under `query` may be a GraphQL document (alone or in a batch, so not deep); whether it was.
+    fn graphql(&mut self, inside: &'a [u8], escaped: bool) -> Result<bool, Malformed> {
+        let value = if escaped { escape::undo(inside) } else { Value::plain(inside) };
+        Ok(self.frames.len() <= 2 && graphql::read(&value, self.key, self.depth, self.parts)?)
     }
 
     fn open(&mut self, object: bool) -> Result<(), Reason> {
@@ -167,7 +172,17 @@ impl<'a> Reader<'a, '_> {
     }
 
     fn after_value(&mut self) {
-        self.want = if self.frames.is_empty() { Want::Value } else { Want::CommaOrEnd };
+        self.want = if self.frames.is_empty() {
+            Want::Value
+        } else if self.lexer.eat(b',') {
+            self.after_comma()
+        } else {
+            Want::CommaOrEnd
+        };
+    }
+
+    fn after_comma(&self) -> Want {
+        if self.object { Want::Key } else { Want::Value }
     }
 
     fn step(&mut self, wanted: Want, next: Want) {
