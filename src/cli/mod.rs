@@ -1,6 +1,7 @@
 //! Floor 4: the commands. Each is one file with a `HELP` text and a `run`; adding one is that file and one line of
 //! [`COMMANDS`].
 
+pub mod check;
 #[cfg(feature = "sidecar")]
 pub mod pki;
 pub mod signatures;
@@ -25,6 +26,12 @@ pub struct Command {
 
 /// Every command, in the order that `podwall help` lists them.
 pub static COMMANDS: &[Command] = &[
+    Command {
+        name: "check",
+        summary: "check allowlists, configurations and signatures",
+        help: check::HELP,
+        run: |arguments| check::run(arguments),
+    },
     #[cfg(feature = "sidecar")]
     Command {
         name: "pki",

@@ -60,6 +60,11 @@ impl Problem {
         }
     }
 
+    /// An error of a whole file, which has no line to show: it cannot be read, or is not what was asked for.
+    pub fn of_file(file: &str) -> Self {
+        Self::error(&Source::new(file, ""), Mark::START, "")
+    }
+
     pub(super) fn error(source: &Source, mark: Mark, field: &str) -> Self {
         Self::new(Severity::Error, source, mark, field)
     }

@@ -2,7 +2,7 @@
 //! [`super::compile`] gives them their meaning. The doc comments below are the descriptions in the JSON Schema.
 
 use crate::canon::path::Readings;
-use crate::flow::Mode;
+use crate::flow::{Mode, Sensitivity};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -113,31 +113,6 @@ pub struct Port {
     pub sensitivity: Option<Sensitivity>,
     /// How the application behind this port reads paths. Default: every plausible reading must be granted.
     pub readings: Option<Readings>,
-}
-
-/// How much evidence of an attack denies. From the most lenient to the strictest; where two settings disagree, the
-/// stricter wins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Sensitivity {
-    /// One clear sign of an attack passes; it takes one and a half.
-    Low,
-    /// One clear sign of an attack denies.
-    #[default]
-    Default,
-    /// Two weak signs deny.
-    High,
-}
-
-impl Sensitivity {
-    /// The sum of weights from which evidence denies ([`crate::flow::Weight::CERTAIN`] is 100).
-    pub fn threshold(self) -> u32 {
-        match self {
-            Self::Low => 150,
-            Self::Default => 100,
-            Self::High => 60,
-        }
-    }
 }
 
 /// An HTTP probe of the kubelet, granted exactly as it is written: GET (or HEAD), this path, this query, this port.

@@ -14,6 +14,7 @@ mod covers;
 mod describe;
 pub mod document;
 mod index;
+pub mod load;
 mod meaning;
 mod nearest;
 mod pattern;
@@ -23,7 +24,8 @@ mod shorthand;
 mod weaken;
 
 pub use compile::{Compiled, Context, Tls, compile};
-pub use document::{Allowlist, Sensitivity};
+pub use document::Allowlist;
+
 pub use ports::PortTerms;
 
 use crate::canon::path::Case;

@@ -3,10 +3,10 @@
 //! a port that nobody speaks of is enforced.
 
 use super::compile::Placed;
-use super::document::{Allowlist, Port, Sensitivity};
+use super::document::{Allowlist, Port};
 use crate::canon::path::{Case, Readings};
 use crate::document::{Document, Problem, Severity};
-use crate::flow::{Direction, Mode};
+use crate::flow::{Direction, Mode, Sensitivity};
 use std::collections::BTreeMap;
 
 /// How the traffic of one port is judged.

@@ -4,7 +4,8 @@
 use super::*;
 use crate::document::{self, Document, Problem};
 use crate::flow::{
-    ClientAddr, ConnectionId, Fact, FactKind, Identity, Mode, Now, OriginalDestination, Past, Peer, Session, SpiffeId,
+    ClientAddr, ConnectionId, Fact, FactKind, Identity, Mode, Now, OriginalDestination, Past, Peer, Sensitivity,
+    Session, SpiffeId,
 };
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -274,7 +275,7 @@ fn reload_that_weakens_says_how() {
             "no longer denied by \"ANY /a/secret\": ANY /a/secret from any",
             "inbound other ports: mode shadow instead of enforce",
             "inbound port 80: mode shadow instead of enforce",
-            "inbound port 80: sensitivity Low instead of Default",
+            "inbound port 80: sensitivity low instead of default",
             "inbound port 80: paths are read only as params cut",
             "outbound other ports: mode shadow instead of enforce",
         ]

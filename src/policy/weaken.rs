@@ -65,7 +65,7 @@ fn laxer(what: &str, direction: Direction, now: &PortTerms, before: &PortTerms) 
         says.push(format!("{what}: mode {} instead of {}", now.mode.name(), before.mode.name()));
     }
     if now.sensitivity < before.sensitivity {
-        says.push(format!("{what}: sensitivity {:?} instead of {:?}", now.sensitivity, before.sensitivity));
+        says.push(format!("{what}: sensitivity {} instead of {}", now.sensitivity.name(), before.sensitivity.name()));
     }
     says.extend(narrower(&what, &now.readings, &before.readings));
     says
