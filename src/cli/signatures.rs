@@ -119,6 +119,7 @@ fn show(signatures: &[Signature], id: &str) -> Result<String, String> {
         ("named", entry.named.join(", ")),
         ("any of", quoted(&entry.any)),
         ("with", quoted(&entry.with)),
+        ("without", quoted(&entry.without)),
         ("regex", entry.regex.as_ref().map(ToString::to_string).unwrap_or_default()),
         ("references", references.join(", ")),
         ("hits", quoted(&entry.hits)),

@@ -215,7 +215,7 @@ impl Detectors {
             if !signature.looks_at(part.place, &part.name) {
                 continue;
             }
-            if fuel.spend(signature.cost(span)).is_err() {
+            if fuel.spend(signature.cost(span, part.canonical.len())).is_err() {
                 return;
             }
             if let Some(range) = signature.matches(part, span) {

@@ -172,6 +172,7 @@ impl At<'_> {
             named: written.named.iter().map(|name| name.to_ascii_lowercase()).collect(),
             any: written.pattern.any.clone(),
             with: written.pattern.with.clone(),
+            without: written.pattern.without.clone(),
             regex,
             weight: Weight(written.weight),
             references: References::clone(&written.references),

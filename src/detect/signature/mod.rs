@@ -35,6 +35,8 @@ pub struct Signature {
     pub any: Vec<String>,
     /// Each of these must occur as well.
     pub with: Vec<String>,
+    /// None of these may occur.
+    pub without: Vec<String>,
     /// And this must match around the literal.
     pub regex: Option<Regex>,
     /// How much it speaks for an attack.
@@ -63,7 +65,8 @@ impl Signature {
     /// Where it matches, given that its literals stand within `span`.
     pub(super) fn matches(&self, part: &Part<'_>, span: &Range<usize>) -> Option<Range<usize>> {
         let text: &[u8] = &part.canonical;
-        if !self.with.iter().all(|with| contains(text, with.as_bytes())) {
+        let there = |literal: &String| contains(text, literal.as_bytes());
+        if !self.with.iter().all(there) || self.without.iter().any(there) {
             return None;
         }
         let Some(regex) = &self.regex else { return Some(span.clone()) };
@@ -73,11 +76,12 @@ impl Signature {
         Some(start + found.start()..start + found.end())
     }
 
-    /// Steps that [`Self::matches`] takes at most.
-    pub(super) fn cost(&self, span: &Range<usize>) -> usize {
+    /// Steps that [`Self::matches`] takes at most for a text of `len` bytes.
+    pub(super) fn cost(&self, span: &Range<usize>, len: usize) -> usize {
+        let company = (self.with.len() + self.without.len()) * len;
         match self.regex {
-            Some(_) => (span.len() + 2 * Self::WINDOW_BYTES) * Self::STEPS_PER_BYTE,
-            None => 1,
+            Some(_) => company + (span.len() + 2 * Self::WINDOW_BYTES) * Self::STEPS_PER_BYTE,
+            None => company,
         }
     }
 }

@@ -4,13 +4,16 @@ use super::{Problems, Signature, parse};
 
 /// Every shipped file and its text.
 const FILES: &[(&str, &str)] = &[
+    ("signatures/appliances.yaml", include_str!("../../../signatures/appliances.yaml")),
     ("signatures/cloud.yaml", include_str!("../../../signatures/cloud.yaml")),
     ("signatures/data-stores.yaml", include_str!("../../../signatures/data-stores.yaml")),
+    ("signatures/exposures.yaml", include_str!("../../../signatures/exposures.yaml")),
     ("signatures/java.yaml", include_str!("../../../signatures/java.yaml")),
     ("signatures/kubernetes.yaml", include_str!("../../../signatures/kubernetes.yaml")),
     ("signatures/lookups.yaml", include_str!("../../../signatures/lookups.yaml")),
     ("signatures/miners.yaml", include_str!("../../../signatures/miners.yaml")),
     ("signatures/php.yaml", include_str!("../../../signatures/php.yaml")),
+    ("signatures/platforms.yaml", include_str!("../../../signatures/platforms.yaml")),
     ("signatures/scanners.yaml", include_str!("../../../signatures/scanners.yaml")),
     ("signatures/shell.yaml", include_str!("../../../signatures/shell.yaml")),
     ("signatures/webshells.yaml", include_str!("../../../signatures/webshells.yaml")),

@@ -55,6 +55,9 @@ pub struct Pattern {
     /// All of these literals must occur as well, anywhere in the same value.
     #[serde(default)]
     pub with: Vec<String>,
+    /// None of these literals may occur in the same value.
+    #[serde(default)]
+    pub without: Vec<String>,
     /// And this regular expression must match near the literal (256 bytes on either side).
     #[serde(default)]
     pub regex: Option<String>,
