@@ -3,11 +3,12 @@
 
 #![allow(clippy::unwrap_used, clippy::string_slice, clippy::indexing_slicing)] // a test: what fails, fails it
 
+use podwall::canon::path::{self, Params, Readings, Separator, Slashes};
 use podwall::flow::Kind;
 use podwall::protocol::Malformed;
 use podwall::protocol::head::Form;
 use podwall::protocol::http1::{
-    Asked, BodyDecoder, Framing, Limits, RequestHead, RequestView, ResponseHead, Scan, Version, emit,
+    Asked, BodyDecoder, Framing, Limits, RequestHead, RequestView, ResponseHead, Scan, Version, emit, websocket,
 };
 use proptest::prelude::*;
 
@@ -108,7 +109,8 @@ fn dripped(bytes: &[u8]) -> Result<Option<RequestHead>, Malformed> {
 }
 
 fn asked_by(word: &str) -> Asked {
-    Asked { head: word == "head", connect: word == "connect", websocket: word == "websocket" }
+    let accept = Some(websocket::accept(b"dGhlIHNhbXBsZSBub25jZQ=="));
+    Asked { head: word == "head", connect: word == "connect", websocket: accept.filter(|_| word == "websocket") }
 }
 
 fn decode_body(framing: Framing, bytes: &[u8], step: usize) -> (Result<bool, Malformed>, Vec<u8>, usize) {
@@ -247,6 +249,35 @@ proptest! {
     fn every_refusal_of_a_head_has_a_name_of_its_own(bytes in nearly_a_head()) {
         let refused = RequestHead::decode(&bytes, &LIMITS()).err().map(|fault| fault.why.name);
         prop_assert_ne!(refused, Some("http1-head"));
+    }
+
+    #[test]
+    fn no_reading_of_a_path_has_a_dot_segment(path in "/[a.%/;\\\\2fFeE5cC3bB0 ]{0,16}") {
+        if let Ok(paths) = path::readings(path.as_bytes(), &Readings::default()) {
+            prop_assert!((1..=path::Paths::MAX).contains(&paths.len()));
+            for reading in paths.iter() {
+                prop_assert!(reading.starts_with('/'), "{}", reading);
+                prop_assert!(!reading.split(['/', '\\']).any(|segment| matches!(segment, "." | "..")), "{}", reading);
+            }
+        }
+    }
+
+    #[test]
+    fn a_declared_reading_is_one_of_all(path in "/[ab%/;\\\\2fF5cC3bB]{0,12}") {
+        let data = Readings { encoded_slash: Separator::Data, backslash: Separator::Data, params: Params::Kept, slashes: Slashes::Kept, ..Readings::default() };
+        if let (Ok(all), Ok(one)) = (path::readings(path.as_bytes(), &Readings::default()), path::readings(path.as_bytes(), &data)) {
+            prop_assert_eq!(one.len(), 1);
+            prop_assert!(all.iter().any(|reading| reading == one.first()), "{:?} {:?}", all, one);
+        }
+    }
+
+    #[test]
+    fn any_target_has_accesses_or_a_reason(target in "/[!-~]{0,40}", cookie in "[ -~]{0,20}") {
+        let bytes = format!("POST {} HTTP/1.1\r\nHost: a\r\nCookie: {cookie}\r\n\r\n", target.replace('#', ""));
+        let head = RequestHead::decode(bytes.as_bytes(), &LIMITS()).unwrap().unwrap();
+        let request = head.view(bytes.as_bytes()).request();
+        prop_assert!(request.accesses(&Readings::default()).map_or(true, |accesses| !accesses.is_empty()));
+        prop_assert!(request.parts().iter().all(|part| part.canonical.len() <= bytes.len()));
     }
 
     #[test]

@@ -37,6 +37,7 @@ pub mod response;
 pub mod scan;
 pub mod target;
 pub mod trailers;
+pub mod websocket;
 
 pub use body::{BodyDecoder, Piece, Progress};
 pub use refusal::{Refusal, status};

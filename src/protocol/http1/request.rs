@@ -4,7 +4,7 @@ use super::fields::{self, Field, Fields};
 use super::line::{self, METHOD, is_token};
 use super::scan::{Scan, TARGET_BYTES};
 use super::target::Target;
-use super::{Asked, Framing, Limits, MAX_HEADERS, Span, Version};
+use super::{Asked, Framing, Limits, MAX_HEADERS, Span, Version, websocket};
 use crate::canon::host::{self, Host};
 use crate::flow::{Kind, Reason, Side};
 use crate::protocol::head::{Form, Head, Header, Request};
@@ -202,7 +202,7 @@ fn expects(buffer: Buffer<'_>, fields: &Fields, version: Version) -> Result<bool
 fn upgrades(buffer: Buffer<'_>, method: Span, version: Version, fields: &Fields) -> bool {
     version == Version::Http11
         && fields.options.upgrade
-        && fields.websocket_key.is_some()
+        && fields.websocket_key.is_some_and(|key| websocket::is_key(buffer.bytes(key)))
         && buffer.bytes(method) == b"GET"
         && fields.upgrade.is_some_and(|value| buffer.bytes(value).eq_ignore_ascii_case(b"websocket"))
 }
@@ -273,7 +273,13 @@ impl<'a> RequestView<'a> {
 
     /// What a response must know of its request.
     pub fn asked(&self) -> Asked {
-        Asked { head: self.method() == "HEAD", connect: self.form() == Form::Authority, websocket: self.head.websocket }
+        Asked { head: self.method() == "HEAD", connect: self.form() == Form::Authority, websocket: self.accept() }
+    }
+
+    /// The proof that the server must give of a WebSocket handshake.
+    fn accept(&self) -> Option<websocket::Accept> {
+        let key = self.header("sec-websocket-key").filter(|_| self.head.websocket)?;
+        Some(websocket::accept(key))
     }
 
     /// Whether the head has a Host header.

@@ -4,6 +4,7 @@
 use super::fields::{self, Field, Fields};
 use super::line::{self, STATUS_LINE};
 use super::scan::Scan;
+use super::websocket::Accept;
 use super::{Framing, Limits, MAX_HEADERS, Span, Version};
 use crate::flow::{Kind, Reason, Side};
 use crate::protocol::Malformed;
@@ -32,8 +33,8 @@ pub struct Asked {
     pub head: bool,
     /// It was CONNECT: after 2xx the connection is a tunnel.
     pub connect: bool,
-    /// It was a WebSocket handshake: 101 may follow.
-    pub websocket: bool,
+    /// It was a WebSocket handshake: 101 may follow, with this proof.
+    pub websocket: Option<Accept>,
 }
 
 /// A decoded response head; [`ResponseHead::view`] shows it.
@@ -137,7 +138,7 @@ fn made(
     let tunnel = asked.connect && (200..300).contains(&status);
     let framing = framing(status, asked, tunnel, &fields)?;
     let websocket = status == 101;
-    if websocket && !(asked.websocket && switches(&fields, head)) {
+    if websocket && !asked.websocket.is_some_and(|accept| switches(&fields, &accept, head)) {
         return Err(SWITCH);
     }
     Ok(ResponseHead {
@@ -170,9 +171,10 @@ fn framing(status: u16, asked: Asked, tunnel: bool, fields: &Fields) -> Result<F
 }
 
 /// RFC 6455 §4.2.2.
-fn switches(fields: &Fields, head: &[u8]) -> bool {
+fn switches(fields: &Fields, accept: &Accept, head: &[u8]) -> bool {
     let websocket = |span: Span| span.bytes(head).eq_ignore_ascii_case(b"websocket");
-    fields.options.upgrade && fields.upgrade.is_some_and(websocket) && fields.websocket_accept.is_some()
+    let proven = |span: Span| span.bytes(head) == accept;
+    fields.options.upgrade && fields.upgrade.is_some_and(websocket) && fields.websocket_accept.is_some_and(proven)
 }
 
 /// A response head with the buffer it was decoded from.
