@@ -107,6 +107,7 @@ fn step(cursor: &mut Cursor<'_>, word: &mut Word) -> bool {
         None | Some(0..=b' ' | b';' | b'|' | b'&' | b'<' | b'>' | b'(' | b')' | b'`') => return false,
         Some(b',' | b'}') if word.brace => return false,
         Some(quote @ (b'\'' | b'"')) => return quotation(cursor, word, quote),
+        Some(b'\\') if matches!(cursor.rest(), b"\\n" | b"\\r" | b"\\r\\n") => return false,
         Some(escape @ (b'\\' | b'^')) => escaped(cursor, word, escape),
         Some(b'$') => return expansion(cursor, word),
         Some(byte) => {

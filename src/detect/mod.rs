@@ -12,7 +12,9 @@
 //! To add a detector: one file with a type that implements [`Detector`], and one line in [`DETECTORS`].
 
 pub mod classes;
+mod code;
 mod context;
+mod crlf;
 pub mod filter;
 mod html;
 mod ldap;
@@ -24,6 +26,9 @@ mod peel;
 mod shell;
 pub mod signature;
 mod sql;
+mod template;
+mod url;
+mod xml;
 mod xpath;
 
 pub use classes::Classes;
@@ -62,8 +67,21 @@ pub struct Wake {
 }
 
 /// Every detector. One file and one line each.
-pub static DETECTORS: &[&dyn Detector] =
-    &[&html::HTML, &ldap::LDAP, &lookup::LOOKUP, &nosql::NOSQL, &path::PATH, &shell::SHELL, &sql::SQL, &xpath::XPATH];
+pub static DETECTORS: &[&dyn Detector] = &[
+    &code::CODE,
+    &crlf::CRLF,
+    &html::HTML,
+    &ldap::LDAP,
+    &lookup::LOOKUP,
+    &nosql::NOSQL,
+    &path::PATH,
+    &shell::SHELL,
+    &sql::SQL,
+    &template::TEMPLATE,
+    &url::URL,
+    &xml::XML,
+    &xpath::XPATH,
+];
 
 /// The detectors and signatures compiled for use: immutable, shared by all workers.
 pub struct Detectors {

@@ -382,6 +382,9 @@ fn is_stem(name: &str) -> bool {
 /// What the trail amounts to.
 fn verdict(part: &Part<'_>, trail: &Trail) -> Option<(Strength, &'static str)> {
     let bytes = part.canonical.as_ref();
+    if names_an_upload(part) && is_script(bytes) {
+        return Some((Strong, "path-script-upload"));
+    }
     let target = matches!(part.place, Place::Path | Place::PathSegment | Place::FileName);
     if trail.hidden > 0
         && (trail.run >= 1 || trail.secret.is_some())
@@ -410,6 +413,30 @@ fn verdict(part: &Part<'_>, trail: &Trail) -> Option<(Strength, &'static str)> {
     }
     let value = matches!(part.place, Place::QueryValue | Place::FormValue | Place::CookieValue);
     (trail.run == 2).then_some((if value { Strong } else { Weak }, "path-traversal"))
+}
+
+/// The name of an uploaded file, in its place or in a header made for it.
+fn names_an_upload(part: &Part<'_>) -> bool {
+    let header = matches!(part.place, Place::HeaderValue)
+        && cursor::contains(&part.name, b"file")
+        && cursor::contains(&part.name, b"name");
+    header || part.place == Place::FileName
+}
+
+/// Whether a server would run a file of this name; dots and blanks behind the ending do not count.
+fn is_script(name: &[u8]) -> bool {
+    let end = name.iter().rposition(|b| !matches!(b, b'.' | b' ' | 0)).map_or(0, |at| at + 1);
+    let name = name.get(..end).unwrap_or_default();
+    let Some(dot) = name.iter().rposition(|b| *b == b'.') else { return false };
+    let ending = name.get(dot + 1..).unwrap_or_default().trim_ascii();
+    let stem = ending.iter().position(u8::is_ascii_digit).and_then(|at| ending.get(..at)).unwrap_or(ending);
+    cursor::is_one_of(
+        stem,
+        &[
+            "asa", "asp", "aspx", "cer", "cfm", "htaccess", "jsp", "jspf", "jspx", "phar", "php", "phps", "pht",
+            "phtm", "phtml", "shtml",
+        ],
+    )
 }
 
 /// Whether a part has text in which a NUL means something.
@@ -469,6 +496,14 @@ mod tests {
         for value in ["/.env", "/.git/config", "/app/.ssh/id_rsa", "/.aws/credentials"] {
             assert!(total(Place::Path, value.as_bytes()) >= 100, "{value}");
         }
+    }
+
+    #[test]
+    fn scripts_are_no_uploads() {
+        for name in ["a.php", "a.PHP5...", "x/y.jspx ", "a. phtml"] {
+            assert!(total(Place::FileName, name.as_bytes()) >= 100, "{name}");
+        }
+        assert_eq!(total(Place::FileName, b"a.php.png") + total(Place::QueryValue, b"a.php"), 0);
     }
 
     #[test]

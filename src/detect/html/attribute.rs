@@ -57,16 +57,22 @@ fn value<'a>(cursor: &mut Cursor<'a>) -> &'a [u8] {
 impl Attribute<'_> {
     /// How clearly the attribute of a tag of this name runs something.
     pub(super) fn judge(&self, tag: &[u8]) -> Option<(Strength, &'static str)> {
-        if is_handler(self.name) && !self.value.is_empty() {
+        if is_handler(self.name) {
             return self.judge_handler();
         }
         if script::scheme(self.value).is_some() {
             return Some((Certain, "html-script-url"));
         }
         if self.name.eq_ignore_ascii_case(b"style") {
-            return script::runs_from_style(self.value).then_some((Certain, "html-active-style"));
+            let strength = if script::runs_from_style(self.value) { Certain } else { Strong };
+            let odd = strength == Certain || self.value.contains(&b'}') || cursor::contains(self.value, b"url(");
+            return odd.then_some((strength, "html-active-style"));
         }
         if cursor::is_one_of(self.name, TELLING) && !self.value.starts_with(b"{") {
+            return Some((Strong, "html-active-attribute"));
+        }
+        let elsewhere = self.name.eq_ignore_ascii_case(b"xlink:href") && !self.value.starts_with(b"#");
+        if elsewhere || self.value.iter().filter(|b| **b == b'&').count() >= 3 && self.value.starts_with(b"&#") {
             return Some((Strong, "html-active-attribute"));
         }
         let animates =
@@ -77,6 +83,9 @@ impl Attribute<'_> {
     /// A handler in braces is a component of a front-end framework, in its source code.
     fn judge_handler(&self) -> Option<(Strength, &'static str)> {
         let framework = self.value.starts_with(b"{");
+        if self.value.is_empty() {
+            return self.name.get(2..).is_some_and(begins_event).then_some((Weak, "html-event-handler"));
+        }
         let runs = self.value.iter().any(|b| matches!(b, b'(' | b'`' | b'=' | b'.' | b'[' | b':' | b'\\' | b'&'));
         (!framework).then_some((if runs { Certain } else { Strong }, "html-event-handler"))
     }

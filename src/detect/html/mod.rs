@@ -27,7 +27,7 @@ impl Detector for Html {
     }
 
     fn wakes(&self) -> Wake {
-        Wake { literals: script::LITERALS, bytes: &["<", "[]()", "[]+"] }
+        Wake { literals: script::LITERALS, bytes: &["<", "[]()", "[]+", "'+()", "\"+()"] }
     }
 
     fn inspect(&self, part: &Part<'_>, found: &mut Found, fuel: &mut Fuel) {
@@ -36,7 +36,9 @@ impl Detector for Html {
             return;
         }
         let Some(best) = strongest(bytes) else { return };
-        let weight = Context::of(part).weigh(best.strength);
+        let named = matches!(part.place, Place::CookieName | Place::FormName | Place::QueryName | Place::HeaderName);
+        let strength = if named { best.strength.max(Strength::Strong) } else { best.strength };
+        let weight = Context::of(part).weigh(strength);
         if weight.0 > 0 {
             found.add(part, Hit { detector: NAME, signature: best.name.into(), range: best.at..best.end, weight });
         }
@@ -54,7 +56,7 @@ struct Finding {
 
 fn strongest(bytes: &[u8]) -> Option<Finding> {
     let mut best = None;
-    for read in [tag::find, attribute::find_breakout, script::find_url, script::find] {
+    for read in [tag::find, attribute::find_breakout, script::find_url, script::find, stripped] {
         let finding = read(bytes);
         if finding.is_some_and(|f| f.strength == Strength::Certain) {
             return finding;
@@ -62,6 +64,30 @@ fn strongest(bytes: &[u8]) -> Option<Finding> {
         best = stronger(best, finding);
     }
     best
+}
+
+/// What is left when a filter takes out the short tags that stand inside of words: `on<x>focus=`.
+fn stripped(bytes: &[u8]) -> Option<Finding> {
+    if bytes.len() > 512 {
+        return None;
+    }
+    let mut text = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some((first, tail)) = rest.split_first() {
+        let inside = *first == b'<' && text.last().is_some_and(u8::is_ascii_alphanumeric);
+        let end = memchr::memchr(b'>', rest).filter(|end| inside && *end <= 4);
+        if let Some(end) = end {
+            rest = rest.get(end + 1..).unwrap_or_default();
+        } else {
+            text.push(*first);
+            rest = tail;
+        }
+    }
+    if text.len() == bytes.len() {
+        return None;
+    }
+    let found = stronger(attribute::find_breakout(&text), script::find(&text))?;
+    Some(Finding { at: 0, end: bytes.len(), ..found })
 }
 
 /// The clearer of two, the first if they are alike.

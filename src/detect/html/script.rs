@@ -70,7 +70,8 @@ pub(super) const LITERALS: &[&str] = &[
 const TABLE: &[Idiom] = &[
     ("alert(", Strong, "html-script-call"), ("alert`", Strong, "html-script-call"), ("prompt(", Strong, "html-script-call"),
     ("prompt`", Strong, "html-script-call"), ("confirm(", Strong, "html-script-call"), ("confirm`", Strong, "html-script-call"),
-    ("alert.call(", Strong, "html-script-call"), ("alert.apply(", Strong, "html-script-call"), ("=alert;", Strong, "html-script-call"), ("alert?.(", Strong, "html-script-call"),
+    ("alert.call(", Strong, "html-script-call"), ("alert.apply(", Strong, "html-script-call"), ("=alert;", Strong, "html-script-call"), ("alert?.(", Strong, "html-script-call"), ("prompt.call(", Strong, "html-script-call"), ("confirm.call(", Strong, "html-script-call"), (",alert)", Strong, "html-script-call"), (",alert,", Weak, "html-script-call"),
+    ("while(+", Strong, "html-script-call"), ("while(-", Strong, "html-script-call"),
     ("eval(", Strong, "html-script-call"), ("eval`", Strong, "html-script-call"), ("eval.call", Strong, "html-script-call"), ("eval.apply", Strong, "html-script-call"),
     ("msgbox(", Strong, "html-script-call"), ("msgbox ", Weak, "html-script-call"), ("print?.(", Strong, "html-script-call"),
     ("settimeout(", Weak, "html-script-call"), ("setinterval(", Weak, "html-script-call"), ("settimeout`", Strong, "html-script-call"),
@@ -92,7 +93,7 @@ const TABLE: &[Idiom] = &[
     ("behavior:url", Strong, "html-active-style"), ("behavior: url", Strong, "html-active-style"), ("\u{bc}script", Strong, "html-active-tag"), ("\u{ff1c}script", Strong, "html-active-tag"),
     ("\u{ff1c}img", Strong, "html-active-tag"), ("\u{ff1c}svg", Strong, "html-active-tag"),
     ("javascript:", Strong, "html-script-url"), ("vbscript:", Strong, "html-script-url"), ("data:text/html", Strong, "html-script-url"), ("livescript:", Strong, "html-script-url"),
-    ("data:image/svg+xml", Weak, "html-script-url"), ("javascript&colon;", Certain, "html-script-url"), ("while(!", Weak, "html-script-call"), ("console.info(", Weak, "html-script-call"),
+    ("data:image/svg+xml", Weak, "html-script-url"), ("javascript&colon;", Certain, "html-script-url"), ("while(!", Strong, "html-script-call"), ("console.info(", Weak, "html-script-call"),
 ];
 static IDIOMS: Idioms = Idioms::new(TABLE, || compile(TABLE));
 

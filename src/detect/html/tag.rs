@@ -30,7 +30,10 @@ fn read(bytes: &[u8], at: usize, cursor: &mut Cursor<'_>) -> Option<Finding> {
         return None;
     }
     let behind_word = at.checked_sub(1).and_then(|at| bytes.get(at)).is_some_and(|b| b.is_ascii_alphanumeric());
-    let mut tag = Tag { name, closing, behind_word, attributes: 0, known: false, best: None };
+    let page = cursor::contains(bytes.get(..at.min(512)).unwrap_or_default(), b"<html")
+        || cursor::starts_with(bytes, b"<head");
+    let opened = closing && (page || was_opened(bytes, at, name));
+    let mut tag = Tag { name, closing, opened, page, behind_word, attributes: 0, known: false, best: None };
     let mut inner = *cursor;
     while let Some(attribute) = attribute::read(&mut inner) {
         tag.take(&attribute);
@@ -48,12 +51,24 @@ fn read(bytes: &[u8], at: usize, cursor: &mut Cursor<'_>) -> Option<Finding> {
     Some(Finding { strength, name, at, end: inner.at() })
 }
 
+/// Whether an element of this name begins in the bytes before `at`. At most 1024 of them are looked at.
+fn was_opened(bytes: &[u8], at: usize, name: &[u8]) -> bool {
+    let before = bytes.get(at.saturating_sub(1024)..at).unwrap_or_default();
+    at > 1024
+        || memchr::memchr_iter(b'<', before)
+            .any(|at| cursor::starts_with(before.get(at + 1..).unwrap_or_default(), name))
+}
+
 struct Tag<'a> {
     name: &'a [u8],
     closing: bool,
+    /// An element of its name has been opened before, or may have been: the value is a page.
+    opened: bool,
     /// A word stands right before it: perhaps a type with its parameter, `List<Object>`.
     behind_word: bool,
     attributes: usize,
+    /// It stands in a whole page, whose head has styles and links by right.
+    page: bool,
     /// An attribute gives the element a source or target.
     known: bool,
     best: Option<(Strength, &'static str)>,
@@ -72,13 +87,17 @@ impl Tag<'_> {
     /// What the element does whatever its attributes say.
     fn own_strength(&self, closed: bool) -> Option<Strength> {
         if self.closing {
-            return cursor::is_one_of(self.name, BREAKOUTS).then_some(Weak);
+            let strength = if self.opened { Weak } else { Strong };
+            return cursor::is_one_of(self.name, BREAKOUTS).then_some(strength);
         }
         if self.behind_word && self.attributes == 0 && !self.name.eq_ignore_ascii_case(b"script") {
             return None;
         }
         if self.name.eq_ignore_ascii_case(b"script") {
             return Some(Strong);
+        }
+        if self.page && cursor::is_one_of(self.name, OF_PAGES) {
+            return None;
         }
         if cursor::is_one_of(self.name, ACTIVE) {
             return Some(if closed && (self.known || self.attributes == 0) { Strong } else { Weak });
@@ -111,6 +130,9 @@ const ACTIVE: &[&str] = &[
     "link", "meta", "object", "style", "xml", "xss",
 ];
 
+/// Elements that a whole page has by right, sorted.
+const OF_PAGES: &[&str] = &["body", "html", "link", "meta", "style", "title"];
+
 /// Elements that need an attribute to do harm, but have no business in most values, sorted.
 const DOUBTFUL: &[&str] = &["animate", "body", "form", "html", "math", "set", "svg", "textarea", "title", "xmp"];
 
@@ -123,7 +145,7 @@ mod tests {
 
     #[test]
     fn tables_are_sorted() {
-        for table in [SOURCES, ACTIVE, DOUBTFUL, BREAKOUTS] {
+        for table in [SOURCES, ACTIVE, OF_PAGES, DOUBTFUL, BREAKOUTS] {
             assert!(table.is_sorted());
         }
     }

@@ -2,7 +2,7 @@
 //! PowerShell, the disguised blank.
 
 use super::Finding;
-use crate::canon::cursor::Cursor;
+use crate::canon::cursor::{Cursor, starts_with};
 use crate::detect::context::Strength::{Certain, Strong, Weak};
 use crate::detect::literals::{Idiom, Idioms, compile};
 
@@ -61,13 +61,13 @@ const TABLE: &[Idiom] = &[
     ("busybox -c", Strong, "shell-command"), ("busybox sh", Strong, "shell-command"), ("busybox nc", Certain, "shell-network-pipe"),
     ("certutil -urlcache", Certain, "shell-cmd"), ("certutil.exe -", Strong, "shell-cmd"),
     (" | sh", Weak, "shell-download-run"), ("|sh", Weak, "shell-download-run"), ("|bash", Strong, "shell-download-run"), (" | bash", Weak, "shell-download-run"),
-    ("'|bas'h", Certain, "shell-disguised-command"), ("if not defined ", Strong, "shell-cmd"), ("if not exist ", Strong, "shell-cmd"),
+    ("'|bas'h", Certain, "shell-disguised-command"), ("if not defined ", Strong, "shell-cmd"), ("if not exist ", Strong, "shell-cmd"), ("$shell -", Strong, "shell-command"),
 ];
 static IDIOMS: Idioms = Idioms::new(TABLE, || compile(TABLE));
 
 /// The clearest idiom in `bytes`. A few steps for each byte.
 pub(super) fn find(bytes: &[u8]) -> Option<Finding> {
-    let function = environment_function(bytes);
+    let function = environment_function(bytes).or_else(|| control(bytes));
     IDIOMS
         .find(bytes)
         .filter(|idiom| idiom.name != "shell-disguised-blank" || !is_assigned(bytes, idiom.end))
@@ -79,6 +79,32 @@ pub(super) fn find(bytes: &[u8]) -> Option<Finding> {
 /// `IFS=$IFS…` of an honest script saves the variable; `$IFS` in quotes or before a line end does not stand for a blank.
 fn is_assigned(bytes: &[u8], end: usize) -> bool {
     matches!(bytes.get(end), Some(b'\n' | b'"'))
+}
+
+/// `for %x in (…)`, `if a lss b`, `if exist c:\x`: the grammar of cmd, where a value or a command begins.
+fn control(bytes: &[u8]) -> Option<Finding> {
+    let mut cursor = Cursor::new(bytes.get(..bytes.len().min(128)).unwrap_or_default(), 0);
+    cursor.take_while(|b| matches!(b, b' ' | b'&' | b'|' | b';' | b'('));
+    let at = cursor.at();
+    let loops = cursor.eat(b"for ");
+    if !loops && !cursor.eat(b"if ") {
+        return None;
+    }
+    cursor.blanks();
+    while cursor.eat(b"/") {
+        cursor.skip(1);
+        cursor.blanks();
+    }
+    let operand = cursor.peek();
+    let variable = cursor.take_while(|b| b != b' ').len();
+    cursor.blanks();
+    let rest = cursor.rest();
+    let compares =
+        [&b"lss "[..], b"leq ", b"gtr ", b"geq ", b"equ ", b"neq "].iter().any(|word| starts_with(rest, word));
+    let exists = rest.get(1..3) == Some(b":\\") && starts_with(bytes.get(at..).unwrap_or_default(), b"if");
+    let runs =
+        if loops { operand == Some(b'%') && variable > 1 && starts_with(rest, b"in ") } else { compares || exists };
+    runs.then_some(Finding { strength: Strong, name: "shell-cmd", at, end: cursor.at() })
 }
 
 /// A function definition where an environment variable's value is expected (CVE-2014-6271): `() {` at the start of the

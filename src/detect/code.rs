@@ -1,0 +1,461 @@
+//! Programs and objects of the languages that applications are written in: PHP, Java, JavaScript, Python, Ruby, .NET.
+//! Code is an attack where a value would be evaluated or an object revived; the same code in a document about programs
+//! is not, so everything but the unmistakable weighs by its surroundings.
+//!
+//! Steps: at most 4 for each byte.
+
+use super::context::Context;
+use super::context::Strength::{self, Certain, Strong, Weak};
+use super::literals::{Idiom, Idioms, compile};
+use super::{Detector, Wake};
+use crate::canon::cursor::{self, Cursor};
+use crate::flow::{Found, Fuel, Hit, Part, Place};
+
+/// The registered detector.
+pub(super) static CODE: Code = Code;
+
+/// Looks for programs, revived objects and polluted prototypes.
+#[derive(Debug)]
+pub(super) struct Code;
+
+const NAME: &str = "code";
+
+impl Detector for Code {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn wakes(&self) -> Wake {
+        Wake { literals: LITERALS, bytes: &["$()", "<?", "$[]", "\u{80}\0"] }
+    }
+
+    fn inspect(&self, part: &Part<'_>, found: &mut Found, fuel: &mut Fuel) {
+        let bytes = part.canonical.as_ref();
+        if fuel.spend(4 * bytes.len()).is_err() {
+            return;
+        }
+        let readings = [object(bytes), prototype(part), class_name(bytes), variable_call(bytes), calls(bytes)];
+        let Some(best) = readings.into_iter().flatten().max_by_key(|finding| finding.strength) else { return };
+        if part.place == Place::BodyOpaque && best.name != "code-object" {
+            return;
+        }
+        let weight = Context::of(part).weigh(best.strength);
+        if weight.0 > 0 {
+            found.add(part, Hit { detector: NAME, signature: best.name.into(), range: best.at..best.end, weight });
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Finding {
+    strength: Strength,
+    name: &'static str,
+    at: usize,
+    end: usize,
+}
+
+const LITERALS: &[&str] = &[
+    "<?p",
+    "<?=",
+    "<? ",
+    "system",
+    "exec",
+    "eval",
+    "assert",
+    "phpinfo",
+    "base64_",
+    "passthru",
+    "popen",
+    "proc_open",
+    "print(",
+    "echo",
+    "call_user",
+    "create_function",
+    "file_get",
+    "file_put",
+    "fsockopen",
+    "preg_replace",
+    "$_get",
+    "$_post",
+    "$_request",
+    "$_server",
+    "$_cookie",
+    "$_files",
+    "globals",
+    "__proto__",
+    "prototype",
+    "child_process",
+    "process.",
+    "require(",
+    "__import__",
+    "subprocess",
+    "pickle",
+    "marshal",
+    "unserialize",
+    "ro0a",
+    "aced0005",
+    "o:1",
+    "o:2",
+    "o:3",
+    "o:4",
+    "o:5",
+    "o:6",
+    "o:7",
+    "o:8",
+    "o:9",
+    "c:1",
+    "aaeaaad",
+    "nd_func",
+    "!!python",
+    "!!java",
+    "!!ruby",
+    "!ruby/",
+    "$type",
+    "java.",
+    "javax.",
+    "com.sun",
+    "org.apache.commons",
+    "runtime",
+    "processbuilder",
+    "createobject",
+    "wscript",
+    "response.write",
+    "kernel.",
+    "chr(",
+    "gzinflate",
+    "str_rot13",
+    "auto_prepend",
+    "allow_url",
+    "define(",
+    "(system)",
+    "jdbcrowset",
+    "ysoserial",
+    "get_defined",
+    "array_map",
+    "usort(",
+    "gasv",
+    "xstream",
+    "cglib",
+    "beanshell",
+    "invokertransformer",
+    "constructor",
+    "while(",
+    "console.",
+    "data:,",
+    "smtp=",
+    "{php}",
+    "ini_set",
+    "highlight_file",
+    "show_source",
+    "readfile(",
+    "scandir(",
+    "curl_exec",
+    "move_uploaded",
+    "request(",
+];
+
+#[rustfmt::skip] // a table
+const TABLE: &[Idiom] = &[
+    ("<?php", Strong, "code-php"), ("<?=", Strong, "code-php"), ("<? system", Certain, "code-php"), ("<? eval", Certain, "code-php"), ("<? echo", Strong, "code-php"), ("<? phpinfo", Certain, "code-php"),
+    ("passthru(", Strong, "code-php"), ("shell_exec(", Strong, "code-php"), ("proc_open(", Strong, "code-php"), ("pcntl_exec(", Certain, "code-php"), ("phpinfo(", Strong, "code-php"), ("assert($_", Certain, "code-php"),
+    ("system('", Strong, "code-call"), ("system(\"", Strong, "code-call"), ("system($", Strong, "code-call"), ("system(id", Strong, "code-call"), ("system(ls", Strong, "code-call"), ("system(whoami", Strong, "code-call"), ("system(chr", Strong, "code-call"), ("system(print", Strong, "code-call"), ("system(cat", Strong, "code-call"), ("popen(", Strong, "code-call"), ("exec('", Strong, "code-call"), ("exec(\"", Strong, "code-call"), ("exec(`", Strong, "code-call"), ("exec($", Strong, "code-call"), ("create_function(", Strong, "code-php"), ("call_user_func", Strong, "code-php"),
+    ("base64_decode(", Strong, "code-php"), ("gzinflate(", Strong, "code-php"), ("str_rot13(", Strong, "code-php"), ("file_get_contents(", Strong, "code-php"), ("file_put_contents(", Strong, "code-php"), ("fsockopen(", Strong, "code-php"),
+    ("highlight_file(", Strong, "code-php"), ("show_source(", Strong, "code-php"), ("readfile(", Strong, "code-php"), ("scandir(", Strong, "code-php"), ("get_defined_vars(", Strong, "code-php"), ("get_defined_functions(", Strong, "code-php"), ("curl_exec(", Strong, "code-php"),
+    ("move_uploaded_file(", Strong, "code-php"), ("ini_set(", Strong, "code-php"), ("unserialize(", Strong, "code-php"), ("array_map(", Weak, "code-php"), ("var_dump(", Weak, "code-php"),
+    ("$_get[", Strong, "code-php"), ("$_post[", Strong, "code-php"), ("$_request[", Strong, "code-php"), ("$_server[", Strong, "code-php"), ("$_cookie[", Strong, "code-php"), ("$_files[", Strong, "code-php"), ("$globals[", Strong, "code-php"), ("$_cookie", Weak, "code-php"), ("$_get{", Strong, "code-php"),
+    ("print(`", Certain, "code-php"), ("${@print(", Certain, "code-php"), ("{@print(", Certain, "code-php"), ("${@system", Certain, "code-php"), ("eval(base64", Certain, "code-php"), ("eval($_", Certain, "code-php"), ("eval('", Strong, "code-call"), ("eval(\"", Strong, "code-call"), ("eval(compile(", Certain, "code-python"), ("/e', ", Weak, "code-php"),
+    ("auto_prepend_file", Strong, "code-php"), ("allow_url_include", Strong, "code-php"), ("preg_replace(", Weak, "code-php"), ("{php}", Strong, "code-php"), ("<?xml :", Certain, "code-php"),
+    ("__import__(", Strong, "code-python"), ("os.system(", Strong, "code-python"), ("os.popen(", Strong, "code-python"), ("subprocess.popen", Strong, "code-python"), ("subprocess.call(", Strong, "code-python"), ("subprocess.check_output(", Strong, "code-python"), ("subprocess.run(", Strong, "code-python"), ("pickle.loads(", Strong, "code-python"), ("cos\nsystem", Certain, "code-object"), ("cposix\nsystem", Certain, "code-object"), ("c__builtin__\neval", Certain, "code-object"),
+    ("require('child_process')", Certain, "code-javascript"), ("require(\"child_process\")", Certain, "code-javascript"), ("child_process", Strong, "code-javascript"), ("process.mainmodule", Certain, "code-javascript"), ("process.binding(", Certain, "code-javascript"), ("constructor._load", Certain, "code-javascript"), ("global.process", Strong, "code-javascript"), ("require.main", Strong, "code-javascript"), ("process.env", Weak, "code-javascript"),
+    ("process.exit(", Weak, "code-javascript"), ("process.kill(", Strong, "code-javascript"), ("execsync(", Strong, "code-javascript"), ("spawnsync(", Strong, "code-javascript"), ("require('fs')", Strong, "code-javascript"), ("readfilesync(", Strong, "code-javascript"), ("readdirsync(", Strong, "code-javascript"), ("while(1)", Weak, "code-javascript"), ("while(true)", Weak, "code-javascript"),
+    ("console.info(", Weak, "code-javascript"), ("console.log(", Weak, "code-javascript"), ("kernel.exec", Strong, "code-ruby"), ("kernel.system", Strong, "code-ruby"), ("io.popen(", Strong, "code-ruby"), ("%x{", Weak, "code-ruby"), ("kernel.open", Strong, "code-ruby"),
+    ("createobject(", Strong, "code-asp"), ("wscript.shell", Strong, "code-asp"), ("response.write(", Strong, "code-asp"), ("execute(request", Certain, "code-asp"), ("eval request(", Certain, "code-asp"), ("eval(request", Certain, "code-asp"),
+    ("_$$nd_func$$_", Certain, "code-object"), ("!!python/", Certain, "code-object"), ("!!javax.", Certain, "code-object"), ("!!java.", Strong, "code-object"), ("!!ruby/", Certain, "code-object"), ("!ruby/object", Certain, "code-object"), ("jdbcrowsetimpl", Certain, "code-object"), ("\"$type\":\"system.", Certain, "code-object"), ("\"$type\": \"system.", Certain, "code-object"),
+    ("invokertransformer", Certain, "code-object"), ("clonetransformer", Certain, "code-object"), ("forclosure", Strong, "code-object"), ("instantiatefactory", Strong, "code-object"), ("instantiatetransformer", Certain, "code-object"), ("prototypeclonefactory", Certain, "code-object"), ("prototypeserializationfactory", Certain, "code-object"), ("whileclosure", Strong, "code-object"), ("templatesimpl", Strong, "code-object"), ("ysoserial", Certain, "code-object"), ("processbuilder.", Strong, "code-java"), (".processbuilder", Strong, "code-java"), ("new processbuilder(", Strong, "code-java"),
+    ("objectdataprovider", Strong, "code-object"), ("windowsidentity, ", Weak, "code-object"), ("xstream", Weak, "code-object"),
+];
+static CALLS: Idioms = Idioms::new(TABLE, || compile(TABLE));
+
+fn calls(bytes: &[u8]) -> Option<Finding> {
+    CALLS
+        .find(bytes)
+        .filter(|idiom| is_whole(bytes, idiom.at))
+        .map(|idiom| Finding { strength: idiom.strength, name: idiom.name, at: idiom.at, end: idiom.end })
+        .max_by_key(|finding| finding.strength)
+}
+
+/// A name is not the end of another one: `filesystem(`, `my_exec(`.
+fn is_whole(bytes: &[u8], at: usize) -> bool {
+    let before = at.checked_sub(1).and_then(|at| bytes.get(at)).copied();
+    let letter = bytes.get(at).is_some_and(u8::is_ascii_alphabetic);
+    !letter || !before.is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+/// A serialised object at the start of a value: Java, .NET, PHP, Python, Ruby.
+fn object(bytes: &[u8]) -> Option<Finding> {
+    let certain =
+        |end: usize| Some(Finding { strength: Certain, name: "code-object", at: 0, end: end.min(bytes.len()) });
+    for (head, exact) in [
+        (&b"\xac\xed\x00\x05"[..], true),
+        (b"rO0AB", true),
+        (b"aced0005", false),
+        (b"AAEAAAD/////", true),
+        (b"gASV", true),
+        (b"\x80\x04\x95", true),
+    ] {
+        let here = if exact { bytes.starts_with(head) } else { cursor::starts_with(bytes, head) };
+        if here && bytes.len() > head.len() {
+            return certain(head.len());
+        }
+    }
+    let at = php_object(bytes)?;
+    Some(Finding { strength: Strong, name: "code-object", at, end: (at + 12).min(bytes.len()) })
+}
+
+/// `O:8:"stdClass":1:{…`, `C:11:"…`, alone or inside of a serialised array.
+fn php_object(bytes: &[u8]) -> Option<usize> {
+    let mut from = 0;
+    while let Some(at) = memchr::memchr2(b'O', b'C', bytes.get(from..)?).map(|at| from + at) {
+        from = at + 1;
+        let mut cursor = Cursor::new(bytes, from);
+        let fresh = at == 0 || matches!(bytes.get(at - 1), Some(b'{' | b';' | b'}' | b':' | b' ' | b'"' | b'|'));
+        if !fresh || !cursor.eat(b":") {
+            continue;
+        }
+        cursor.eat(b"+");
+        if !cursor.take_up_to(6, |b| b.is_ascii_digit()).is_empty() && (cursor.eat(b":\"") || cursor.eat(b":\\\"")) {
+            return Some(at);
+        }
+    }
+    None
+}
+
+/// `__proto__` and `constructor.prototype` as a key, or as the key of an object inside a value.
+fn prototype(part: &Part<'_>) -> Option<Finding> {
+    let bytes = part.canonical.as_ref();
+    let key = matches!(part.place, Place::QueryName | Place::FormName | Place::JsonKey | Place::CookieName);
+    let proto = cursor::find(bytes, b"__proto__");
+    let constructor = [
+        &b"constructor[prototype]"[..],
+        b"constructor.prototype",
+        b"constructor][prototype",
+        b"\"prototype\"",
+        b"'prototype'",
+    ]
+    .iter()
+    .find_map(|name| cursor::find(bytes, name));
+    let at = proto.or(constructor)?;
+    let after = bytes.get(at + 9..).unwrap_or_default().trim_ascii_start();
+    let set = matches!(after.first(), Some(b'"' | b'\'' | b'[' | b'.' | b']' | b':' | b'='));
+    let strength = if key || proto.is_some() && set {
+        Certain
+    } else if proto.is_some() {
+        Strong
+    } else {
+        Weak
+    };
+    Some(Finding { strength, name: "code-prototype", at, end: at + 9 })
+}
+
+/// Packages of classes that a value names only to have them made or called.
+const PACKAGES: &[&[u8]] = &[
+    b"java.lang.",
+    b"java.io.",
+    b"java.util.",
+    b"java.net.",
+    b"java.nio.",
+    b"javax.script.",
+    b"javax.naming.",
+    b"com.sun.org.apache",
+    b"com.sun.rowset",
+    b"com.opensymphony.",
+    b"org.apache.commons",
+    b"org.apache.struts",
+    b"org.apache.xalan",
+    b"org.codehaus.groovy",
+    b"org.springframework.context",
+    b"java.processbuilder",
+    b"java.runtime",
+];
+
+/// A value that is nothing but the name of a class of the Java runtime; one of an exception is an ordinary record.
+fn class_name(bytes: &[u8]) -> Option<Finding> {
+    let whole = bytes.len() <= 80 && bytes.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'$' | b'_'));
+    let known = whole && PACKAGES.iter().any(|package| cursor::starts_with(bytes, package));
+    let ordinary = cursor::ends_with(bytes, b"exception")
+        || cursor::ends_with(bytes, b"error")
+        || cursor::starts_with(bytes, b"java.util.concurrent");
+    (known && !ordinary).then_some(Finding { strength: Strong, name: "code-java", at: 0, end: bytes.len() })
+}
+
+/// PHP's calls by another name: `$x(…)`, `$_[…](…)`, `"system"("id")`, `(system)(ls)`, `['x'][0](…)`.
+fn variable_call(bytes: &[u8]) -> Option<Finding> {
+    let mut from = 0;
+    while let Some(at) = memchr::memchr(b'(', bytes.get(from..)?).map(|at| from + at) {
+        from = at + 1;
+        let before = bytes.get(..at).unwrap_or_default().trim_ascii_end();
+        let window = before.get(before.len().saturating_sub(48)..).unwrap_or_default();
+        if let Some(strength) = callee(window) {
+            return Some(Finding { strength, name: "code-variable-call", at: at - window.len().min(at), end: from });
+        }
+    }
+    None
+}
+
+fn callee(before: &[u8]) -> Option<Strength> {
+    let name = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_' || *b >= 0x80;
+    match before.last()? {
+        b'\'' | b'"' => {
+            let quote = *before.last()?;
+            let text = before.split_last()?.1;
+            let start = memchr::memrchr(quote, text)?;
+            let inner = text.get(start + 1..)?.trim_ascii();
+            let called = inner.len() >= 3 && inner.iter().all(name) && is_function(inner);
+            called.then_some(Certain)
+        }
+        b')' => {
+            let inner = before.split_last()?.1;
+            let start = memchr::memrchr(b'(', inner)?;
+            let word = inner.get(start + 1..)?.trim_ascii();
+            let word = word.trim_ascii_start();
+            let bare: Vec<u8> = word.iter().copied().filter(|b| !matches!(b, b'\'' | b'"' | b'.' | b' ')).collect();
+            is_function(&bare).then_some(Certain)
+        }
+        b']' | b'}' => {
+            let start = memchr::memrchr2(b'$', b'@', before)?;
+            let sigil = before.get(start..)?;
+            let odd = sigil.iter().filter(|b| matches!(b, b'_' | b'@' | b'[' | b'{')).count();
+            (odd >= 2 && !sigil.contains(&b' ')).then_some(Strong)
+        }
+        last if name(last) => {
+            let start = before.iter().rposition(|b| !name(b))?;
+            let sigil = before.get(start) == Some(&b'$');
+            let word = before.get(start + 1..)?;
+            let blank = word.iter().all(|b| *b == b'_') && word.len() >= 2;
+            let named = start == 0 && !word.first().is_some_and(u8::is_ascii_digit);
+            (sigil && (blank || named)).then_some(Strong)
+        }
+        _ => None,
+    }
+}
+
+/// Functions of PHP that run what they are given, sorted.
+const FUNCTIONS: &[&str] = &[
+    "assert",
+    "base64_decode",
+    "call_user_func",
+    "create_function",
+    "eval",
+    "exec",
+    "file_get_contents",
+    "file_put_contents",
+    "passthru",
+    "phpinfo",
+    "popen",
+    "print_r",
+    "proc_open",
+    "readfile",
+    "shell_exec",
+    "show_source",
+    "system",
+    "systemm",
+    "unlink",
+    "var_dump",
+];
+
+fn is_function(name: &[u8]) -> bool {
+    cursor::is_one_of(name, FUNCTIONS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn total(place: Place, value: &str) -> u32 {
+        let mut found = Found::default();
+        CODE.inspect(&Part::plain(place, b"q", value.as_bytes()), &mut found, &mut Fuel::new(1_000_000));
+        found.total()
+    }
+
+    #[test]
+    fn programs_are_attacks_as_values() {
+        for value in [
+            "<?php system($_GET['c']); ?>",
+            "system('id')",
+            "'.print(`id`).'",
+            "eval(base64_decode('aWQ='))",
+            "\"system\"(\"id\")",
+            "(sys.tem)(id)",
+            "$__[@_](25)",
+            "require('child_process').execSync('id')",
+            "__import__('os').popen('id')",
+            "java.lang.ProcessBuilder",
+            "<%eval request(\"x\")%>",
+        ] {
+            assert!(total(Place::QueryValue, value) >= 100, "{value}");
+        }
+    }
+
+    #[test]
+    fn revived_objects_are_attacks() {
+        for value in [
+            "rO0ABXNyABFqYXZhLnV0aWwuSGFzaE1hcA==",
+            "aced0005737200",
+            "O:8:\"stdClass\":1:{s:1:\"a\";i:2;}",
+            "a:1:{i:0;O:4:\"Evil\":0:{}}",
+            "AAEAAAD/////AQAAAA",
+            "{\"x\":\"_$$ND_FUNC$$_function(){}()\"}",
+            "!!python/object/apply:os.system ['id']",
+        ] {
+            assert!(total(Place::QueryValue, value) >= 100, "{value}");
+        }
+    }
+
+    #[test]
+    fn polluted_prototypes_are_attacks() {
+        assert!(total(Place::QueryName, "__proto__[admin]") >= 100);
+        assert!(total(Place::JsonKey, "__proto__") >= 100);
+        assert!(total(Place::FormName, "constructor[prototype][a]") >= 100);
+        assert!(total(Place::BodyText, "{\"a\":{\"__proto__\":{\"b\":1}}}") >= 100);
+    }
+
+    #[test]
+    fn ordinary_text_is_nothing() {
+        for value in [
+            "the file system (ext4) is full",
+            "java.lang.NullPointerException",
+            "my.package.Class",
+            "O: 8 apples",
+            "call f(x) and g(y)",
+            "$5 (net)",
+            "\"quoted\" (see below)",
+            "the operating system(s)",
+            "<?xml version=\"1.0\"?>",
+            "prototype design",
+            "CO:12:30",
+            "filesystem('a')",
+        ] {
+            assert_eq!(total(Place::JsonValue, value), 0, "{value}");
+        }
+    }
+
+    #[test]
+    fn tables_are_sorted() {
+        assert!(FUNCTIONS.is_sorted());
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_within_their_fuel(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+            let mut fuel = Fuel::new(100_000);
+            CODE.inspect(&Part::plain(Place::QueryValue, b"q", &bytes), &mut Found::default(), &mut fuel);
+            prop_assert!(100_000 - fuel.left() <= bytes.len() as u64 * 4);
+        }
+
+        #[test]
+        fn any_calls_are_read(text in "[$()\\[\\]{}@_'\"OC:0-9a. ]{0,200}") {
+            CODE.inspect(&Part::plain(Place::QueryValue, b"q", text.as_bytes()), &mut Found::default(), &mut Fuel::new(10_000));
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! One command line, command by command: whether a word is a command, whether what follows makes sense to it, and what
+//! the commands before it were.
+
+use super::commands::{self, END, HOST, NUMBER, PATH, QUOTED, RARE, Takes, WORD};
+use super::{Before, Finding};
+use crate::canon::cursor::{self, Cursor};
+use crate::canon::shell::{self, Word};
+use crate::detect::context::Strength::{self, Certain, Strong, Weak};
+
+/// What the commands before this one were.
+pub(super) struct Line {
+    downloads: bool,
+    assigns: bool,
+    /// It begins with a command or a word of the shell's grammar.
+    script: bool,
+    /// The whole value is short enough to be nothing but a command.
+    short: bool,
+    /// The value is an argument, which no command is by right.
+    argument: bool,
+}
+
+impl Line {
+    /// The longest value in which a line end separates commands even when the command is an ordinary word.
+    const SHORT: usize = 80;
+
+    /// The line that a value is.
+    pub(super) fn new(bytes: &[u8], argument: bool) -> Self {
+        let script = KEYWORDS.iter().any(|word| bytes.starts_with(word));
+        Self { downloads: false, assigns: false, script, short: bytes.len() <= Self::SHORT, argument }
+    }
+
+    /// Whether it begins as a script does.
+    pub(super) fn is_script(&self) -> bool {
+        self.script
+    }
+
+    /// Judges the command that begins at `start`.
+    pub(super) fn command(&mut self, bytes: &[u8], (start, before): (usize, Before)) -> Option<Finding> {
+        let mut cursor = Cursor::new(bytes, start);
+        let before = if start == 0 && skip_spelled_break(&mut cursor) { Before::Newline } else { before };
+        let disguised = skip_openers(&mut cursor);
+        let mut word = shell::word(bytes, cursor.at());
+        if word.text().is_empty() && !word.expands {
+            return None;
+        }
+        let separated = before != Before::Nothing;
+        let end = word.end;
+        let found = move |strength, name| Some(Finding { strength, name, at: start.saturating_sub(1), end });
+        if word.expands && word.text().is_empty() && self.assigns && separated {
+            return found(Certain, "shell-variable-command");
+        }
+        self.assigns |= is_assignment(word.text());
+        if word.glob && is_globbed_path(word.text()) {
+            return found(if separated { Certain } else { Strong }, "shell-globbed-command");
+        }
+        let Some(mut takes) = commands::takes(word.command()) else {
+            return self.stranger(bytes, before, &word).then_some(found(Strong, "shell-unknown-command")?);
+        };
+        if let Some((next, next_takes)) = wrapped(bytes, &word) {
+            (word, takes) = (next, next_takes | RARE);
+        }
+        let follows = follows(bytes, &word, before);
+        self.script |= !separated && follows.fits(takes | QUOTED | WORD);
+        if self.downloads && before == Before::Separator && takes & QUOTED != 0 && follows.fits(END | PATH) {
+            return found(Certain, "shell-download-run");
+        }
+        self.downloads |= takes & (HOST | RARE) == HOST | RARE;
+        if (word.spliced || disguised || follows.disguised || word.brace) && follows.fits(takes | END | WORD) {
+            return found(if separated { Certain } else { Strong }, "shell-disguised-command");
+        }
+        let rare = if takes & RARE != 0 { END | PATH } else { 0 };
+        let sane = follows.fits(takes | rare) || before == Before::Substitution && follows.kind != 0;
+        if !sane || before == Before::Separator && in_template(bytes, start) {
+            return None;
+        }
+        let strength = if marked_as_code(bytes, start, before) {
+            Some(Weak)
+        } else {
+            self.strength(before, takes, &word, &follows)
+        };
+        strength.and_then(|strength| found(strength, "shell-command"))
+    }
+
+    /// A command that is not in the table, behind a separator, with a long option.
+    fn stranger(&self, bytes: &[u8], before: Before, word: &Word) -> bool {
+        let name = word.text();
+        let named = (2..=20).contains(&name.len())
+            && name.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-');
+        let mut cursor = Cursor::new(bytes, word.end);
+        let spaced = cursor.take_up_to(2, |b| b == b' ').len() == 1;
+        let option = cursor.eat(b"--") && cursor.peek().is_some_and(|b| b.is_ascii_lowercase());
+        self.short && before == Before::Separator && named && spaced && option
+    }
+
+    /// How clear a command is, by what stands before and behind it.
+    fn strength(&self, before: Before, takes: Takes, word: &Word, follows: &Follows) -> Option<Strength> {
+        let rare = takes & RARE != 0;
+        let rooted = word.text().starts_with(b"/");
+        let argued = follows.fits(PATH | HOST | NUMBER);
+        match before {
+            Before::Nothing if self.argument && self.short => {
+                (argued && (rare || rooted) || follows.kind == PATH && takes & PATH != 0).then_some(Strong)
+            }
+            Before::Nothing => (rare && argued || rooted && follows.fits(PATH)).then_some(Weak),
+            Before::Newline => {
+                let clear = self.short || rooted || argued && (rare || takes & WORD == 0);
+                clear.then_some(Strong)
+            }
+            _ if rare && argued || rooted => Some(Certain),
+            _ => Some(Strong),
+        }
+    }
+}
+
+/// How a script begins that begins with no command.
+const KEYWORDS: &[&[u8]] =
+    &[b"#!", b"while ", b"if ", b"for ", b"set -", b"export ", b"cd ", b"until ", b"exec ", b"case "];
+
+/// `\n` or `\r\n` spelled out where the value begins.
+fn skip_spelled_break(cursor: &mut Cursor<'_>) -> bool {
+    let carriage = cursor.eat(b"\\r");
+    cursor.eat(b"\\n") || carriage
+}
+
+/// Commands that run the command behind them, sorted.
+const WRAPPERS: &[&str] =
+    &["builtin", "command", "env", "exec", "nice", "nohup", "setsid", "stdbuf", "sudo", "time", "timeout", "xargs"];
+
+/// The command that a wrapper runs.
+fn wrapped(bytes: &[u8], word: &Word) -> Option<(Word, Takes)> {
+    if !cursor::is_one_of(word.command(), WRAPPERS) {
+        return None;
+    }
+    let mut cursor = Cursor::new(bytes, word.end);
+    shell::skip_blanks(&mut cursor);
+    let next = shell::word(bytes, cursor.at());
+    commands::takes(next.command()).map(|takes| (next, takes))
+}
+
+/// Whether `{{` stands open before `at`: a separator inside of it is the template's. At most 128 bytes are looked at.
+fn in_template(bytes: &[u8], at: usize) -> bool {
+    let before = bytes.get(at.saturating_sub(128)..at).unwrap_or_default();
+    let opened = memchr::memmem::rfind(before, b"{{");
+    opened.is_some_and(|open| memchr::memmem::find(before.get(open..).unwrap_or_default(), b"}}").is_none())
+}
+
+/// Whether a backquote marks a piece of code in a sentence: words stand before it. At most 128 bytes are looked at.
+fn marked_as_code(bytes: &[u8], at: usize, before: Before) -> bool {
+    let Some(quote) = at.checked_sub(1).filter(|_| before == Before::Backquote) else { return false };
+    let text = bytes.get(quote.saturating_sub(128)..quote).unwrap_or_default();
+    let words = text.split(|b| *b == b' ').filter(|word| word.len() >= 3 && word.iter().all(u8::is_ascii_alphabetic));
+    text.ends_with(b" ") && words.count() >= 1
+}
+
+/// Blanks, negations and groups. Tells whether a blank was disguised.
+fn skip_openers(cursor: &mut Cursor<'_>) -> bool {
+    let mut disguised = false;
+    loop {
+        let before = cursor.at();
+        disguised |= shell::skip_blanks(cursor);
+        cursor.take_up_to(4, |b| matches!(b, b'!' | b'@' | b'('));
+        if cursor.at() == before {
+            return disguised;
+        }
+    }
+}
+
+fn is_assignment(text: &[u8]) -> bool {
+    let name = text.iter().position(|&b| b == b'=').and_then(|at| text.get(..at)).unwrap_or_default();
+    !name.is_empty() && name.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_')
+}
+
+/// `/???/c?t`, `/b*n/i?`: a path of which the last part or a folder is a pattern, with a letter left in it.
+fn is_globbed_path(text: &[u8]) -> bool {
+    let parts = || text.split(|&b| b == b'/').skip(1);
+    let pattern = |part: &[u8]| part.iter().any(|b| matches!(b, b'?' | b'*' | b'['));
+    text.first() == Some(&b'/')
+        && parts().count() >= 2
+        && parts().take(2).all(|part| pattern(part) || is_folder(part))
+        && parts().next().is_some_and(|first| pattern(first) || is_folder(first))
+        && text.iter().all(|b| b.is_ascii_alphanumeric() || b"/?*[]-_.".contains(b))
+}
+
+fn is_folder(part: &[u8]) -> bool {
+    matches!(part, b"bin" | b"usr" | b"sbin" | b"etc" | b"local" | b"tmp")
+}
+
+/// What follows a command name.
+#[derive(Clone, Copy, Debug)]
+struct Follows {
+    kind: Takes,
+    disguised: bool,
+}
+
+impl Follows {
+    fn fits(self, takes: Takes) -> bool {
+        self.kind & takes != 0
+    }
+}
+
+fn follows(bytes: &[u8], word: &Word, before: Before) -> Follows {
+    let mut cursor = Cursor::new(bytes, word.end);
+    if word.brace {
+        cursor.eat(b",");
+    }
+    let disguised = shell::skip_blanks(&mut cursor);
+    Follows { kind: argument(bytes, &cursor, before == Before::Substitution), disguised }
+}
+
+/// `)` ends a command inside a substitution; elsewhere it is punctuation.
+fn argument(bytes: &[u8], cursor: &Cursor<'_>, substituted: bool) -> Takes {
+    let lone = |quote: u8| memchr::memchr(quote, cursor.rest().get(1..).unwrap_or_default()).is_none();
+    match cursor.peek() {
+        None | Some(b';' | b'|' | b'&' | b'\n' | b'`' | b'#' | b'\0') => END,
+        Some(b')') => {
+            if substituted {
+                END
+            } else {
+                0
+            }
+        }
+        Some(quote @ (b'\'' | b'"')) => {
+            if lone(quote) {
+                END
+            } else {
+                QUOTED
+            }
+        }
+        Some(b'<' | b'>' | b'$' | b'*' | b'~' | b'%') => PATH,
+        Some(b'-') if cursor.peek_at(1).is_some_and(|b| b.is_ascii_alphanumeric() || b == b'-') => PATH,
+        Some(b'\\') if cursor.rest().len() <= 3 => END,
+        Some(_) => argument_word(&shell::word(bytes, cursor.at()), cursor.rest()),
+    }
+}
+
+fn argument_word(word: &Word, raw: &[u8]) -> Takes {
+    let text = word.text();
+    let path =
+        text.contains(&b'/') || text.starts_with(b".") || text.get(1) == Some(&b':') || raw.get(1) == Some(&b':');
+    if path && cursor::contains(text, b"://") {
+        HOST | PATH
+    } else if path || word.glob || word.expands || word.brace {
+        PATH
+    } else if text.iter().all(u8::is_ascii_digit) {
+        NUMBER
+    } else if is_host(text) {
+        HOST | PATH
+    } else {
+        WORD
+    }
+}
+
+/// `files.example`, `10.0.0.1`, `notes.txt`: a dot between letters or digits, and nothing that ends a sentence.
+fn is_host(text: &[u8]) -> bool {
+    let dots = text.iter().filter(|&&b| b == b'.').count();
+    dots > 0
+        && !text.ends_with(b".")
+        && text.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':'))
+}
