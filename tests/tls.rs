@@ -431,7 +431,7 @@ async fn a_removed_ca_is_refused_at_once_with_its_tickets() {
 async fn a_handshake_under_way_is_held_against_the_new_bundle() {
     let world = World::new();
     let client = world.client(&world.frontend());
-    assert_eq!(overtaken(&world, &client).await, UNKNOWN_ISSUER);
+    assert_eq!(reason(overtaken(&world, &client, replace_ca).await), UNKNOWN_ISSUER);
 }
 
 /// rustls restores the chain from the ticket without verifying it; the bundle changes right after.
@@ -440,11 +440,21 @@ async fn a_resumption_under_way_is_held_against_the_new_bundle() {
     let world = World::new();
     let client = world.client(&world.frontend());
     world.resumes(&client).await;
-    assert_eq!(overtaken(&world, &client).await, UNKNOWN_ISSUER);
+    assert_eq!(reason(overtaken(&world, &client, replace_ca).await), UNKNOWN_ISSUER);
 }
 
-/// A handshake between whose two flights the bundle is replaced.
-async fn overtaken(world: &World, client: &Arc<ClientConfig>) -> Reason {
+#[tokio::test]
+async fn a_new_leaf_loses_no_handshake_under_way() {
+    let world = World::new();
+    let client = world.client(&world.frontend());
+    assert!(overtaken(&world, &client, rotate_leaf).await.is_ok(), "a full one");
+    world.resumes(&client).await;
+    let resumed = overtaken(&world, &client, rotate_leaf).await.unwrap().handshake.unwrap().resumed;
+    assert!(resumed, "a resumed one");
+}
+
+/// A handshake between whose two flights the files change.
+async fn overtaken(world: &World, client: &Arc<ClientConfig>, change: fn(&World)) -> Result<Accepted, Refusal> {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let connect = async {
@@ -457,7 +467,7 @@ async fn overtaken(world: &World, client: &Arc<ClientConfig>) -> Reason {
             tls.read_tls(&mut &flight[..read]).unwrap();
             tls.process_new_packets().unwrap();
         }
-        replace_ca(world);
+        change(world);
         send(&mut tls, &mut tcp).await;
         tcp
     };
@@ -465,8 +475,7 @@ async fn overtaken(world: &World, client: &Arc<ClientConfig>) -> Reason {
         let (tcp, _) = listener.accept().await.unwrap();
         world.acceptor.accept(tcp, &STRICT).await
     };
-    let (answer, _tcp) = tokio::join!(serve, connect);
-    reason(answer)
+    tokio::join!(serve, connect).0
 }
 
 async fn send(tls: &mut rustls::ClientConnection, tcp: &mut TcpStream) {
