@@ -14,7 +14,7 @@ impl Iterator for Lexer<'_> {
     type Item = Token;
 
     fn next(&mut self) -> Option<Token> {
-        self.skip();
+        self.skip_blank();
         let start = self.at;
         let first = self.peek(0)?;
         let kind = self.token(first);
@@ -41,13 +41,20 @@ impl<'a> Lexer<'a> {
         lexer.string(quote, reading.backslash).then_some(lexer.at)
     }
 
+    /// The first byte behind white space: of the next token, or of a comment before it.
+    pub fn first_ahead(&self) -> Option<u8> {
+        let mut lexer = *self;
+        lexer.skip_blank();
+        lexer.peek(0)
+    }
+
     /// Where the next token is looked for.
     pub fn at(&self) -> usize {
         self.at
     }
 
     /// Steps over white space, and over `*/`, which ends an executable comment or one that nests.
-    fn skip(&mut self) {
+    fn skip_blank(&mut self) {
         loop {
             match (self.peek(0), self.peek(1)) {
                 (Some(0..=0x20 | 0x7f | 0xa0), _) => self.at += 1,

@@ -3,9 +3,11 @@
 //!
 //! Linear: every byte is read at most twice, once to find where its token ends and once to name it.
 
+mod lengths;
 mod lexer;
 mod words;
 
+pub use lengths::Lengths;
 pub use lexer::Lexer;
 pub use words::Word;
 

@@ -1,5 +1,7 @@
 //! The words that mean something to the grammar of SQL, in any of the dialects.
 
+use super::Lengths;
+
 /// A keyword, or any other word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)] // each variant is the keyword it is named after
@@ -150,167 +152,183 @@ pub enum Word {
     Other,
 }
 
-/// Sorted, for binary search.
-static WORDS: &[(&[u8], Word)] = &[
-    (b"all", Word::All),
-    (b"alter", Word::Alter),
-    (b"analyse", Word::Analyse),
-    (b"and", Word::And),
-    (b"any", Word::Any),
-    (b"as", Word::As),
-    (b"asc", Word::Asc),
-    (b"attach", Word::Attach),
-    (b"backup", Word::Backup),
-    (b"begin", Word::Begin),
-    (b"between", Word::Between),
-    (b"binary", Word::Binary),
-    (b"bulk", Word::Bulk),
-    (b"by", Word::By),
-    (b"call", Word::Call),
-    (b"case", Word::Case),
-    (b"collate", Word::Collate),
-    (b"column", Word::Column),
-    (b"commit", Word::Commit),
-    (b"copy", Word::Copy),
-    (b"create", Word::Create),
-    (b"cross", Word::Cross),
+/// Keywords of at most eight bytes, sorted by [`key`], for binary search over plain numbers.
+static SHORT: &[(u64, Word)] = &[
+    (key(b"if"), Word::If),
+    (key(b"in"), Word::In),
+    (key(b"on"), Word::On),
+    (key(b"do"), Word::Do),
+    (key(b"to"), Word::To),
+    (key(b"or"), Word::Or),
+    (key(b"as"), Word::As),
+    (key(b"is"), Word::Is),
+    (key(b"by"), Word::By),
+    (key(b"asc"), Word::Asc),
+    (key(b"and"), Word::And),
+    (key(b"end"), Word::End),
+    (key(b"mod"), Word::Mod),
+    (key(b"use"), Word::Use),
+    (key(b"all"), Word::All),
+    (key(b"top"), Word::Top),
+    (key(b"for"), Word::For),
+    (key(b"xor"), Word::Xor),
+    (key(b"set"), Word::Set),
+    (key(b"not"), Word::Not),
+    (key(b"div"), Word::Div),
+    (key(b"any"), Word::Any),
+    (key(b"data"), Word::Data),
+    (key(b"glob"), Word::Glob),
+    (key(b"exec"), Word::Exec),
+    (key(b"desc"), Word::Desc),
+    (key(b"load"), Word::Load),
+    (key(b"like"), Word::Like),
+    (key(b"role"), Word::Role),
+    (key(b"time"), Word::Time),
+    (key(b"some"), Word::Some),
+    (key(b"case"), Word::Case),
+    (key(b"else"), Word::Else),
+    (key(b"true"), Word::True),
+    (key(b"with"), Word::With),
+    (key(b"lock"), Word::Lock),
+    (key(b"bulk"), Word::Bulk),
+    (key(b"call"), Word::Call),
+    (key(b"kill"), Word::Kill),
+    (key(b"null"), Word::Null),
+    (key(b"from"), Word::From),
+    (key(b"then"), Word::Then),
+    (key(b"when"), Word::When),
+    (key(b"join"), Word::Join),
+    (key(b"into"), Word::Into),
+    (key(b"temp"), Word::Temp),
+    (key(b"drop"), Word::Drop),
+    (key(b"user"), Word::User),
+    (key(b"left"), Word::Left),
+    (key(b"view"), Word::View),
+    (key(b"show"), Word::Show),
+    (key(b"copy"), Word::Copy),
+    (key(b"merge"), Word::Merge),
+    (key(b"ilike"), Word::Ilike),
+    (key(b"rlike"), Word::Rlike),
+    (key(b"table"), Word::Table),
+    (key(b"share"), Word::Share),
+    (key(b"where"), Word::Where),
+    (key(b"false"), Word::False),
+    (key(b"value"), Word::Value),
+    (key(b"using"), Word::Using),
+    (key(b"fetch"), Word::Fetch),
+    (key(b"begin"), Word::Begin),
+    (key(b"login"), Word::Login),
+    (key(b"union"), Word::Union),
+    (key(b"group"), Word::Group),
+    (key(b"order"), Word::Order),
+    (key(b"inner"), Word::Inner),
+    (key(b"alter"), Word::Alter),
+    (key(b"outer"), Word::Outer),
+    (key(b"cross"), Word::Cross),
+    (key(b"minus"), Word::Minus),
+    (key(b"right"), Word::Right),
+    (key(b"limit"), Word::Limit),
+    (key(b"grant"), Word::Grant),
+    (key(b"index"), Word::Index),
+    (key(b"delay"), Word::Delay),
+    (key(b"schema"), Word::Schema),
+    (key(b"pragma"), Word::Pragma),
+    (key(b"revoke"), Word::Revoke),
+    (key(b"rename"), Word::Rename),
+    (key(b"escape"), Word::Escape),
+    (key(b"update"), Word::Update),
+    (key(b"create"), Word::Create),
+    (key(b"delete"), Word::Delete),
+    (key(b"unique"), Word::Unique),
+    (key(b"having"), Word::Having),
+    (key(b"attach"), Word::Attach),
+    (key(b"rownum"), Word::Rownum),
+    (key(b"column"), Word::Column),
+    (key(b"backup"), Word::Backup),
+    (key(b"regexp"), Word::Regexp),
+    (key(b"sounds"), Word::Sounds),
+    (key(b"values"), Word::Values),
+    (key(b"exists"), Word::Exists),
+    (key(b"select"), Word::Select),
+    (key(b"offset"), Word::Offset),
+    (key(b"commit"), Word::Commit),
+    (key(b"except"), Word::Except),
+    (key(b"insert"), Word::Insert),
+    (key(b"window"), Word::Window),
+    (key(b"binary"), Word::Binary),
+    (key(b"replace"), Word::Replace),
+    (key(b"outfile"), Word::Outfile),
+    (key(b"declare"), Word::Declare),
+    (key(b"restore"), Word::Restore),
+    (key(b"analyse"), Word::Analyse),
+    (key(b"sysdate"), Word::Sysdate),
+    (key(b"collate"), Word::Collate),
+    (key(b"execute"), Word::Execute),
+    (key(b"natural"), Word::Natural),
+    (key(b"between"), Word::Between),
+    (key(b"explain"), Word::Explain),
+    (key(b"unknown"), Word::Unknown),
+    (key(b"similar"), Word::Similar),
+    (key(b"trigger"), Word::Trigger),
+    (key(b"handler"), Word::Handler),
+    (key(b"waitfor"), Word::Waitfor),
+    (key(b"describe"), Word::Describe),
+    (key(b"sequence"), Word::Sequence),
+    (key(b"dumpfile"), Word::Dumpfile),
+    (key(b"database"), Word::Database),
+    (key(b"truncate"), Word::Truncate),
+    (key(b"rollback"), Word::Rollback),
+    (key(b"interval"), Word::Interval),
+    (key(b"function"), Word::Function),
+    (key(b"shutdown"), Word::Shutdown),
+    (key(b"distinct"), Word::Distinct),
+];
+
+/// The longer ones.
+static LONG: &[(&[u8], Word)] = &[
     (b"current_date", Word::CurrentDate),
     (b"current_timestamp", Word::CurrentTimestamp),
     (b"current_user", Word::CurrentUser),
-    (b"data", Word::Data),
-    (b"database", Word::Database),
-    (b"declare", Word::Declare),
-    (b"delay", Word::Delay),
-    (b"delete", Word::Delete),
-    (b"desc", Word::Desc),
-    (b"describe", Word::Describe),
-    (b"distinct", Word::Distinct),
     (b"distinctrow", Word::Distinctrow),
-    (b"div", Word::Div),
-    (b"do", Word::Do),
-    (b"drop", Word::Drop),
-    (b"dumpfile", Word::Dumpfile),
-    (b"else", Word::Else),
-    (b"end", Word::End),
-    (b"escape", Word::Escape),
-    (b"except", Word::Except),
-    (b"exec", Word::Exec),
-    (b"execute", Word::Execute),
-    (b"exists", Word::Exists),
-    (b"explain", Word::Explain),
     (b"extension", Word::Extension),
-    (b"false", Word::False),
-    (b"fetch", Word::Fetch),
-    (b"for", Word::For),
-    (b"from", Word::From),
-    (b"function", Word::Function),
-    (b"glob", Word::Glob),
-    (b"grant", Word::Grant),
-    (b"group", Word::Group),
-    (b"handler", Word::Handler),
-    (b"having", Word::Having),
-    (b"if", Word::If),
-    (b"ilike", Word::Ilike),
-    (b"in", Word::In),
-    (b"index", Word::Index),
-    (b"inner", Word::Inner),
-    (b"insert", Word::Insert),
     (b"intersect", Word::Intersect),
-    (b"interval", Word::Interval),
-    (b"into", Word::Into),
-    (b"is", Word::Is),
-    (b"join", Word::Join),
-    (b"kill", Word::Kill),
-    (b"left", Word::Left),
-    (b"like", Word::Like),
-    (b"limit", Word::Limit),
-    (b"load", Word::Load),
-    (b"lock", Word::Lock),
-    (b"login", Word::Login),
-    (b"merge", Word::Merge),
-    (b"minus", Word::Minus),
-    (b"mod", Word::Mod),
-    (b"natural", Word::Natural),
-    (b"not", Word::Not),
-    (b"null", Word::Null),
-    (b"offset", Word::Offset),
-    (b"on", Word::On),
-    (b"or", Word::Or),
-    (b"order", Word::Order),
-    (b"outer", Word::Outer),
-    (b"outfile", Word::Outfile),
-    (b"pragma", Word::Pragma),
     (b"procedure", Word::Procedure),
     (b"recursive", Word::Recursive),
-    (b"regexp", Word::Regexp),
-    (b"rename", Word::Rename),
-    (b"replace", Word::Replace),
-    (b"restore", Word::Restore),
     (b"returning", Word::Returning),
-    (b"revoke", Word::Revoke),
-    (b"right", Word::Right),
-    (b"rlike", Word::Rlike),
-    (b"role", Word::Role),
-    (b"rollback", Word::Rollback),
-    (b"rownum", Word::Rownum),
-    (b"schema", Word::Schema),
-    (b"select", Word::Select),
-    (b"sequence", Word::Sequence),
     (b"session_user", Word::SessionUser),
-    (b"set", Word::Set),
-    (b"share", Word::Share),
-    (b"show", Word::Show),
-    (b"shutdown", Word::Shutdown),
-    (b"similar", Word::Similar),
-    (b"some", Word::Some),
-    (b"sounds", Word::Sounds),
     (b"straight_join", Word::StraightJoin),
-    (b"sysdate", Word::Sysdate),
     (b"system_user", Word::SystemUser),
-    (b"table", Word::Table),
     (b"tablespace", Word::Tablespace),
-    (b"temp", Word::Temp),
     (b"temporary", Word::Temporary),
-    (b"then", Word::Then),
-    (b"time", Word::Time),
-    (b"to", Word::To),
-    (b"top", Word::Top),
-    (b"trigger", Word::Trigger),
-    (b"true", Word::True),
-    (b"truncate", Word::Truncate),
-    (b"union", Word::Union),
-    (b"unique", Word::Unique),
-    (b"unknown", Word::Unknown),
-    (b"update", Word::Update),
-    (b"use", Word::Use),
-    (b"user", Word::User),
-    (b"using", Word::Using),
-    (b"value", Word::Value),
-    (b"values", Word::Values),
-    (b"view", Word::View),
-    (b"waitfor", Word::Waitfor),
-    (b"when", Word::When),
-    (b"where", Word::Where),
-    (b"window", Word::Window),
-    (b"with", Word::With),
-    (b"xor", Word::Xor),
 ];
 
-/// The longest keyword.
-const LONGEST: usize = 17;
+/// Which lengths the longer ones have, by first letter.
+static LENGTHS: Lengths = Lengths::of_pairs(LONG);
 
 impl Word {
     /// The keyword that these bytes spell, in any letter case.
     pub fn of(bytes: &[u8]) -> Self {
-        let mut lower = [0; LONGEST];
-        let Some(lower) = lower.get_mut(..bytes.len()) else { return Self::Other };
-        for (to, from) in lower.iter_mut().zip(bytes) {
-            *to = from.to_ascii_lowercase();
+        if bytes.len() > 8 {
+            let found = LENGTHS.fits(bytes).then(|| LONG.iter().find(|(text, _)| text.eq_ignore_ascii_case(bytes)));
+            return found.flatten().map_or(Self::Other, |(_, word)| *word);
         }
-        let lower: &[u8] = lower;
-        let found = WORDS.binary_search_by(|(text, _)| (*text).cmp(lower));
-        found.ok().and_then(|index| WORDS.get(index)).map_or(Self::Other, |(_, word)| *word)
+        let wanted = key(bytes);
+        let found = SHORT.binary_search_by_key(&wanted, |(key, _)| *key);
+        found.ok().and_then(|index| SHORT.get(index)).map_or(Self::Other, |(_, word)| *word)
     }
+}
+
+/// At most eight bytes as a number, letters in lower case. What is no letter, digit or `_` gives the key of no keyword.
+const fn key(bytes: &[u8]) -> u64 {
+    let mut key = 0;
+    let mut shift = 0;
+    let mut rest = bytes;
+    while let [first, tail @ ..] = rest {
+        key |= (first.to_ascii_lowercase() as u64) << shift;
+        shift += 8;
+        rest = tail;
+    }
+    key
 }
 
 #[cfg(test)]
@@ -318,21 +336,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_sorted() {
-        assert!(WORDS.is_sorted_by(|(left, _), (right, _)| left < right));
+    fn short_words_are_sorted() {
+        assert!(SHORT.is_sorted_by(|(left, _), (right, _)| left < right));
+        assert!(LONG.iter().all(|(text, _)| text.len() > 8));
     }
 
     #[test]
-    fn every_keyword_is_found_in_any_case() {
-        for (text, word) in WORDS {
+    fn every_long_word_is_found_in_any_case() {
+        for (text, word) in LONG {
             assert_eq!(Word::of(text), *word);
             assert_eq!(Word::of(&text.to_ascii_uppercase()), *word);
         }
     }
 
     #[test]
-    fn longest_is_the_longest() {
-        assert_eq!(WORDS.iter().map(|(text, _)| text.len()).max(), Some(LONGEST));
+    fn every_short_word_is_found_in_any_case() {
+        for (key, word) in SHORT {
+            let bytes = key.to_le_bytes();
+            let text = bytes.split(|byte| *byte == 0).next().unwrap();
+            assert_eq!(Word::of(text), *word);
+            assert_eq!(Word::of(&text.to_ascii_uppercase()), *word);
+        }
+    }
+
+    #[test]
+    fn other_words_are_no_keywords() {
         assert_eq!(Word::of(b"current_timestampx"), Word::Other);
+        assert_eq!(Word::of(b"selects"), Word::Other);
+        assert_eq!(Word::of(b""), Word::Other);
     }
 }

@@ -143,6 +143,7 @@ impl Facts {
             Purpose::Tell => &mut self.tells,
             Purpose::Craft => &mut self.craft,
             Purpose::Known => &mut self.known,
+            Purpose::Catalogue => &mut self.catalogue,
             Purpose::Unknown => &mut self.unknown,
         };
         *counter = counter.saturating_add(1);

@@ -24,6 +24,67 @@ pub(super) static SQL: Sql = Sql;
 #[derive(Debug)]
 pub(super) struct Sql;
 
+/// Words without which a bare value is no statement worth reading, and names that are dangerous by themselves.
+const LITERALS: &[&str] = &[
+    "select",
+    "union",
+    "order",
+    "group by",
+    "having",
+    "waitfor",
+    "drop",
+    "exec",
+    "insert",
+    "delete",
+    "update",
+    "declare",
+    "shutdown",
+    "procedure",
+    "outfile",
+    "dumpfile",
+    "information_schema",
+    "sleep",
+    "benchmark",
+    "load_file",
+    "pg_",
+    "xp_",
+    "utl_",
+    "dbms_",
+    "extractvalue",
+    "updatexml",
+    "randomblob",
+    "@@version",
+    "@@host",
+    "@@server",
+    "@@micro",
+    "@@global",
+    "@@session",
+    "@@data",
+    "@@base",
+    "ascii(",
+    "char(",
+    "chr(",
+    "concat",
+    "database(",
+    "elt(",
+    "hex(",
+    "iif(",
+    "lpad(",
+    "make_set",
+    "mid(",
+    "ord(",
+    "substr",
+    "user(",
+    "version(",
+    " --",
+    ")--",
+    "/*!",
+];
+
+/// Quotes, which a value may break out of, and the marks of a condition on a bare value.
+const MARKS: &[&str] =
+    &["'", "\"", "`", " =a", " <a0", " >a0", "=(a", "<(a", ">(a", "=a+", "=a/*", "=a\n", "=a\x01", "=a|", "=a&"];
+
 /// Two readings of up to six beginnings; five steps for a token of one byte.
 #[cfg(test)]
 const STEPS_PER_BYTE: u64 = 60;
@@ -34,32 +95,7 @@ impl Detector for Sql {
     }
 
     fn wakes(&self) -> Wake {
-        Wake {
-            literals: &[
-                "select",
-                "union",
-                "order",
-                "group",
-                "having",
-                "where",
-                "sleep",
-                "benchmark",
-                "waitfor",
-                "drop",
-                "exec",
-                "insert",
-                "delete",
-                "update",
-                "declare",
-                "shutdown",
-                "procedure",
-                "outfile",
-                "dumpfile",
-                "load_file",
-                "information_schema",
-            ],
-            bytes: &["'", "\"", "`", "--", "#", "(a", "=a ", "; a", "/*", "|", "&", "<a", ">a", "+a"],
-        }
+        Wake { literals: LITERALS, bytes: MARKS }
     }
 
     fn inspect(&self, part: &Part<'_>, found: &mut Found, fuel: &mut Fuel) {
@@ -73,10 +109,11 @@ type Heaviest = Option<(&'static str, Weight, Range<usize>)>;
 
 /// The heaviest sign under all contexts and readings; the first that denies by itself ends the search.
 fn heaviest(value: &[u8], fuel: &mut Fuel) -> Result<Heaviest, Empty> {
+    let marks = Marks::of(value);
     let mut best: Heaviest = None;
-    for reading in readings(value) {
-        for (at, context) in beginnings(value, reading) {
-            let after_operand = context == Context::Quoted || begins_with_operator(value, reading);
+    for reading in marks.readings() {
+        for (at, context) in marks.beginnings(value, reading) {
+            let after_operand = context == Context::Quoted || begins_with_operator(value, at, reading);
             let facts = grammar::read(value, at, after_operand, reading, fuel)?;
             if let Some((name, weight)) = verdict::weigh(&facts, context) {
                 let start = at.saturating_sub(usize::from(context == Context::Quoted));
@@ -92,30 +129,80 @@ fn heaviest(value: &[u8], fuel: &mut Fuel) -> Result<Heaviest, Empty> {
     Ok(best)
 }
 
-/// The readings under which this value could differ.
-fn readings(value: &[u8]) -> impl Iterator<Item = Reading> {
-    let differs = value.iter().any(|byte| matches!(byte, b'\\' | b'#' | b'[' | b'$'))
-        || memchr::memchr2(b'q', b'Q', value).is_some();
-    let plus = memchr::memchr(b'+', value).is_some() && memchr::memchr(b' ', value).is_none();
-    let mysql = Some(Reading::MYSQL);
-    let standard = differs.then_some(Reading::STANDARD);
-    let plus = plus.then_some(Reading { plus_is_space: true, ..Reading::MYSQL });
-    mysql.into_iter().chain(standard).chain(plus)
+/// What the value has of the marks on which contexts and readings depend.
+#[derive(Clone, Copy, Debug, Default)]
+struct Marks {
+    single: bool,
+    double: bool,
+    back: bool,
+    /// A backslash, `#`, `[`, `$` or `q'`: dialects differ on them.
+    differs: bool,
+    /// No spaces, but more than one `+`.
+    plus_for_space: bool,
+    /// One past the first `''`.
+    doubled: Option<usize>,
+    /// One past the first `=` that stands behind the first word, as in a query string.
+    assigned: Option<usize>,
+    /// One past the first semicolon, if it comes soon.
+    separated: Option<usize>,
 }
 
-/// The offsets from which the value may go on as SQL.
-fn beginnings(value: &[u8], reading: Reading) -> impl Iterator<Item = (usize, Context)> {
-    let quoted = [b'\'', b'"', b'`'].into_iter().filter_map(move |quote| {
-        memchr::memchr(quote, value)?;
-        Lexer::leave_string(value, 0, quote, reading).map(|at| (at, Context::Quoted))
-    });
-    let doubled = memchr::memmem::find(value, b"''").map(|at| (at + 2, Context::Quoted));
-    std::iter::once((0, Context::Bare)).chain(quoted).chain(doubled)
+impl Marks {
+    /// Bytes within which a semicolon is taken to separate the value.
+    const SEPARATED: usize = 48;
+
+    fn of(value: &[u8]) -> Self {
+        let mut marks = Self::default();
+        let mut pluses = 0;
+        let mut spaces = false;
+        let mut last = 0;
+        for (at, byte) in value.iter().enumerate() {
+            match byte {
+                b'\'' => {
+                    marks.single = true;
+                    marks.differs |= last | 0x20 == b'q';
+                    marks.doubled = marks.doubled.or((last == b'\'').then_some(at + 1));
+                }
+                b'"' => marks.double = true,
+                b'`' => marks.back = true,
+                b'\\' | b'#' | b'[' | b'$' => marks.differs = true,
+                b'+' => pluses += 1,
+                b' ' => spaces = true,
+                b'=' if !spaces && last.is_ascii_alphanumeric() => marks.assigned = marks.assigned.or(Some(at + 1)),
+                b';' if at < Self::SEPARATED => marks.separated = marks.separated.or(Some(at + 1)),
+                _ => {}
+            }
+            last = *byte;
+        }
+        marks.plus_for_space = pluses > 1 && !spaces;
+        marks
+    }
+
+    /// The readings under which this value could differ.
+    fn readings(self) -> impl Iterator<Item = Reading> {
+        let plus = Reading { plus_is_space: true, ..Reading::MYSQL };
+        let readings = [(true, Reading::MYSQL), (self.differs, Reading::STANDARD), (self.plus_for_space, plus)];
+        readings.into_iter().filter_map(|(wanted, reading)| wanted.then_some(reading))
+    }
+
+    /// The offsets from which the value may go on as SQL.
+    fn beginnings(self, value: &[u8], reading: Reading) -> impl Iterator<Item = (usize, Context)> {
+        let leave = move |(found, quote): (bool, u8)| {
+            if !found {
+                return None;
+            }
+            Lexer::leave_string(value, 0, quote, reading).map(|at| (at, Context::Quoted))
+        };
+        let quoted = [(self.single, b'\''), (self.double, b'"'), (self.back, b'`')].into_iter().filter_map(leave);
+        let doubled = self.doubled.map(|at| (at, Context::Quoted));
+        let inner = [self.assigned, self.separated].into_iter().flatten().map(|at| (at, Context::Inner));
+        std::iter::once((0, Context::Bare)).chain(quoted).chain(doubled).chain(inner)
+    }
 }
 
 /// Whether a bare value begins as if an operand stood before it: ` OR 1=1`, `) UNION …`.
-fn begins_with_operator(value: &[u8], reading: Reading) -> bool {
-    let first = Lexer::new(value, 0, reading).find(|token| !matches!(token.kind, Kind::Comment(_)));
+fn begins_with_operator(value: &[u8], at: usize, reading: Reading) -> bool {
+    let first = Lexer::new(value, at, reading).find(|token| !matches!(token.kind, Kind::Comment(_)));
     match first.map(|token| token.kind) {
         Some(Kind::Word(word)) => matches!(
             word,

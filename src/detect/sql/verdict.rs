@@ -10,6 +10,8 @@ pub(super) enum Context {
     Bare,
     /// Inside a string or a quoted name, of which it breaks out.
     Quoted,
+    /// Behind a `=` or a semicolon within the value, as if it were made of several.
+    Inner,
 }
 
 /// A name for what was found, and its weight.
@@ -19,8 +21,12 @@ pub(super) type Sign = (&'static str, Weight);
 pub(super) fn weigh(facts: &Facts, context: Context) -> Option<Sign> {
     const RULES: &[fn(&Facts, Context) -> Option<Sign>] =
         &[union, stacked, calls, crafted, condition, subquery, clause, leading, cut_off, balanced];
-    RULES.iter().filter_map(|rule| rule(facts, context)).max_by_key(|(_, weight)| *weight)
+    let rules = if context == Context::Inner { INNER } else { RULES };
+    rules.iter().filter_map(|rule| rule(facts, context)).max_by_key(|(_, weight)| *weight)
 }
+
+/// The rules that hold for a piece of a value.
+const INNER: &[fn(&Facts, Context) -> Option<Sign>] = &[union, stacked, calls, constants];
 
 const fn sign(name: &'static str, weight: u16) -> Option<Sign> {
     Some((name, Weight(weight)))
@@ -65,7 +71,7 @@ impl Facts {
 
 /// `UNION SELECT …`
 fn union(facts: &Facts, context: Context) -> Option<Sign> {
-    if facts.unions == 0 || facts.start == Start::Statement && context == Context::Bare {
+    if facts.unions == 0 || facts.start == Start::Statement && context != Context::Quoted {
         return None;
     }
     if facts.selects == 0 && !(facts.commas > 1 && facts.truncated) {
@@ -84,7 +90,7 @@ fn union(facts: &Facts, context: Context) -> Option<Sign> {
 fn stacked(facts: &Facts, context: Context) -> Option<Sign> {
     let further = facts.statements > 0 && !facts.leading_statement;
     let continues = facts.continues(context);
-    if facts.start == Start::Statement && context == Context::Bare {
+    if facts.start == Start::Statement && context != Context::Quoted {
         return None;
     }
     if further && facts.semicolons > 0 {
@@ -140,9 +146,15 @@ fn crafted(facts: &Facts, context: Context) -> Option<Sign> {
     None
 }
 
+/// `OR 1=1` up to the end.
+fn constants(facts: &Facts, context: Context) -> Option<Sign> {
+    let holds = facts.logical > 0 && facts.constant_compares > 0 && !facts.broken && facts.continues(context);
+    if holds { sign("sql-tautology", 100) } else { None }
+}
+
 /// `OR 1=1` and its kin.
 fn condition(facts: &Facts, context: Context) -> Option<Sign> {
-    if facts.logical == 0 || facts.start == Start::Statement && context == Context::Bare {
+    if facts.logical == 0 || facts.start == Start::Statement && context != Context::Quoted {
         return None;
     }
     let continues = facts.continues(context);
@@ -219,6 +231,9 @@ fn leading(facts: &Facts, context: Context) -> Option<Sign> {
     {
         return sign("sql-recon", 100);
     }
+    if facts.start == Start::Statement && facts.from > 0 && facts.awaits && !facts.broken {
+        return sign("sql-fragment", 100);
+    }
     if facts.declares && facts.leading_statement {
         return sign("sql-statement", 100);
     }
@@ -255,7 +270,10 @@ fn balanced(facts: &Facts, context: Context) -> Option<Sign> {
     if facts.pipes > 0 && facts.unknown > 0 {
         return sign("sql-expression", 100);
     }
-    if facts.compares + facts.word_arithmetic > 0 {
+    if facts.word_arithmetic > 0 {
+        return sign("sql-expression", 100);
+    }
+    if facts.compares > 0 {
         return sign("sql-expression", if facts.open_empty || facts.open_long { 60 } else { 100 });
     }
     if facts.arithmetic + facts.logical > 0 {

@@ -244,6 +244,20 @@ impl Grammar<'_> {
         self.ahead().is_some_and(|token| token.kind == kind)
     }
 
+    /// Whether the next token is `(`.
+    fn opens_ahead(&self) -> bool {
+        match self.lexer.first_ahead() {
+            Some(b'(' | b'{') => true,
+            Some(b'/' | b'-' | b'#' | b'.' | b'0'..=b'9') => self.is_ahead(Kind::Open),
+            _ => false,
+        }
+    }
+
+    /// Whether the next token is a dot.
+    fn dot_ahead(&self) -> bool {
+        matches!(self.lexer.first_ahead(), Some(b'.' | b'/' | b'-' | b'#')) && self.is_ahead(Kind::Dot)
+    }
+
     fn names_ahead(&self) -> bool {
         matches!(self.ahead(), Some(Token { kind: Kind::Word(_) | Kind::Name, .. }))
     }

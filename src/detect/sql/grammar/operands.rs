@@ -2,7 +2,7 @@
 
 use super::{Clause, Expect, FRESH, Fits, Frame, Grammar, Misfit, Operand, SideOf, Sort, is_reserved};
 use crate::canon::sql::{Kind, Operator, Token, Word};
-use crate::detect::sql::functions::{self, Purpose};
+use crate::detect::sql::functions::Purpose;
 
 /// Bytes beyond which an open string is taken for prose.
 const LONG: usize = 40;
@@ -71,11 +71,11 @@ impl Grammar<'_> {
                 self.push(Sort::Case)
             }
             Word::When if self.frame.sort == Sort::Case => Ok(()),
-            Word::CurrentUser | Word::SessionUser | Word::SystemUser if !self.is_ahead(Kind::Open) => {
+            Word::CurrentUser | Word::SessionUser | Word::SystemUser if !self.opens_ahead() => {
                 self.facts.tells += 1;
                 self.complete(Operand::Call, token)
             }
-            word if is_reserved(word) && !self.is_ahead(Kind::Open) => Err(Misfit),
+            word if is_reserved(word) && !self.opens_ahead() => Err(Misfit),
             _ => self.name(token),
         }
     }
@@ -84,7 +84,7 @@ impl Grammar<'_> {
     fn name(&mut self, token: Token) -> Fits {
         let mut last = token;
         let mut package = Purpose::Unknown;
-        while self.is_ahead(Kind::Dot) {
+        while self.dot_ahead() {
             package = self.note_name(last);
             self.next();
             match self.ahead() {
@@ -96,7 +96,7 @@ impl Grammar<'_> {
                 _ => break,
             }
         }
-        if self.is_ahead(Kind::Open) {
+        if self.opens_ahead() {
             self.next();
             let own = Purpose::of(last.of(self.bytes));
             self.facts.call(if own == Purpose::Unknown { package } else { own });
@@ -114,13 +114,12 @@ impl Grammar<'_> {
         let name = token.of(self.bytes);
         let quoted = |mark: &[u8]| name.strip_prefix(mark).and_then(|inner| inner.strip_suffix(mark));
         let name = quoted(b"`").unwrap_or(name);
-        if functions::is_catalogue(name) {
-            self.facts.catalogue += 1;
-        }
         match Purpose::of(name) {
-            Purpose::Reach => Purpose::Reach,
-            _ => Purpose::Unknown,
+            Purpose::Reach => return Purpose::Reach,
+            Purpose::Catalogue => self.facts.catalogue = self.facts.catalogue.saturating_add(1),
+            _ => {}
         }
+        Purpose::Unknown
     }
 
     pub(super) fn close(&mut self, token: Token) -> Fits {
@@ -129,7 +128,8 @@ impl Grammar<'_> {
             return Err(Misfit);
         }
         let Some(outer) = self.outer.pop() else {
-            self.facts.closed_outside += 1;
+            self.facts.closed_outside = self.facts.closed_outside.saturating_add(1);
+            self.frame.side.constant = false;
             return Ok(());
         };
         self.frame = outer;

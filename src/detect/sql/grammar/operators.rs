@@ -158,7 +158,7 @@ impl Grammar<'_> {
         while self.in_arguments() && self.names_ahead() {
             self.next();
         }
-        if self.in_arguments() && self.is_ahead(Kind::Open) {
+        if self.in_arguments() && self.opens_ahead() {
             self.next();
             return self.push(Sort::Paren);
         }

@@ -68,7 +68,7 @@ impl Grammar<'_> {
             W::Delete => self.takes(&[W::From]) && self.names_ahead(),
             W::Update => self.names_ahead() && self.within(6, &[W::Set]),
             W::Waitfor => self.waits(),
-            W::Exec | W::Execute => self.names_ahead() || self.is_ahead(Kind::Open) || self.is_ahead(Kind::Variable),
+            W::Exec | W::Execute => self.names_ahead() || self.opens_ahead() || self.is_ahead(Kind::Variable),
             W::Declare => {
                 self.facts.declares = self.is_ahead(Kind::Variable);
                 self.facts.declares
@@ -81,7 +81,7 @@ impl Grammar<'_> {
             W::Rename => self.takes(&[W::Table]),
             W::If if self.facts.tokens == 0 && !self.continued => false,
             W::If => self.takes(&[W::Exists, W::Not]) || self.is_condition_ahead(),
-            W::Copy => self.is_ahead(Kind::Open) || self.names_ahead() && self.within(3, &[W::From, W::To]),
+            W::Copy => self.opens_ahead() || self.names_ahead() && self.within(3, &[W::From, W::To]),
             W::Grant | W::Revoke => self.names_ahead() && self.within(8, &[W::To, W::From]),
             W::Kill => self.is_ahead(Kind::Number),
             W::Begin if self.takes(&[W::Declare, W::Waitfor, W::Execute, W::Exec]) => true,
@@ -131,7 +131,7 @@ impl Grammar<'_> {
             }
             Kind::Word(_) | Kind::Name => {
                 let package = self.note_name(token);
-                if self.is_ahead(Kind::Open) {
+                if self.opens_ahead() {
                     self.facts.call(Purpose::of(token.of(self.bytes)));
                 } else if package != Purpose::Unknown {
                     self.facts.call(package);
