@@ -3,6 +3,9 @@
 
 pub mod check;
 #[cfg(feature = "sidecar")]
+pub mod config;
+pub mod log;
+#[cfg(feature = "sidecar")]
 pub mod pki;
 pub mod signatures;
 
@@ -31,6 +34,19 @@ pub static COMMANDS: &[Command] = &[
         summary: "check allowlists, configurations and signatures",
         help: check::HELP,
         run: |arguments| check::run(arguments),
+    },
+    #[cfg(feature = "sidecar")]
+    Command {
+        name: "config",
+        summary: "explain and check the bootstrap configuration",
+        help: config::HELP,
+        run: |arguments| config::run(arguments),
+    },
+    Command {
+        name: "log",
+        summary: "verify and show the record",
+        help: log::HELP,
+        run: |arguments| log::run(arguments),
     },
     #[cfg(feature = "sidecar")]
     Command {

@@ -57,9 +57,9 @@ pub struct Config {
     #[serde(default)]
     pub limits: Limits,
     /// Threads that serve connections. Default: the CPUs that this process may really use (affinity and cgroup quota).
-    #[serde(default = "default_workers")]
+    #[serde(default)]
     #[schemars(range(min = 1, max = 256))]
-    pub workers: u16,
+    pub workers: Option<u16>,
     /// How often allowlists, signatures and certificates are looked at for changes.
     #[serde(default = "default_watch_interval")]
     pub watch_interval: HumanDuration,
@@ -296,6 +296,15 @@ pub struct Limits {
     pub rsa_bits_most: u16,
 }
 
+impl Config {
+    /// Threads that serve connections, 1 to 256. By default one for each CPU that this process may use; the standard
+    /// library looks at affinity and at cgroup quotas, v1 and v2.
+    pub fn workers(&self) -> u16 {
+        let cpus = || thread::available_parallelism().map_or(1, |n| u16::try_from(n.get()).unwrap_or(u16::MAX));
+        self.workers.unwrap_or_else(cpus).min(256)
+    }
+}
+
 impl Listener {
     /// What connections to this listener are judged and forwarded as: the port they are declared under and how.
     pub fn declared(&self) -> Vec<Port> {
@@ -375,11 +384,6 @@ impl Default for Limits {
             rsa_bits_most: 8192,
         }
     }
-}
-
-/// The CPUs that this process may use: the standard library looks at affinity and at cgroup quotas, v1 and v2.
-fn default_workers() -> u16 {
-    thread::available_parallelism().map_or(1, |n| u16::try_from(n.get()).unwrap_or(u16::MAX)).min(256)
 }
 
 fn default_watch_interval() -> HumanDuration {
