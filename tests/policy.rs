@@ -1,4 +1,5 @@
-//! Allowlists with tables of (who, what, answer): `tests/data/policy/*.yaml`, through the front door only.
+//! Allowlists with tables of (who, what, answer), through the front door only: `tests/data/policy/*.yaml` and every
+//! example of `deploy/allowlist.md`. The schema that is checked in is the one the types give.
 //!
 //! A file holds allowlists and one `kind: Table`. A row is `[who, what, answer]`:
 //! - who: `nobody`, `shop/web` (in `spiffe://prod.example/`), `spiffe://…`; `… at ADDRESS` (default 192.0.2.1);
@@ -7,7 +8,8 @@
 //!   it outbound;
 //! - answer: `granted by RULE`, `denied by RULE`, or `no rule: WORDS OF THE NEAREST`.
 
-#![allow(clippy::unwrap_used, clippy::string_slice, clippy::indexing_slicing, clippy::panic)] // a test: what fails, fails it
+#![allow(clippy::unwrap_used, clippy::string_slice, clippy::indexing_slicing, clippy::panic)]
+#![allow(clippy::disallowed_methods)] // PODWALL_BLESS rewrites what is checked in // a test: what fails, fails it
 
 use podwall::document;
 use podwall::flow::*;
@@ -61,6 +63,71 @@ fn tables_are_answered() {
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
     assert!(rows >= 60, "{rows} rows");
+}
+
+/// Each block of YAML compiles, and gives the answers of the block behind it; or has the problem that is shown there.
+#[test]
+fn every_example_of_the_page_is_true() {
+    let page = std::fs::read_to_string("deploy/allowlist.md").unwrap();
+    let blocks: Vec<(&str, &str)> = fenced(&page);
+    assert!(blocks.iter().filter(|(language, _)| *language == "yaml").count() >= 5);
+    for (at, (language, text)) in blocks.iter().enumerate() {
+        if *language != "yaml" {
+            continue;
+        }
+        let head = "apiVersion: podwall.dev/v1\nkind: Allowlist\nmetadata: {name: example}\n";
+        let text = if text.starts_with("apiVersion") { (*text).to_owned() } else { format!("{head}{text}") };
+        let documents = document::read::<Allowlist>("allowlist.yaml", &text)
+            .unwrap_or_else(|problems| panic!("{}", document::render_all(&problems)));
+        let context = Context { now: SystemTime::UNIX_EPOCH, trust_domain: None, tls: None };
+        match (compile(&documents, &context), blocks.get(at + 1)) {
+            (Err(problems), Some(("problem", expected))) => {
+                assert_eq!(document::render_all(&problems), *expected);
+            }
+            (Err(problems), _) => panic!("{}", document::render_all(&problems)),
+            (Ok(compiled), Some(("answers", rows))) => rows.lines().for_each(|row| holds(&compiled.policy, row)),
+            (Ok(_), _) => panic!("an example without answers:\n{text}"),
+        }
+    }
+}
+
+/// `who: what = answer`.
+fn holds(policy: &Policy, row: &str) {
+    let (asked, expected) = row.split_once(" = ").unwrap();
+    let (who, what) = asked.split_once(": ").unwrap();
+    let given = answer(policy, SystemTime::UNIX_EPOCH, &ask(who, what.trim()));
+    let fits = match expected.strip_prefix("no rule:") {
+        Some(words) => given.starts_with("no rule:") && given.contains(words.trim()),
+        None => given == expected,
+    };
+    assert!(fits, "{row}\n  but it is: {given}");
+}
+
+fn fenced(page: &str) -> Vec<(&str, &str)> {
+    let pieces: Vec<&str> = page.split("```").collect();
+    let fenced = pieces.iter().skip(1).step_by(2);
+    fenced.map(|block| block.split_once('\n').unwrap()).collect()
+}
+
+#[test]
+fn example_is_clean() {
+    let text = std::fs::read_to_string("deploy/examples/orders-allowlist.yaml").unwrap();
+    let documents = document::read::<Allowlist>("orders-allowlist.yaml", &text).unwrap();
+    let context = Context { now: SystemTime::now(), trust_domain: None, tls: None };
+    let compiled = compile(&documents, &context).unwrap();
+    assert!(compiled.warnings.is_empty(), "{}", document::render_all(&compiled.warnings));
+    assert!(compiled.policy.len() >= 10);
+}
+
+/// To bring it up to date: `PODWALL_BLESS=1 cargo test --test policy`.
+#[test]
+fn checked_in_schema_is_current() {
+    let current = serde_json::to_string_pretty(&document::schema::<Allowlist>()).unwrap() + "\n";
+    let file = "deploy/schema/allowlist.json";
+    if std::env::vars_os().any(|(name, _)| name == "PODWALL_BLESS") {
+        std::fs::write(file, &current).unwrap();
+    }
+    assert!(std::fs::read_to_string(file).unwrap_or_default() == current, "{file} is not what the types say");
 }
 
 fn read(file: &str, text: &str) -> (Vec<document::Document<Allowlist>>, Table) {

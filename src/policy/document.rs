@@ -76,6 +76,7 @@ pub struct Metadata {
 /// A rule as one line of text, or with its fields.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
+#[schemars(rename = "{T}OrLine")]
 pub enum Written<T> {
     /// `GET /orders/{id} from shop/frontend`.
     Line(String),
@@ -86,6 +87,7 @@ pub enum Written<T> {
 /// One value, or a list of them.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(untagged)]
+#[schemars(rename = "{T}OrList")]
 pub enum OneOrMany<T> {
     /// One value.
     One(T),

@@ -23,11 +23,15 @@ impl IdPattern {
         let Some((domain, path)) = rest.split_once('/') else {
             return Err(Wrong::new(EXPECTED, format!("for everyone in a trust domain write `trustDomain: {rest}`")));
         };
+        if let Some(piece) = path.split('/').find(|piece| piece.contains('*') && *piece != "*") {
+            let expected = format!("`*` as a whole segment, not within `{piece}`");
+            return Err(Wrong::new(expected, "name each one, or take all with `*` alone"));
+        }
         // With `*` replaced, what is left must be a SPIFFE ID to the letter.
         let concrete: Vec<&str> = path.split('/').map(|segment| if segment == "*" { "x" } else { segment }).collect();
         check_domain(domain)?;
         if let Err(why) = SpiffeId::parse(&format!("spiffe://{domain}/{}", concrete.join("/"))) {
-            return Err(Wrong::new(EXPECTED, format!("the ID {why}; `*` stands for one whole segment")));
+            return Err(Wrong::new(EXPECTED, format!("the ID {why}")));
         }
         Ok(Self { trust_domain: domain.into(), segments: Some(path.split('/').map(segment).collect()) })
     }
