@@ -79,6 +79,7 @@ fn narrower(what: &str, now: &Readings, before: &Readings) -> Option<String> {
             format!("backslash {:?}", of.backslash),
             format!("params {:?}", of.params),
             format!("slashes {:?}", of.slashes),
+            format!("decoding {:?}", of.decoding),
             format!("case {:?}", of.case),
         ]
     };

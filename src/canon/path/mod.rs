@@ -26,6 +26,8 @@ pub struct Readings {
     /// `//`: merged into one slash, or kept. When nothing is declared, a path that begins with `//` is also read as
     /// URL parsers do: host, then path.
     pub slashes: Slashes,
+    /// `%2541`: decoded once, or on to the bottom.
+    pub decoding: Decoding,
     /// Whether letter case matters to the application. Paths are not changed by it; policies ask.
     pub case: Case,
 }
@@ -67,6 +69,17 @@ pub enum Slashes {
     Kept,
     /// As one.
     Merged,
+}
+
+/// How often escapes are undone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Decoding {
+    /// Once, or by a framework and its application one after the other.
+    #[default]
+    Both,
+    /// Once.
+    Once,
 }
 
 /// Whether letter case matters.

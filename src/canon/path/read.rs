@@ -1,19 +1,18 @@
 //! Spells one path under each combination of readings that its features and the port's settings leave open.
 
 use super::refused::{Features, READINGS};
-use super::{Params, Paths, Readings, Separator, Slashes};
+use super::{Decoding, Params, Paths, Readings, Separator, Slashes};
 use crate::canon::percent;
 use crate::flow::Reason;
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// One way to read a path.
+/// One way to read a path, but for its repeated slashes.
 #[derive(Clone, Copy, Debug)]
 struct Reading {
     encoded_slash: bool,
     backslash: Backslash,
     params: Cut,
-    slashes: Merge,
 }
 
 /// Which backslashes separate.
@@ -43,25 +42,52 @@ enum Cut {
 enum Merge {
     Kept,
     Merged,
+    /// Only those at the start, as Python's `http.server` does.
+    Leading,
     /// Two at the start begin a host, as in a reference without a scheme (RFC 3986 §4.2).
     Host,
+    /// As `Host`, and what follows merged.
+    HostMerged,
 }
 
 /// Every reading of a path that [`super::refused::check`] let pass.
 pub(super) fn all<'a>(path: &[u8], how: &Readings, features: Features) -> Result<Paths<'a>, Reason> {
-    let mut found: Vec<String> = Vec::new();
+    let mut found = Vec::new();
+    collect(path, how, features, &mut found)?;
+    let mut path = Cow::Borrowed(path);
+    let layers = if how.decoding == Decoding::Once { 0 } else { features.layers };
+    for _ in 0..layers {
+        path = Cow::Owned(percent::decode(&path).bytes.into_owned());
+        collect(&path, how, features, &mut found)?;
+    }
+    let mut found = found.into_iter();
+    let first = found.next().map_or(Cow::Borrowed("/"), Cow::Owned);
+    Ok(Paths { first, others: found.collect() })
+}
+
+fn collect(path: &[u8], how: &Readings, features: Features, found: &mut Vec<String>) -> Result<(), Reason> {
     for reading in combinations(how, features) {
-        let text = spell(path, reading);
-        if !found.contains(&text) {
-            found.push(text);
+        let bytes = spell(path, reading);
+        let doubled = bytes.windows(2).any(|pair| pair == b"//");
+        for slashes in if doubled { merges(how) } else { &[Merge::Kept] } {
+            let text = text(merged(bytes.clone(), *slashes));
+            if !found.contains(&text) {
+                found.push(text);
+            }
         }
         if found.len() > Paths::MAX {
             return Err(READINGS);
         }
     }
-    let mut found = found.into_iter();
-    let first = found.next().map_or(Cow::Borrowed("/"), Cow::Owned);
-    Ok(Paths { first, others: found.collect() })
+    Ok(())
+}
+
+fn merges(how: &Readings) -> &'static [Merge] {
+    match how.slashes {
+        Slashes::Both => &[Merge::Kept, Merge::Merged, Merge::Leading, Merge::Host, Merge::HostMerged],
+        Slashes::Merged => &[Merge::Merged],
+        Slashes::Kept => &[Merge::Kept],
+    }
 }
 
 fn combinations(how: &Readings, features: Features) -> impl Iterator<Item = Reading> {
@@ -83,26 +109,16 @@ fn combinations(how: &Readings, features: Features) -> impl Iterator<Item = Read
         Params::Cut if features.params => &[Cut::Raw, Cut::Decoded],
         _ => &[Cut::None],
     };
-    let slashes: &[Merge] = match how.slashes {
-        Slashes::Both if features.slashes => &[Merge::Kept, Merge::Merged, Merge::Host],
-        Slashes::Merged => &[Merge::Merged],
-        _ => &[Merge::Kept],
-    };
     encoded_slash.iter().flat_map(move |encoded_slash| {
         backslash.iter().flat_map(move |backslash| {
-            params.iter().flat_map(move |params| {
-                slashes.iter().map(move |slashes| Reading {
-                    encoded_slash: *encoded_slash,
-                    backslash: *backslash,
-                    params: *params,
-                    slashes: *slashes,
-                })
-            })
+            let (encoded_slash, backslash) = (*encoded_slash, *backslash);
+            params.iter().map(move |params| Reading { encoded_slash, backslash, params: *params })
         })
     })
 }
 
-fn spell(path: &[u8], reading: Reading) -> String {
+/// The path decoded once, under one reading.
+fn spell(path: &[u8], reading: Reading) -> Vec<u8> {
     let (path, params) = match reading.params {
         Cut::Last => (without_last_params(path, reading), Cut::None),
         params => (path, params),
@@ -129,7 +145,7 @@ fn spell(path: &[u8], reading: Reading) -> String {
             (byte, None) => bytes.push(*byte),
         }
     }
-    text(merged(bytes, reading.slashes))
+    bytes
 }
 
 /// What follows the parameters that `rest` begins with: the next separator and all after it.
@@ -157,14 +173,17 @@ fn without_last_params(path: &[u8], reading: Reading) -> &[u8] {
 }
 
 fn merged(mut bytes: Vec<u8>, slashes: Merge) -> Vec<u8> {
+    if matches!(slashes, Merge::Host | Merge::HostMerged) && bytes.starts_with(b"//") {
+        let end = bytes.iter().skip(2).position(|b| *b == b'/').map_or(bytes.len(), |at| at + 2);
+        bytes.drain(..end);
+    }
     match slashes {
-        Merge::Kept => {}
-        Merge::Merged => bytes.dedup_by(|after, before| *after == b'/' && *before == b'/'),
-        Merge::Host if bytes.starts_with(b"//") => {
-            let end = bytes.iter().skip(2).position(|b| *b == b'/').map_or(bytes.len(), |at| at + 2);
-            bytes.drain(..end);
+        Merge::Merged | Merge::HostMerged => bytes.dedup_by(|after, before| *after == b'/' && *before == b'/'),
+        Merge::Leading => {
+            let leading = bytes.iter().take_while(|b| **b == b'/').count();
+            bytes.drain(..leading.saturating_sub(1));
         }
-        Merge::Host => {}
+        Merge::Kept | Merge::Host => {}
     }
     if bytes.is_empty() {
         bytes.push(b'/');

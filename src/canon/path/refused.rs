@@ -14,9 +14,9 @@ pub const CONTROL: Reason = attack("path-control", "the path has a control byte"
 pub const OVERLONG: Reason = attack("path-overlong", "the path has a character in an overlong UTF-8 form");
 /// A `.` or `..` segment, in any reading.
 pub const DOT_SEGMENT: Reason = attack("path-dot-segment", "the path has a dot segment");
-/// A dot segment, separator or zero byte under more than one encoding.
+/// A dot segment, separator or control byte under more than one encoding.
 pub const DOUBLE_ENCODED: Reason =
-    attack("path-double-encoded", "the path has a dot segment, separator or zero byte under two encodings");
+    attack("path-double-encoded", "the path has a dot segment, separator or control byte under two encodings");
 /// More readings than are followed.
 pub const READINGS: Reason = attack("path-readings", "the path can be read in too many ways");
 
@@ -31,7 +31,8 @@ pub(super) struct Features {
     pub raw_backslash: bool,
     pub encoded_backslash: bool,
     pub params: bool,
-    pub slashes: bool,
+    /// How often it can be decoded after the first time. `layers <= MAX_LAYERS`.
+    pub layers: usize,
 }
 
 /// Refuses what no honest client sends; tells what can be read in more than one way.
@@ -44,20 +45,17 @@ pub(super) fn check(path: &[u8]) -> Result<Features, Reason> {
     if has_dot_segment(&decoded.bytes) {
         return Err(DOT_SEGMENT);
     }
+    let mut features = Features { params: decoded.bytes.contains(&b';'), ..Features::default() };
     if decoded.changed() && decoded.bytes.contains(&b'%') {
-        check_nested(&decoded.bytes)?;
+        let (layers, bottom) = check_nested(&decoded.bytes)?;
+        features.layers = layers;
+        features.params |= bottom.contains(&b';');
     }
-    let (mut features, raw) = (Features::default(), |byte| memchr::memchr(byte, path).is_some());
-    features.raw_backslash = raw(b'\\');
-    features.params = decoded.bytes.contains(&b';');
-    let separators = decoded.bytes.iter().filter(|b| matches!(b, b'/' | b'\\')).count();
-    let spelled = path.iter().filter(|b| matches!(b, b'/' | b'\\')).count();
-    if separators > spelled {
+    features.raw_backslash = path.contains(&b'\\');
+    if decoded.changed() {
         features.encoded_slash = has_escape(path, b'/');
         features.encoded_backslash = has_escape(path, b'\\');
     }
-    features.slashes =
-        decoded.bytes.windows(2).any(|pair| pair.iter().all(|b| matches!(b, b'/' | b'\\'))) || features.params;
     Ok(features)
 }
 
@@ -93,18 +91,20 @@ fn has_dot_segment(bytes: &[u8]) -> bool {
     })
 }
 
-/// Decodes on, and refuses what only then comes to light. What nests deeper than anything honest is refused too.
-fn check_nested(once: &[u8]) -> Result<(), Reason> {
-    const MAX_LAYERS: usize = 4;
+/// How often a path may be decoded; nothing honest nests deeper.
+const MAX_LAYERS: usize = 4;
+
+/// Decodes on, and refuses what only then comes to light. Gives how often there was something to decode, and the bottom.
+fn check_nested(once: &[u8]) -> Result<(usize, Vec<u8>), Reason> {
     let telling = |bytes: &[u8]| bytes.iter().filter(|b| matches!(b, b'/' | b'\\' | 0)).count();
     let mut before = once.to_vec();
-    for _ in 0..MAX_LAYERS {
+    for layer in 0..MAX_LAYERS {
         let decoded = percent::decode(&before);
         if !decoded.changed() {
-            return Ok(());
+            return Ok((layer, before));
         }
         let bytes = decoded.bytes.into_owned();
-        if telling(&bytes) > telling(&before) || has_dot_segment(&bytes) || has_overlong(&bytes) {
+        if telling(&bytes) > telling(&before) || has_dot_segment(&bytes) || check_bytes(&bytes).is_err() {
             break;
         }
         before = bytes;

@@ -43,6 +43,7 @@ fn every_doubt_is_a_reading() {
     assert_eq!(all("//host/a"), ["//host/a", "/host/a", "/a"]);
     assert_eq!(all("/\\host/a"), ["/\\host/a", "//host/a", "/host/a", "/a"]);
     assert_eq!(all("//host"), ["//host", "/host", "/"]);
+    assert_eq!(all("//h//a"), ["//h//a", "/h/a", "/h//a", "//a", "/a"]);
     assert_eq!(all("/a;x%2Fb"), ["/a;x%2Fb", "/a", "/a;x/b", "/a/b"]);
     assert_eq!(all("/a;/b"), ["/a;/b", "/a/b"]);
     assert_eq!(all("/;x/b"), ["/;x/b", "//b", "/b", "/"]);
@@ -55,6 +56,7 @@ fn a_declared_reading_is_the_only_one() {
         backslash,
         params,
         slashes,
+        decoding: Decoding::Once,
         case: Case::Both,
     };
     let data = how(Separator::Data, Separator::Data, Params::Kept, Slashes::Kept);
@@ -88,6 +90,8 @@ fn what_no_honest_client_sends_is_refused() {
         ("/a%252fb", DOUBLE_ENCODED),
         ("/a%255cb", DOUBLE_ENCODED),
         ("/a%2500b", DOUBLE_ENCODED),
+        ("/a%250ab", DOUBLE_ENCODED),
+        ("/%252525252561", DOUBLE_ENCODED),
         ("/a/%25252e%25252e/b", DOUBLE_ENCODED),
         ("/a/%25%32%65%25%32%65/b", DOUBLE_ENCODED),
         ("/a%25c0%25af", DOUBLE_ENCODED),
@@ -111,8 +115,12 @@ fn what_no_honest_client_sends_is_refused() {
 
 #[test]
 fn twice_encoded_data_is_data() {
-    assert_eq!(all("/a%2520b"), ["/a%2520b"]);
-    assert_eq!(all("/a%252eb"), ["/a%252eb"]);
+    assert_eq!(all("/a%2520b"), ["/a%2520b", "/a b"]);
+    assert_eq!(all("/a%252eb"), ["/a%252eb", "/a.b"]);
+    assert_eq!(all("/%252561"), ["/%252561", "/%2561", "/a"]);
+    assert_eq!(all("/a%253Bb"), ["/a%253Bb", "/a;b", "/a"]);
+    let once = Readings { decoding: Decoding::Once, ..Readings::default() };
+    assert_eq!(with("/a%2520b", &once), ["/a%2520b"]);
 }
 
 #[test]
