@@ -60,7 +60,7 @@ fn name<'a>(entity: &Entity<'a>) -> &'a [u8] {
 }
 
 /// Adds what the headers of an entity say.
-fn headings<'a>(entity: &Entity<'a>, parts: &mut Parts<'a>) -> Result<(), Malformed> {
+pub(super) fn headings<'a>(entity: &Entity<'a>, parts: &mut Parts<'a>) -> Result<(), Malformed> {
     for value in &entity.heading.names {
         parts.add(Place::FormName, Cow::Borrowed(b""), value.clone())?;
     }

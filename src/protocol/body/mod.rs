@@ -24,10 +24,12 @@ mod sniff;
 mod swar;
 mod transfer;
 mod urlencoded;
+mod windows;
 mod xml;
 
 pub use json::path as json_path;
 pub use media::Declared;
+pub use windows::{OVERLAP_BYTES, Windows};
 
 use self::media::Media;
 use crate::flow::{Chain, Fuel, Kind, Part, Reason};

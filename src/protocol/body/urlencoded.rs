@@ -15,7 +15,12 @@ use std::borrow::Cow;
 /// Adds the names and values of a form.
 pub(super) fn read<'a>(body: &'a [u8], parts: &mut Parts<'a>, fuel: &mut Fuel) -> Result<(), Malformed> {
     spend(fuel, body)?;
-    let mut rest = body;
+    pairs(body, parts)
+}
+
+/// Adds the names and values of some pairs.
+pub(super) fn pairs<'a>(text: &'a [u8], parts: &mut Parts<'a>) -> Result<(), Malformed> {
+    let mut rest = text;
     while !rest.is_empty() {
         let (pair, after) = cut(rest, b'&');
         rest = after;

@@ -4,7 +4,7 @@ use crate::protocol::body::swar;
 
 /// One token. Everything but `Odd` is RFC 8259.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Token<'a> {
+pub(in crate::protocol::body) enum Token<'a> {
     /// What stands between double quotes, and whether it holds a backslash.
     Text { inside: &'a [u8], escaped: bool },
     /// `{` (true) or `[`.
@@ -23,24 +23,24 @@ pub(super) enum Token<'a> {
 
 /// Cuts a text into tokens.
 #[derive(Clone, Debug)]
-pub(super) struct Lexer<'a> {
+pub(in crate::protocol::body) struct Lexer<'a> {
     rest: &'a [u8],
     length: usize,
 }
 
 impl<'a> Lexer<'a> {
-    pub(super) fn new(text: &'a [u8]) -> Self {
+    pub(in crate::protocol::body) fn new(text: &'a [u8]) -> Self {
         Self { rest: text, length: text.len() }
     }
 
     /// Offset of what comes next.
-    pub(super) fn at(&self) -> usize {
+    pub(in crate::protocol::body) fn at(&self) -> usize {
         self.length - self.rest.len()
     }
 
     /// Takes `sign` when it comes next, without a blank before it: cheaper than a token where it is likely.
     #[inline]
-    pub(super) fn eat(&mut self, sign: u8) -> bool {
+    pub(in crate::protocol::body) fn eat(&mut self, sign: u8) -> bool {
         match self.rest.split_first() {
             Some((first, after)) if *first == sign => {
                 self.rest = after;
@@ -52,7 +52,7 @@ impl<'a> Lexer<'a> {
 
     /// The next token.
     #[inline(always)]
-    pub(super) fn next(&mut self) -> Option<Token<'a>> {
+    pub(in crate::protocol::body) fn next(&mut self) -> Option<Token<'a>> {
         loop {
             let (first, after) = self.rest.split_first()?;
             let token = match first {
@@ -131,7 +131,7 @@ impl<'a> Lexer<'a> {
 
 /// Where the first `quote` stands that no backslash escapes, and whether there is a backslash before it.
 #[inline]
-fn closing_quote(text: &[u8], quote: u8) -> Option<(usize, bool)> {
+pub(in crate::protocol::body) fn closing_quote(text: &[u8], quote: u8) -> Option<(usize, bool)> {
     let first = swar::find2(quote, b'\\', text)?;
     if text.get(first) == Some(&quote) {
         return Some((first, false));

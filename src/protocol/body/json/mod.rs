@@ -10,7 +10,6 @@ mod escape;
 mod lexer;
 mod path;
 
-use self::lexer::{Lexer, Token};
 use super::collect::{Parts, Value, spend};
 use super::{Limits, graphql};
 use crate::flow::{Fuel, Kind, Place, Reason};
@@ -18,6 +17,7 @@ use crate::protocol::Malformed;
 use std::borrow::Cow;
 
 pub(super) use escape::undo as undo_escapes;
+pub(super) use lexer::{Lexer, Token, closing_quote};
 pub use path::path;
 
 /// Deeper than [`Limits::depth`].
@@ -117,21 +117,13 @@ impl<'a> Reader<'a, '_> {
         if matches!(self.want, Want::Key | Want::KeyOrEnd) {
             self.key = inside;
             self.want = if self.lexer.eat(b':') { Want::Value } else { Want::Colon };
-            return self.add(Place::JsonKey, b"", inside, escaped).map_err(|malformed| malformed.why);
+            return add_string(Place::JsonKey, b"", inside, escaped, self.parts).map_err(|malformed| malformed.why);
         }
         self.value();
         if self.key == b"query" && self.graphql(inside, escaped).map_err(|malformed| malformed.why)? {
             return Ok(());
         }
-        self.add(Place::JsonValue, self.key, inside, escaped).map_err(|malformed| malformed.why)
-    }
-
-    #[inline]
-    fn add(&mut self, place: Place, name: &'a [u8], inside: &'a [u8], escaped: bool) -> Result<(), Malformed> {
-        if escaped {
-            return self.parts.add(place, Cow::Borrowed(name), escape::undo(inside));
-        }
-        self.parts.plain(place, name, inside)
+        add_string(Place::JsonValue, self.key, inside, escaped, self.parts).map_err(|malformed| malformed.why)
     }
 
     /// A string under `query` may be a GraphQL document (alone or in a batch, so not deep); whether it was.
@@ -191,6 +183,21 @@ impl<'a> Reader<'a, '_> {
         }
         self.want = next;
     }
+}
+
+/// Adds what stands between the quotes of a string.
+#[inline]
+pub(super) fn add_string<'a>(
+    place: Place,
+    name: &'a [u8],
+    inside: &'a [u8],
+    escaped: bool,
+    parts: &mut Parts<'a>,
+) -> Result<(), Malformed> {
+    if escaped {
+        return parts.add(place, Cow::Borrowed(name), escape::undo(inside));
+    }
+    parts.plain(place, name, inside)
 }
 
 #[cfg(test)]

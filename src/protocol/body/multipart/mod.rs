@@ -62,12 +62,13 @@ pub(super) enum LineEnd {
 }
 
 /// A delimiter line found in a body.
-struct Delimiter {
+#[derive(Debug)]
+pub(super) struct Delimiter {
     /// Where the content before it ends, its line end not included.
-    content_end: usize,
+    pub(super) content_end: usize,
     /// Where the next line begins.
-    next_line: usize,
-    closing: bool,
+    pub(super) next_line: usize,
+    pub(super) closing: bool,
 }
 
 /// Cuts `body` at the lines that begin with `--boundary`.
@@ -75,58 +76,65 @@ struct Delimiter {
 /// # Errors
 /// Boundaries or headers that could be read in more than one way; more entities than `limits` allow.
 pub(super) fn cut<'a>(body: &'a [u8], boundary: &[u8], limits: &Limits) -> Result<Cut<'a>, Malformed> {
-    let mut cutter = Cutter::new(body, boundary);
+    let mut cutter = Cutter::new(boundary);
     let mut found = Cut::default();
-    let Some(first) = cutter.next()? else { return refuse(0, NO_DELIMITER) };
+    let Some(first) = cutter.find(body, 0)? else { return refuse(0, NO_DELIMITER) };
     found.around.extend(body.get(..first.content_end));
     let mut open = first;
     while !open.closing {
-        let Some(next) = cutter.next()? else { return refuse(body.len(), UNCLOSED) };
+        let Some(next) = cutter.find(body, open.next_line)? else { return refuse(body.len(), UNCLOSED) };
         if found.entities.len() >= limits.entities {
             return refuse(open.next_line, TOO_MANY_ENTITIES);
         }
         let text = body.get(open.next_line..next.content_end.max(open.next_line)).unwrap_or_default();
-        found.entities.push(entity(text, open.next_line, &mut cutter.line_end, limits)?);
+        found.entities.push(cutter.entity(text, open.next_line, limits)?);
         open = next;
     }
-    if let Some(beyond) = cutter.next()? {
+    if let Some(beyond) = cutter.find(body, open.next_line)? {
         return refuse(beyond.content_end, AFTER_CLOSE);
     }
     found.around.extend(body.get(open.next_line..));
     Ok(found)
 }
 
-/// Finds delimiter lines, one after the other.
-struct Cutter<'a> {
-    body: &'a [u8],
+/// Finds delimiter lines, and sees to it that all lines end alike.
+#[derive(Debug)]
+pub(super) struct Cutter {
+    /// Finds `--boundary`.
     finder: Finder<'static>,
-    dashes_boundary: usize,
-    from: usize,
     line_end: Option<LineEnd>,
 }
 
-impl<'a> Cutter<'a> {
-    fn new(body: &'a [u8], boundary: &[u8]) -> Self {
-        let needle = [b"--", boundary].concat();
-        let finder = Finder::new(&needle).into_owned();
-        Self { body, finder, dashes_boundary: needle.len(), from: 0, line_end: None }
+impl Cutter {
+    pub(super) fn new(boundary: &[u8]) -> Self {
+        Self { finder: Finder::new(&[b"--", boundary].concat()).into_owned(), line_end: None }
     }
 
-    fn next(&mut self) -> Result<Option<Delimiter>, Malformed> {
-        while let Some(found) = self.finder.find(self.body.get(self.from..).unwrap_or_default()) {
-            let at = self.from + found;
-            self.from = at + self.dashes_boundary;
-            let before = self.body.get(..at).unwrap_or_default();
-            if before.is_empty() || before.ends_with(b"\n") {
-                return self.delimiter(at, before).map(Some);
+    /// Where `--boundary` stands at the start of a line, at `from` or behind. `body` begins at the start of a line.
+    pub(super) fn at(&self, body: &[u8], mut from: usize) -> Option<usize> {
+        loop {
+            let at = from + self.finder.find(body.get(from..)?)?;
+            if at == 0 || body.get(at - 1) == Some(&b'\n') {
+                return Some(at);
             }
+            from = at + 1;
         }
-        Ok(None)
     }
 
-    fn delimiter(&mut self, at: usize, before: &[u8]) -> Result<Delimiter, Malformed> {
-        let content_end = at - self.seen(before, at)?;
-        let after = self.body.get(self.from..).unwrap_or_default();
+    /// Whether `line` may be the beginning of a delimiter line, or of one that has not arrived whole.
+    pub(super) fn may_begin(&self, line: &[u8]) -> bool {
+        line.starts_with(self.finder.needle()) || self.finder.needle().starts_with(line)
+    }
+
+    /// The first delimiter line at `from` or behind.
+    fn find(&mut self, body: &[u8], from: usize) -> Result<Option<Delimiter>, Malformed> {
+        self.at(body, from).map(|at| self.delimiter(body, at)).transpose()
+    }
+
+    /// The delimiter line whose boundary stands at `at`.
+    pub(super) fn delimiter(&mut self, body: &[u8], at: usize) -> Result<Delimiter, Malformed> {
+        let content_end = at - self.seen(body.get(..at), at)?;
+        let after = body.get(at + self.finder.needle().len()..).unwrap_or_default();
         let closing = after.starts_with(b"--");
         let rest = if closing { after.get(2..).unwrap_or_default() } else { after };
         let blanks = rest.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
@@ -137,14 +145,37 @@ impl<'a> Cutter<'a> {
             [] if closing => 0,
             _ => return refuse(at, BOUNDARY_SUFFIX),
         };
-        let next_line = self.body.len() - line.len() + end;
-        self.seen(self.body.get(..next_line).filter(|_| end > 0).unwrap_or_default(), at)?;
+        let next_line = body.len() - line.len() + end;
+        self.seen(body.get(..next_line).filter(|_| end > 0), at)?;
         Ok(Delimiter { content_end, next_line, closing })
     }
 
+    /// Parts an entity's headers from its content at the first blank line.
+    pub(super) fn entity<'a>(&mut self, text: &'a [u8], at: usize, limits: &Limits) -> Result<Entity<'a>, Malformed> {
+        let mut lines = Vec::new();
+        let mut rest = text;
+        loop {
+            let Some(end) = memchr::memchr(b'\n', rest) else {
+                // Without content, the blank line's end may be that of the boundary.
+                return if rest.is_empty() { finish(&lines, rest, at, limits) } else { refuse(at, NO_BLANK_LINE) };
+            };
+            let (line, after) = rest.split_at_checked(end + 1).unwrap_or((rest, b""));
+            rest = after;
+            let ending = self.seen(Some(line), at)?;
+            let line = line.get(..line.len() - ending).unwrap_or_default();
+            if line.is_empty() {
+                return finish(&lines, rest, at, limits);
+            }
+            if lines.len() >= limits.entity_headers {
+                return refuse(at, heading::TOO_MANY_HEADERS);
+            }
+            lines.push(line);
+        }
+    }
+
     /// Notes how the line that ends `text` ends; the length of its end.
-    fn seen(&mut self, text: &[u8], at: usize) -> Result<usize, Malformed> {
-        note(&mut self.line_end, text).map_err(|why| Malformed { at, why })
+    fn seen(&mut self, text: Option<&[u8]>, at: usize) -> Result<usize, Malformed> {
+        note(&mut self.line_end, text.unwrap_or_default()).map_err(|why| Malformed { at, why })
     }
 }
 
@@ -158,34 +189,6 @@ fn note(seen: &mut Option<LineEnd>, text: &[u8]) -> Result<usize, Reason> {
     match seen.replace(end) {
         Some(earlier) if earlier != end => Err(MIXED_LINE_ENDS),
         _ => Ok(length),
-    }
-}
-
-/// Parts an entity's headers from its content at the first blank line.
-fn entity<'a>(
-    text: &'a [u8],
-    at: usize,
-    line_end: &mut Option<LineEnd>,
-    limits: &Limits,
-) -> Result<Entity<'a>, Malformed> {
-    let mut lines = Vec::new();
-    let mut rest = text;
-    loop {
-        let Some(end) = memchr::memchr(b'\n', rest) else {
-            // Without content, the blank line's end may be that of the boundary.
-            return if rest.is_empty() { finish(&lines, rest, at, limits) } else { refuse(at, NO_BLANK_LINE) };
-        };
-        let (line, after) = rest.split_at_checked(end + 1).unwrap_or((rest, b""));
-        rest = after;
-        let ending = note(line_end, line).map_err(|why| Malformed { at, why })?;
-        let line = line.get(..line.len() - ending).unwrap_or_default();
-        if line.is_empty() {
-            return finish(&lines, rest, at, limits);
-        }
-        if lines.len() >= limits.entity_headers {
-            return refuse(at, heading::TOO_MANY_HEADERS);
-        }
-        lines.push(line);
     }
 }
 

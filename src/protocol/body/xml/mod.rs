@@ -43,19 +43,42 @@ pub(super) fn read<'a>(
     fuel: &mut Fuel,
 ) -> Result<Read, Malformed> {
     spend(fuel, text)?;
-    let mut lexer = Lexer::new(text);
-    let mut reader = Reader { parts, depth: limits.depth, open: Vec::new(), text: None, roots: 0, read: Read::Strict };
-    while let Some(token) = lexer.next() {
-        reader.take(token).map_err(|malformed| Malformed { at: lexer.at(), ..malformed })?;
-    }
-    reader.flush()?;
+    let mut reader = Reader::new(parts, limits);
+    reader.run(text)?;
     if !reader.open.is_empty() || reader.roots != 1 {
         reader.read = Read::Lenient;
     }
     Ok(reader.read)
 }
 
-impl<'a> Reader<'a, '_> {
+/// Adds what stands in a piece of a longer text. Where its last token begins when that may go on behind the piece.
+pub(super) fn pieces<'a>(text: &'a [u8], parts: &mut Parts<'a>, limits: &Limits) -> Result<usize, Malformed> {
+    Reader::new(parts, limits).run(text)
+}
+
+impl<'a, 'p> Reader<'a, 'p> {
+    fn new(parts: &'p mut Parts<'a>, limits: &Limits) -> Self {
+        Self { parts, depth: limits.depth, open: Vec::new(), text: None, roots: 0, read: Read::Strict }
+    }
+
+    /// Reads all tokens. Where the text begins that no tag has ended yet, else the end.
+    fn run(&mut self, text: &'a [u8]) -> Result<usize, Malformed> {
+        let mut lexer = Lexer::new(text);
+        let mut behind_tag = 0;
+        let mut open_end = false;
+        loop {
+            let begins = lexer.at();
+            let Some(token) = lexer.next() else { break };
+            let is_tag = matches!(token, Token::Start { .. } | Token::End(_));
+            open_end = matches!(token, Token::Text(_) | Token::Odd(_));
+            self.take(token).map_err(|malformed| Malformed { at: begins, ..malformed })?;
+            behind_tag = if is_tag { lexer.at() } else { behind_tag };
+        }
+        let awaits_more = open_end || self.text.is_some();
+        self.flush()?;
+        Ok(if awaits_more { behind_tag } else { text.len() })
+    }
+
     fn take(&mut self, token: Token<'a>) -> Result<(), Malformed> {
         match token {
             Token::Text(raw) => self.text(reference::undo(raw)),
@@ -67,6 +90,9 @@ impl<'a> Reader<'a, '_> {
             Token::End(name) => return self.end(name),
             Token::Odd(raw) => {
                 self.read = Read::Lenient;
+                if matches!(raw, [b'<', next, ..] if !next.is_ascii_whitespace()) {
+                    return self.markup(b"", raw);
+                }
                 self.text(reference::undo(raw));
             }
         }

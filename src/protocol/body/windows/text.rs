@@ -1,0 +1,36 @@
+//! Text and bytes without structure: windows that overlap.
+
+use super::{all_but_overlap, mark};
+use crate::flow::{Extent, Place};
+use crate::protocol::Malformed;
+use crate::protocol::body::collect::Parts;
+use crate::protocol::body::{opaque, sniff};
+
+/// Plain text, or opaque bytes with text in them.
+#[derive(Debug, Default)]
+pub(super) struct Text {
+    begun: bool,
+}
+
+impl Text {
+    /// Adds the window as text, or the runs of text in it; how much of it is finished.
+    pub(super) fn read<'a>(&mut self, text: &'a [u8], last: bool, parts: &mut Parts<'a>) -> Result<usize, Malformed> {
+        let before = parts.list.len();
+        if sniff::like_binary(text) {
+            opaque::runs(text, Place::BodyOpaque, b"", parts)?;
+        } else if !text.trim_ascii().is_empty() {
+            parts.plain(Place::BodyText, b"", text)?;
+        }
+        mark(parts, before, extent(&mut self.begun, last));
+        Ok(all_but_overlap(text))
+    }
+}
+
+/// The extent of a window, given whether there was one before it.
+pub(super) fn extent(begun: &mut bool, last: bool) -> Extent {
+    match (std::mem::replace(begun, true), last) {
+        (false, true) => Extent::Whole,
+        (false, false) => Extent::First,
+        (true, _) => Extent::Next,
+    }
+}
