@@ -2,6 +2,7 @@
 //! [`COMMANDS`].
 
 pub mod check;
+pub mod judge;
 #[cfg(feature = "sidecar")]
 pub mod config;
 pub mod log;
@@ -54,6 +55,12 @@ pub static COMMANDS: &[Command] = &[
         summary: "issue a development CA and certificates",
         help: pki::HELP,
         run: |arguments| pki::run(arguments),
+    },
+    Command {
+        name: "judge",
+        summary: "judge requests from files, and show what was found",
+        help: judge::HELP,
+        run: |arguments| judge::run(arguments),
     },
     Command {
         name: "signatures",
