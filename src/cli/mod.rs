@@ -2,9 +2,9 @@
 //! [`COMMANDS`].
 
 pub mod check;
-pub mod judge;
 #[cfg(feature = "sidecar")]
 pub mod config;
+pub mod judge;
 pub mod log;
 #[cfg(feature = "sidecar")]
 pub mod pki;
