@@ -101,10 +101,14 @@ pub(super) struct Facts {
     pub(super) tells: u16,
     /// Calls by purpose.
     pub(super) known: u16,
-    /// Calls by purpose, `::type` and `BINARY`.
+    /// Calls by purpose, and `BINARY`.
     pub(super) craft: u16,
     /// Calls by purpose.
     pub(super) unknown: u16,
+    /// `::type`.
+    pub(super) casts: u16,
+    /// `@name`, `:name`, `?`.
+    pub(super) variables: u16,
     /// `@@name`.
     pub(super) server_variables: u16,
     /// Names of the database's own catalogues.

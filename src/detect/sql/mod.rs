@@ -85,9 +85,12 @@ const LITERALS: &[&str] = &[
 const MARKS: &[&str] =
     &["'", "\"", "`", " =a", " <a0", " >a0", "=(a", "<(a", ">(a", "=a+", "=a/*", "=a\n", "=a\x01", "=a|", "=a&"];
 
-/// Two readings of up to six beginnings; five steps for a token of one byte.
+/// Tokens read in all attempts but the bare ones. No honest value goes on as SQL for so long from within a string.
+const MAX_EFFORT: usize = 1024;
+
+/// At most three bare attempts and [`MAX_EFFORT`] tokens of others, plus the last attempt; five steps for a token of one byte.
 #[cfg(test)]
-const STEPS_PER_BYTE: u64 = 60;
+const STEPS_PER_BYTE: u64 = 25;
 
 impl Detector for Sql {
     fn name(&self) -> &'static str {
@@ -111,19 +114,22 @@ type Heaviest = Option<(&'static str, Weight, Range<usize>)>;
 fn heaviest(value: &[u8], fuel: &mut Fuel) -> Result<Heaviest, Empty> {
     let marks = Marks::of(value);
     let mut best: Heaviest = None;
-    for reading in marks.readings() {
-        for (at, context) in marks.beginnings(value, reading) {
-            let after_operand = context == Context::Quoted || begins_with_operator(value, at, reading);
-            let facts = grammar::read(value, at, after_operand, reading, fuel)?;
-            if let Some((name, weight)) = verdict::weigh(&facts, context) {
-                let start = at.saturating_sub(usize::from(context == Context::Quoted));
-                let heavier = best.as_ref().is_none_or(|(_, other, _)| weight > *other);
-                best = if heavier { Some((name, weight, start..facts.end.max(start))) } else { best };
-            }
-            let denies = best.as_ref().is_some_and(|(_, weight, _)| *weight >= Weight::CERTAIN);
-            if denies || context == Context::Bare && facts.is_clean_statement() {
-                return Ok(best);
-            }
+    let mut effort = 0_usize;
+    for (reading, at, context) in marks.attempts(value) {
+        let after_operand = context == Context::Quoted || begins_with_operator(value, at, reading);
+        let facts = grammar::read(value, at, after_operand, reading, fuel)?;
+        if let Some((name, weight)) = verdict::weigh(&facts, context) {
+            let start = at.saturating_sub(usize::from(context == Context::Quoted));
+            let heavier = best.as_ref().is_none_or(|(_, other, _)| weight > *other);
+            best = if heavier { Some((name, weight, start..facts.end.max(start))) } else { best };
+        }
+        let denies = best.as_ref().is_some_and(|(_, weight, _)| *weight >= Weight::CERTAIN);
+        if denies || context == Context::Bare && facts.is_clean_statement() {
+            return Ok(best);
+        }
+        effort += if context == Context::Bare { 0 } else { usize::from(facts.tokens) };
+        if effort > MAX_EFFORT {
+            return Ok(Some(("sql-endless", Weight::CERTAIN, at..facts.end.max(at))));
         }
     }
     Ok(best)
@@ -178,25 +184,25 @@ impl Marks {
         marks
     }
 
-    /// The readings under which this value could differ.
-    fn readings(self) -> impl Iterator<Item = Reading> {
+    /// From where, and how, the value is read: bare, out of each quote, behind marks; under each reading that may differ.
+    fn attempts(self, value: &[u8]) -> impl Iterator<Item = (Reading, usize, Context)> {
         let plus = Reading { plus_is_space: true, ..Reading::MYSQL };
         let readings = [(true, Reading::MYSQL), (self.differs, Reading::STANDARD), (self.plus_for_space, plus)];
-        readings.into_iter().filter_map(|(wanted, reading)| wanted.then_some(reading))
+        let readings = readings.into_iter().filter_map(|(wanted, reading)| wanted.then_some(reading));
+        let main = readings.flat_map(move |reading| {
+            let bare = std::iter::once((reading, 0, Context::Bare));
+            bare.chain(self.quoted(value, reading).map(move |at| (reading, at, Context::Quoted)))
+        });
+        let doubled = self.doubled.map(|at| (Reading::MYSQL, at, Context::Quoted));
+        let inner = [self.assigned, self.separated].into_iter().flatten();
+        main.chain(doubled).chain(inner.map(|at| (Reading::MYSQL, at, Context::Inner)))
     }
 
-    /// The offsets from which the value may go on as SQL.
-    fn beginnings(self, value: &[u8], reading: Reading) -> impl Iterator<Item = (usize, Context)> {
-        let leave = move |(found, quote): (bool, u8)| {
-            if !found {
-                return None;
-            }
-            Lexer::leave_string(value, 0, quote, reading).map(|at| (at, Context::Quoted))
-        };
-        let quoted = [(self.single, b'\''), (self.double, b'"'), (self.back, b'`')].into_iter().filter_map(leave);
-        let doubled = self.doubled.map(|at| (at, Context::Quoted));
-        let inner = [self.assigned, self.separated].into_iter().flatten().map(|at| (at, Context::Inner));
-        std::iter::once((0, Context::Bare)).chain(quoted).chain(doubled).chain(inner)
+    /// Where the strings end in which the value may stand.
+    fn quoted(self, value: &[u8], reading: Reading) -> impl Iterator<Item = usize> {
+        let quotes = [(self.single, b'\''), (self.double, b'"'), (self.back, b'`')];
+        let present = quotes.into_iter().filter_map(|(present, quote)| present.then_some(quote));
+        present.filter_map(move |quote| Lexer::leave_string(value, 0, quote, reading))
     }
 }
 
@@ -331,14 +337,14 @@ mod tests {
             let mut fuel = Fuel::new(u64::MAX);
             let result = heaviest(&value, &mut fuel);
             prop_assert!(result.is_ok());
-            prop_assert!(u64::MAX - fuel.left() <= STEPS_PER_BYTE * (value.len() as u64 + 1));
+            prop_assert!(u64::MAX - fuel.left() <= STEPS_PER_BYTE * (value.len() + MAX_EFFORT) as u64);
         }
 
         #[test]
         fn steps_are_bounded_for_what_looks_like_sql(value in "['\"`()#;+, a1=/*-]{0,300}") {
             let mut fuel = Fuel::new(u64::MAX);
             prop_assert!(heaviest(value.as_bytes(), &mut fuel).is_ok());
-            prop_assert!(u64::MAX - fuel.left() <= STEPS_PER_BYTE * (value.len() as u64 + 1));
+            prop_assert!(u64::MAX - fuel.left() <= STEPS_PER_BYTE * (value.len() + MAX_EFFORT) as u64);
         }
     }
 }

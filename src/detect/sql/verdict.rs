@@ -35,7 +35,7 @@ const fn sign(name: &'static str, weight: u16) -> Option<Sign> {
 impl Facts {
     /// Something that a column list or condition of prose would not have.
     fn is_technical(&self) -> bool {
-        self.calls() + self.server_variables + self.catalogue + self.constant_compares > 0
+        self.calls() + self.casts + self.server_variables + self.catalogue + self.constant_compares > 0
     }
 
     /// Asks for what only the database knows of itself.
@@ -136,7 +136,7 @@ fn crafted(facts: &Facts, context: Context) -> Option<Sign> {
     if facts.server_variables + facts.tells > 0 && facts.calls() > facts.tells {
         return sign("sql-expression", 100);
     }
-    if facts.constant_compares > 0 && facts.calls() > 0 {
+    if facts.calls() > 0 && facts.constant_compares + facts.casts > 0 {
         return sign("sql-expression", 100);
     }
     let glued = facts.logical + facts.arithmetic > 0;
@@ -231,8 +231,13 @@ fn leading(facts: &Facts, context: Context) -> Option<Sign> {
     {
         return sign("sql-recon", 100);
     }
-    if facts.start == Start::Statement && facts.from > 0 && facts.awaits && !facts.broken {
-        return sign("sql-fragment", 100);
+    if facts.start == Start::Statement && facts.awaits && !facts.broken {
+        let calls = facts.craft + facts.tells + facts.reaches + facts.leaks;
+        return sign("sql-fragment", if facts.from + calls > 0 { 100 } else { 0 }).filter(|(_, weight)| weight.0 > 0);
+    }
+    let nameless = facts.from + facts.names == 0 && facts.variables + facts.unions > 0;
+    if facts.start == Start::Statement && facts.selects > 0 && nameless && !facts.broken {
+        return sign("sql-recon", 100);
     }
     if facts.declares && facts.leading_statement {
         return sign("sql-statement", 100);
@@ -264,7 +269,7 @@ fn balanced(facts: &Facts, context: Context) -> Option<Sign> {
     if context != Context::Quoted || facts.broken || !facts.open {
         return None;
     }
-    if facts.calls() + facts.server_variables + facts.marks_compare > 0 {
+    if facts.calls() + facts.casts + facts.server_variables + facts.marks_compare > 0 {
         return sign("sql-expression", 100);
     }
     if facts.pipes > 0 && facts.unknown > 0 {

@@ -10,6 +10,9 @@ use super::facts::{Facts, Start};
 use crate::canon::sql::{Comment, Kind, Lexer, Reading, Token, Word};
 use crate::flow::{Empty, Fuel};
 
+/// What a token costs besides its bytes: it is looked ahead at a few times.
+const STEPS_PER_TOKEN: usize = 4;
+
 /// Open parentheses that are followed. Deeper ones fit nowhere.
 const DEPTH: usize = 48;
 
@@ -155,8 +158,9 @@ struct Grammar<'a> {
 
 impl Grammar<'_> {
     fn run(&mut self, fuel: &mut Fuel) -> Result<(), Empty> {
+        let mut before = self.lexer.at();
         while let Some(token) = self.next() {
-            fuel.spend(4 + token.end - token.start)?;
+            fuel.spend(STEPS_PER_TOKEN + self.lexer.at() - before)?;
             if self.facts.tokens == 0 {
                 self.facts.start = start(token);
             }
@@ -165,7 +169,8 @@ impl Grammar<'_> {
                 return Ok(());
             }
             self.facts.tokens = self.facts.tokens.saturating_add(1);
-            self.facts.end = self.lexer.at();
+            before = self.lexer.at();
+            self.facts.end = before;
         }
         self.finish();
         Ok(())
@@ -175,7 +180,7 @@ impl Grammar<'_> {
     fn finish(&mut self) {
         self.facts.end = self.lexer.at();
         self.facts.logical_value = self.frame.logical && !matches!(self.frame.last, Some(Operand::Name) | None);
-        self.facts.awaits = self.expect == Expect::Operand;
+        self.facts.awaits = self.expect == Expect::Operand && !self.begins;
         if self.facts.open {
             self.settle_outer();
         }

@@ -7,6 +7,9 @@ use crate::detect::sql::functions::Purpose;
 /// Bytes beyond which an open string is taken for prose.
 const LONG: usize = 40;
 
+/// Dots in a name: `server.database.schema.table.column`, one more for good measure.
+const MAX_DOTS: usize = 5;
+
 impl Grammar<'_> {
     pub(super) fn operand(&mut self, token: Token) -> Fits {
         match token.kind {
@@ -49,6 +52,7 @@ impl Grammar<'_> {
 
     fn variable(&mut self, token: Token) -> Fits {
         let text = token.of(self.bytes);
+        self.facts.variables = self.facts.variables.saturating_add(1);
         if text.starts_with(b"@@") && text.len() > 2 {
             self.facts.server_variables += 1;
         }
@@ -84,7 +88,12 @@ impl Grammar<'_> {
     fn name(&mut self, token: Token) -> Fits {
         let mut last = token;
         let mut package = Purpose::Unknown;
+        let mut dots = 0;
         while self.dot_ahead() {
+            dots += 1;
+            if dots > MAX_DOTS {
+                return Err(Misfit);
+            }
             package = self.note_name(last);
             self.next();
             match self.ahead() {

@@ -72,7 +72,7 @@ impl Grammar<'_> {
             return Err(Misfit);
         }
         self.next();
-        self.facts.craft = self.facts.craft.saturating_add(1);
+        self.facts.casts = self.facts.casts.saturating_add(1);
         Ok(())
     }
 
