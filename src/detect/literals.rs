@@ -2,7 +2,7 @@
 //! language has idioms that no grammar gives away.
 
 use super::context::Strength;
-use aho_corasick::{AhoCorasick, MatchKind};
+use super::filter::Filter;
 use std::sync::LazyLock;
 
 /// One literal of a table: what it is, how clear it is, and the name it is reported under.
@@ -11,7 +11,7 @@ pub(crate) type Idiom = (&'static str, Strength, &'static str);
 /// A table of idioms, compiled at its first use.
 pub(crate) struct Idioms {
     table: &'static [Idiom],
-    compiled: LazyLock<Option<AhoCorasick>, fn() -> Option<AhoCorasick>>,
+    compiled: LazyLock<Filter, fn() -> Filter>,
 }
 
 /// An idiom found in a text.
@@ -29,23 +29,27 @@ pub(crate) struct Found {
 
 impl Idioms {
     /// A table and the function that compiles it: `Idioms::new(TABLE, || compile(TABLE))`.
-    pub(crate) const fn new(table: &'static [Idiom], compile: fn() -> Option<AhoCorasick>) -> Self {
+    pub(crate) const fn new(table: &'static [Idiom], compile: fn() -> Filter) -> Self {
         Self { table, compiled: LazyLock::new(compile) }
     }
 
-    /// The idioms in `bytes`, leftmost and longest first, none overlapping. One step for each byte.
-    pub(crate) fn find<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = Found> + 'a {
-        self.compiled.iter().flat_map(move |automaton| automaton.find_iter(bytes)).filter_map(|hit| {
-            let (_, strength, name) = *self.table.get(hit.pattern().as_usize())?;
-            Some(Found { at: hit.start(), end: hit.end(), strength, name })
-        })
+    /// The idioms in `bytes` by where they start; overlapping ones too. One step for each byte.
+    pub(crate) fn find(&self, bytes: &[u8]) -> Vec<Found> {
+        let mut all = Vec::new();
+        self.compiled.find(bytes, |occurrence| {
+            if let Some((_, strength, name)) = self.table.get(occurrence.literal as usize) {
+                let end = occurrence.start + occurrence.len;
+                all.push(Found { at: occurrence.start, end, strength: *strength, name });
+            }
+        });
+        all.sort_unstable_by_key(|found| found.at);
+        all
     }
 }
 
 /// Compiles a table.
-pub(crate) fn compile(table: &[Idiom]) -> Option<AhoCorasick> {
-    let literals = table.iter().map(|(literal, ..)| literal);
-    AhoCorasick::builder().ascii_case_insensitive(true).match_kind(MatchKind::LeftmostLongest).build(literals).ok()
+pub(crate) fn compile(table: &[Idiom]) -> Filter {
+    Filter::new(table.iter().map(|(literal, ..)| literal.as_bytes()))
 }
 
 #[cfg(test)]
@@ -56,8 +60,10 @@ mod tests {
     static IDIOMS: Idioms = Idioms::new(TABLE, || compile(TABLE));
 
     #[test]
-    fn longest_idiom_is_found_in_either_case() {
-        let all: Vec<_> = IDIOMS.find(b"EVAL(X) eval(y)").map(|found| (found.name, found.at, found.end)).collect();
-        assert_eq!(all, [("b", 0, 6), ("a", 8, 13)]);
+    fn idioms_are_found_in_either_case() {
+        let mut all: Vec<_> =
+            IDIOMS.find(b"EVAL(X) eval(y)").iter().map(|found| (found.name, found.at, found.end)).collect();
+        all.sort_unstable_by_key(|found| (found.1, found.2));
+        assert_eq!(all, [("a", 0, 5), ("b", 0, 6), ("a", 8, 13)]);
     }
 }

@@ -39,7 +39,7 @@ impl Detector for Lookup {
             return;
         }
         let lookup = lookups(bytes);
-        let expression = EXPRESSIONS.find(bytes).max_by_key(|idiom| idiom.strength);
+        let expression = EXPRESSIONS.find(bytes).into_iter().max_by_key(|idiom| idiom.strength);
         let expression = expression.map(|idiom| Finding {
             strength: idiom.strength,
             name: idiom.name,

@@ -22,6 +22,8 @@ const NAME: &str = "template";
 
 /// Bytes of an expression that are read.
 const MAX_EXPRESSION: usize = 512;
+/// Bytes read between marks that mean many things.
+const MAX_PROBE: usize = 72;
 
 impl Detector for Template {
     fn name(&self) -> &'static str {
@@ -40,7 +42,7 @@ impl Detector for Template {
         if part.place == Place::BodyOpaque || fuel.spend(6 * bytes.len()).is_err() {
             return;
         }
-        let directive = DIRECTIVES.find(bytes).max_by_key(|idiom| idiom.strength);
+        let directive = DIRECTIVES.find(bytes).into_iter().max_by_key(|idiom| idiom.strength);
         let directive =
             directive.map(|idiom| Finding { strength: idiom.strength, name: idiom.name, at: idiom.at, end: idiom.end });
         let best = [expressions(bytes), directive].into_iter().flatten().max_by_key(|finding| finding.strength);
@@ -131,7 +133,7 @@ enum Kind {
 
 fn expressions(bytes: &[u8]) -> Option<Finding> {
     let mut best: Option<Finding> = None;
-    let reaches: Vec<Reach> = REACHES.find(bytes).collect();
+    let reaches: Vec<Reach> = REACHES.find(bytes);
     let mut cursor = Cursor::new(bytes, 0);
     loop {
         cursor.take_while(|b| !matches!(b, b'{' | b'$' | b'#' | b'*' | b'%' | b'@' | b'<' | b'['));
@@ -144,7 +146,12 @@ fn expressions(bytes: &[u8]) -> Option<Finding> {
             continue;
         };
         cursor.skip(open.len());
-        let inner = expression(cursor.rest(), close);
+        if *kind == Kind::Probe
+            && !cursor.peek().is_some_and(|b| b.is_ascii_digit() || matches!(b, b'(' | b'\'' | b'"' | b'{' | b' '))
+        {
+            continue;
+        }
+        let inner = expression(cursor.rest(), close, *kind);
         let reached = reached(&reaches, cursor.at(), inner);
         if let Some(strength) = judge(inner, *kind, reached).filter(|s| best.is_none_or(|b| b.strength < *s)) {
             best = Some(Finding { strength, name: "template-expression", at, end: cursor.at() + inner.len() });
@@ -156,8 +163,9 @@ fn expressions(bytes: &[u8]) -> Option<Finding> {
 }
 
 /// What stands before the closing mark, or all that is read when there is none.
-fn expression<'a>(rest: &'a [u8], close: &[u8]) -> &'a [u8] {
-    let window = rest.get(..rest.len().min(MAX_EXPRESSION)).unwrap_or_default();
+fn expression<'a>(rest: &'a [u8], close: &[u8], kind: Kind) -> &'a [u8] {
+    let limit = if kind == Kind::Probe { MAX_PROBE } else { MAX_EXPRESSION };
+    let window = rest.get(..rest.len().min(limit)).unwrap_or_default();
     let end = memchr::memmem::find(window, close).unwrap_or(window.len());
     window.get(..end).unwrap_or_default()
 }
@@ -217,7 +225,7 @@ const REACHES_TABLE: &[Idiom] = &[
     ("require(", Strong, ""), ("process.mainmodule", Certain, ""), ("global.process", Certain, ""), ("process.env", Weak, ""), ("system(", Strong, ""), ("passthru(", Certain, ""), ("shell_exec(", Certain, ""), ("phpinfo(", Certain, ""), ("file_get_contents(", Certain, ""), ("print(", Weak, ""), ("eval(", Strong, ""),
     ("config.items(", Certain, ""), ("config.iteritems(", Certain, ""), ("config|", Strong, "start"), ("self.", Strong, "start"), ("self|", Strong, "start"), ("self._", Certain, "start"), ("self.template", Certain, ""), ("self.module", Certain, ""), ("self.context", Certain, ""), ("self.attr", Certain, ""), ("request.application", Certain, ""), ("request|", Strong, ""), ("request.__", Certain, ""), ("request[", Strong, "start"), ("request.environ", Certain, ""),
     ("cycler.", Certain, ""), ("lipsum.", Certain, ""), ("lipsum|", Certain, ""), ("joiner.", Certain, ""), ("namespace.__", Certain, ""), ("url_for.", Certain, ""), ("get_flashed_messages.", Certain, ""), ("settings.secret_key", Certain, ""), ("app.request", Strong, "start"), ("dump(", Weak, "start"), ("app.", Weak, "start"),
-    ("getclass(", Certain, ""), ("class.forname", Certain, ""), (".class.", Strong, ""), (".class.base", Certain, ""), ("t(java", Certain, ""), ("new java", Certain, ""), ("java.lang", Certain, ""), ("file.open(", Certain, ""), ("dir.entries(", Certain, ""), ("io.popen(", Certain, ""), ("`", Weak, ""), ("import os", Certain, ""), ("subprocess", Certain, ""), ("include '/", Strong, ""), ("include \"/", Strong, ""),
+    ("getclass(", Certain, ""), ("class.forname", Certain, ""), (".class.", Strong, ""), (".class.base", Certain, ""), ("t(java", Certain, ""), ("new java", Certain, ""), ("java.lang", Certain, ""), ("file.open(", Certain, ""), ("dir.entries(", Certain, ""), ("io.popen(", Certain, ""), ("import os", Certain, ""), ("subprocess", Certain, ""), ("include '/", Strong, ""), ("include \"/", Strong, ""),
     ("alert(", Strong, ""), ("document.", Strong, ""), ("fromcharcode", Certain, ""), ("$eval(", Certain, ""), ("$on.", Strong, ""), ("tostring().", Strong, ""), ("lookup string.sub", Certain, ""), ("string.sub", Strong, ""), ("#with \"s\"", Certain, ""), ("root.process", Certain, ""), ("1/0", Strong, ""), ("etc/passwd", Certain, ""), ("debug", Weak, "start"), ("#with \"constructor\"", Certain, ""), ("resourcebundle", Weak, ""), ("openstream(", Certain, ""), ("getprotectiondomain(", Certain, ""),
 ];
 static REACHES: Idioms = Idioms::new(REACHES_TABLE, || compile(REACHES_TABLE));

@@ -177,7 +177,7 @@ const TABLE: &[Idiom] = &[
 static IDIOMS: Idioms = Idioms::new(TABLE, || compile(TABLE));
 
 fn includes(bytes: &[u8]) -> Option<Finding> {
-    let best = IDIOMS.find(bytes).max_by_key(|idiom| idiom.strength)?;
+    let best = IDIOMS.find(bytes).into_iter().max_by_key(|idiom| idiom.strength)?;
     Some(Finding { strength: best.strength, name: best.name, at: best.at, end: best.end })
 }
 

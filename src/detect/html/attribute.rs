@@ -84,7 +84,7 @@ impl Attribute<'_> {
     fn judge_handler(&self) -> Option<(Strength, &'static str)> {
         let framework = self.value.starts_with(b"{");
         if self.value.is_empty() {
-            return self.name.get(2..).is_some_and(begins_event).then_some((Weak, "html-event-handler"));
+            return self.name.get(2..).is_some_and(begins_event).then_some((Strong, "html-event-handler"));
         }
         let runs = self.value.iter().any(|b| matches!(b, b'(' | b'`' | b'=' | b'.' | b'[' | b':' | b'\\' | b'&'));
         (!framework).then_some((if runs { Certain } else { Strong }, "html-event-handler"))
@@ -202,25 +202,26 @@ const EVENTS: &[&str] = &[
 
 /// A handler outside of any tag: behind a quote that ends the attribute the value stands in, or where the value begins.
 pub(super) fn find_breakout(bytes: &[u8]) -> Option<Finding> {
-    let mut from = 0;
-    while let Some(at) = cursor::find(bytes.get(from..)?, b"on").map(|at| from + at) {
-        from = at + 2;
-        let before = at.checked_sub(1).and_then(|at| bytes.get(at)).copied();
-        if before.is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'$' | b'{' | b'?')) {
+    for equals in memchr::memchr_iter(b'=', bytes) {
+        let before = bytes.get(equals.saturating_sub(40)..equals).unwrap_or_default().trim_ascii_end();
+        let letters = before.iter().rev().take_while(|b| b.is_ascii_alphabetic()).count();
+        let (outside, name) = before.split_at_checked(before.len() - letters)?;
+        if !is_handler(name) || !name.get(2..).is_some_and(begins_event) || bytes.get(equals + 1) == Some(&b'=') {
             continue;
         }
-        let mut cursor = Cursor::new(bytes, from);
-        let event = cursor.take_up_to(28, |b| b.is_ascii_alphabetic());
-        if event.len() < 3 || !begins_event(event) {
+        let outside = outside.last().copied();
+        if outside.is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'$' | b'{' | b'?')) {
             continue;
         }
-        cursor.take_up_to(8, |b| b <= b' ');
-        if !cursor.eat(b"=") || cursor.peek() == Some(b'=') {
-            continue;
-        }
+        let mut cursor = Cursor::new(bytes, equals + 1);
         cursor.take_up_to(8, |b| b <= b' ' || matches!(b, b'"' | b'\'' | b'`' | b'\\'));
-        if let Some(strength) = handler_code(&cursor, before) {
-            return Some(Finding { strength, name: "html-event-handler", at, end: cursor.at() });
+        if let Some(strength) = handler_code(&cursor, outside) {
+            return Some(Finding {
+                strength,
+                name: "html-event-handler",
+                at: equals.saturating_sub(letters),
+                end: cursor.at(),
+            });
         }
     }
     None

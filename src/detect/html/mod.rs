@@ -68,7 +68,8 @@ fn strongest(bytes: &[u8]) -> Option<Finding> {
 
 /// What is left when a filter takes out the short tags that stand inside of words: `on<x>focus=`.
 fn stripped(bytes: &[u8]) -> Option<Finding> {
-    if bytes.len() > 512 {
+    let split = bytes.windows(2).any(|pair| matches!(pair, [a, b'<'] if a.is_ascii_alphanumeric()));
+    if bytes.len() > 512 || !split {
         return None;
     }
     let mut text = Vec::with_capacity(bytes.len());

@@ -70,7 +70,8 @@ pub(super) const LITERALS: &[&str] = &[
 const TABLE: &[Idiom] = &[
     ("alert(", Strong, "html-script-call"), ("alert`", Strong, "html-script-call"), ("prompt(", Strong, "html-script-call"),
     ("prompt`", Strong, "html-script-call"), ("confirm(", Strong, "html-script-call"), ("confirm`", Strong, "html-script-call"),
-    ("alert.call(", Strong, "html-script-call"), ("alert.apply(", Strong, "html-script-call"), ("=alert;", Strong, "html-script-call"), ("alert?.(", Strong, "html-script-call"), ("prompt.call(", Strong, "html-script-call"), ("confirm.call(", Strong, "html-script-call"), (",alert)", Strong, "html-script-call"), (",alert,", Weak, "html-script-call"),
+    ("alert.call(", Strong, "html-script-call"), ("alert.apply(", Strong, "html-script-call"), ("=alert;", Strong, "html-script-call"), ("alert?.(", Strong, "html-script-call"), ("prompt.call(", Strong, "html-script-call"), ("confirm.call(", Strong, "html-script-call"), (".map(alert", Strong, "html-script-call"), (".map(confirm", Strong, "html-script-call"), (".find(alert", Strong, "html-script-call"), (".filter(alert", Strong, "html-script-call"), ("=&{()}", Strong, "html-script-call"),
+    ("cookie;expires=", Strong, "html-script-page"), ("document.cookie=", Strong, "html-script-page"), (",alert)", Strong, "html-script-call"), (",alert,", Weak, "html-script-call"),
     ("while(+", Strong, "html-script-call"), ("while(-", Strong, "html-script-call"),
     ("eval(", Strong, "html-script-call"), ("eval`", Strong, "html-script-call"), ("eval.call", Strong, "html-script-call"), ("eval.apply", Strong, "html-script-call"),
     ("msgbox(", Strong, "html-script-call"), ("msgbox ", Weak, "html-script-call"), ("print?.(", Strong, "html-script-call"),
@@ -113,6 +114,7 @@ pub(super) fn find(bytes: &[u8]) -> Option<Finding> {
 fn clearest(bytes: &[u8]) -> Option<Finding> {
     IDIOMS
         .find(bytes)
+        .into_iter()
         .filter(|idiom| is_script(bytes, idiom))
         .map(|idiom| Finding { strength: idiom.strength, name: idiom.name, at: idiom.at, end: idiom.end })
         .max_by_key(|finding| finding.strength)
@@ -131,11 +133,13 @@ fn is_script(bytes: &[u8], idiom: &Found) -> bool {
     let prose = idiom.name == "html-script-url"
         && (after.is_none() || after == Some(b' ') && after_next.is_some_and(|b| b.is_ascii_alphabetic()));
     let empty = idiom.name == "html-script-call" && after == Some(b')') && before == Some(b'.');
-    whole && !prose && !empty
+    let assigned = bytes.get(idiom.end - 1) == Some(&b'=');
+    (whole || assigned) && !prose && !empty
 }
 
 /// The text with the joints of concatenated strings taken out: `'al'+'ert'` becomes `'alert'`. Only when it has any.
 fn joined(bytes: &[u8]) -> Option<Vec<u8>> {
+    memchr::memchr(b'+', bytes)?;
     let has = |joint: &[u8]| memchr::memmem::find(bytes, joint).is_some();
     if bytes.len() > 1024 || !(has(b"'+'") || has(b"\"+\"") || has(b"`+`") || has(b"' + '")) {
         return None;
@@ -158,9 +162,10 @@ fn joined(bytes: &[u8]) -> Option<Vec<u8>> {
 
 /// A program of brackets, exclamation marks and plus signs alone.
 fn punctuation(bytes: &[u8]) -> Option<Finding> {
+    let blanks = bytes.iter().filter(|b| b.is_ascii_whitespace()).count();
     let marks = bytes.iter().filter(|b| b"[]()!+{}".contains(b)).count();
     let brackets = memchr::memmem::find(bytes, b"[]").is_some();
-    let program = brackets && marks >= 24 && marks * 10 >= bytes.len() * 9;
+    let program = brackets && marks >= 24 && marks * 10 >= (bytes.len() - blanks) * 9;
     program.then_some(Finding { strength: Certain, name: "html-script-hidden", at: 0, end: bytes.len() })
 }
 

@@ -36,6 +36,21 @@ pub(super) const LITERALS: &[&str] = &[
     "sh -i",
     "if exist",
     "if not",
+    "if %",
+    "if \"",
+    "for %",
+    "$shell",
+    "alias ",
+    " /var",
+    " /etc",
+    " /tmp",
+    " -c ",
+    " -l",
+    " -al",
+    " -p",
+    "time ",
+    "nohup",
+    " -r",
 ];
 
 #[rustfmt::skip] // a table
@@ -70,6 +85,7 @@ pub(super) fn find(bytes: &[u8]) -> Option<Finding> {
     let function = environment_function(bytes).or_else(|| control(bytes));
     IDIOMS
         .find(bytes)
+        .into_iter()
         .filter(|idiom| idiom.name != "shell-disguised-blank" || !is_assigned(bytes, idiom.end))
         .map(|idiom| Finding { strength: idiom.strength, name: idiom.name, at: idiom.at, end: idiom.end })
         .chain(function)

@@ -11,7 +11,7 @@ use crate::detect::context::Strength::{self, Certain, Strong, Weak};
 pub(super) struct Line {
     downloads: bool,
     assigns: bool,
-    /// It begins with a command or a word of the shell's grammar.
+    /// It begins with a word of the shell's grammar, or it is long and begins with a command.
     script: bool,
     /// The whole value is short enough to be nothing but a command.
     short: bool,
@@ -60,7 +60,7 @@ impl Line {
             (word, takes) = (next, next_takes | RARE);
         }
         let follows = follows(bytes, &word, before);
-        self.script |= !separated && follows.fits(takes | QUOTED | WORD);
+        self.script |= !self.short && !separated && follows.fits(takes | QUOTED | WORD);
         if self.downloads && before == Before::Separator && takes & QUOTED != 0 && follows.fits(END | PATH) {
             return found(Certain, "shell-download-run");
         }

@@ -66,7 +66,12 @@ impl Host {
         if address.is_loopback() || address.is_unspecified() {
             return if text.len() <= 3 { Self::Loopback } else { Self::Disguised };
         }
-        address.to_ipv4().map_or(Self::Address, |inner| Self::of_ipv4(inner, false))
+        let inner = address.to_ipv4().map(|inner| Self::of_ipv4(inner, false));
+        match inner {
+            Some(Self::Metadata) => Self::Metadata,
+            Some(_) => Self::Disguised,
+            None => Self::Address,
+        }
     }
 
     fn of_name(name: &[u8]) -> Self {
@@ -78,15 +83,21 @@ impl Host {
             return Self::Disguised;
         }
         let localhost = [&b"localhost"[..], b"localhost.localdomain", b"localhost4", b"localhost6", b"ip6-localhost"];
-        if localhost.iter().any(|host| name.eq_ignore_ascii_case(host)) { Self::Loopback } else { Self::Elsewhere }
+        if localhost.iter().any(|host| name.eq_ignore_ascii_case(host))
+            || cursor::ends_with(name, b".localhost")
+            || cursor::ends_with(name, b".docker.internal")
+        {
+            Self::Loopback
+        } else {
+            Self::Elsewhere
+        }
     }
 
     /// How clearly a web URL with this host is an attack; `whole`: the URL is all of its value.
     pub(super) fn strength(self, whole: bool) -> Option<Strength> {
         match self {
-            Self::Metadata | Self::Disguised if whole => Some(Certain),
-            Self::Metadata | Self::Disguised => Some(Strong),
-            Self::Loopback | Self::LinkLocal => Some(Weak),
+            Self::Metadata | Self::Disguised => Some(if whole { Certain } else { Weak }),
+            Self::Loopback | Self::LinkLocal => Some(if whole { Strong } else { Weak }),
             Self::Address | Self::Elsewhere => None,
         }
     }

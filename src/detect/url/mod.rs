@@ -34,7 +34,9 @@ impl Detector for Url {
                 "169.254.",
                 "metadata",
                 "file:/",
-                "localhost/",
+                "localhost",
+                "///",
+                ".internal",
                 "php:",
                 "data:",
                 "jar:",
@@ -44,7 +46,7 @@ impl Detector for Url {
                 "0x7f",
                 "@google",
             ],
-            bytes: &[],
+            bytes: &["/\\"],
         }
     }
 
@@ -79,6 +81,13 @@ struct Finding {
     name: &'static str,
     at: usize,
     end: usize,
+}
+
+/// Whether a part is an argument that the application may fetch; one that a browser is sent back to is not.
+fn is_argument(part: &Part<'_>) -> bool {
+    const BACK: &[&[u8]] = &[b"redirect", b"return", b"origin", b"next", b"refer", b"continue"];
+    let place = matches!(part.place, Place::QueryValue | Place::FormValue | Place::CookieValue | Place::PathSegment);
+    place && !BACK.iter().any(|word| cursor::contains(&part.name, word))
 }
 
 /// Headers in which a client names itself or the page it comes from: a URL on loopback is ordinary there.
@@ -129,7 +138,9 @@ impl<'a> Parts<'a> {
             return None;
         }
         let misleading = self.misleads().then_some((if whole { Strong } else { Weak }, "url-misleading-host"));
-        let reached = host.strength(whole).map(|strength| (strength, host.name())).max(misleading);
+        let inside = matches!(host, Host::Loopback | Host::LinkLocal);
+        let strength = host.strength(whole && (!inside || is_argument(part)));
+        let reached = strength.map(|strength| (strength, host.name())).max(misleading);
         if reached.is_some() {
             return reached;
         }
@@ -165,30 +176,36 @@ impl<'a> Parts<'a> {
         let cut = matches!(tail, b"?" | b"??" | b"#" | b"%00" | b"\0" | b"?\0")
             || tail.starts_with(b"?cmd=")
             || tail.starts_with(b"?c=");
-        let named = names_a_file(&part.name);
-        match (cut, named, texted || scripted) {
-            (true, ..) => Some(Strong),
-            (false, true, true) => Some(Strong),
-            _ if part.place == Place::QueryName => Some(Strong),
-            _ => Some(Weak),
-        }
+        Some(if cut || !names_a_url(&part.name) { Strong } else { Weak })
     }
 }
 
 /// Endings of what an application would run if it included it.
 const SCRIPTS: &[&[u8]] = &[b".php", b".phtml", b".inc", b".asp", b".aspx", b".jsp", b".cgi", b".pl"];
 
-/// Whether a parameter's name says that it names a file or folder of the application, and not a URL.
-fn names_a_file(name: &[u8]) -> bool {
-    const FILES: &[&[u8]] = &[
-        b"path", b"dir", b"root", b"inc", b"page", b"file", b"templ", b"theme", b"modul", b"lang", b"class", b"conf",
-        b"cfg", b"lib", b"skin", b"base", b"folder", b"global", b"layout", b"plugin", b"doc", b"mos", b"load", b"view",
-        b"main", b"content", b"script", b"body", b"show", b"sub", b"ordner", b"_server", b"header", b"footer", b"menu",
-        b"style", b"include",
+/// Whether a parameter's name says that its value is a URL of somewhere else by right.
+fn names_a_url(name: &[u8]) -> bool {
+    const URLS: &[&[u8]] = &[
+        b"url",
+        b"uri",
+        b"link",
+        b"href",
+        b"callback",
+        b"hook",
+        b"redirect",
+        b"return",
+        b"refer",
+        b"image",
+        b"avatar",
+        b"src",
+        b"site",
+        b"source",
+        b"feed",
+        b"website",
+        b"homepage",
+        b"next",
     ];
-    const URLS: &[&[u8]] =
-        &[b"uri", b"link", b"href", b"callback", b"webhook", b"redirect", b"referer", b"image", b"avatar"];
-    !URLS.iter().any(|word| cursor::contains(name, word)) && FILES.iter().any(|word| cursor::contains(name, word))
+    URLS.iter().any(|word| cursor::contains(name, word))
 }
 
 fn is_web(scheme: &[u8]) -> bool {
@@ -244,11 +261,26 @@ fn bare_host(part: &Part<'_>) -> Option<Finding> {
     let end = url.iter().position(|b| matches!(b, b'/' | b'?' | b'#')).unwrap_or(url.len());
     let host = Host::read(url.get(..end)?);
     let (strength, name) = match host {
-        Host::Metadata => (Strong, "url-metadata"),
+        Host::Metadata if bytes.contains(&b'.') => {
+            (if is_argument(part) || slashes > 0 { Strong } else { Weak }, "url-metadata")
+        }
         Host::Disguised if slashes > 1 => (Strong, "url-disguised-loopback"),
+        Host::Loopback if is_argument(part) && url.get(end) == Some(&b'/') => (Strong, "url-loopback"),
+        _ if misspelt_root(bytes, slashes, url) && is_argument(part) => (Strong, "url-misleading-host"),
         _ => return None,
     };
     Some(Finding { strength, name, at: 0, end: slashes + end })
+}
+
+/// `///host.example`, `/\\host.example`: browsers go to another host where checks see a path.
+fn misspelt_root(bytes: &[u8], slashes: usize, url: &[u8]) -> bool {
+    let roots = bytes.get(..slashes).unwrap_or_default();
+    let marks = roots.iter().all(|b| matches!(b, b'/' | b'\\'))
+        && (slashes >= 3 || slashes == 2 && roots.contains(&b'\\') && roots.contains(&b'/'));
+    let end = url.iter().position(|b| matches!(b, b'/' | b'?' | b'#')).unwrap_or(url.len());
+    let host = url.get(..end).unwrap_or_default();
+    let named = host.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b':'));
+    marks && named && host.iter().rev().take_while(|b| b.is_ascii_alphabetic()).count() >= 2
 }
 
 /// `file:/etc/x`, `php:filter`, `jar:http:…`, `data:text/plain;base64` of a script: schemes that need no two slashes.

@@ -4,9 +4,11 @@
 //!
 //! Steps: at most 4 for each byte.
 
+mod php;
+
 use super::context::Context;
 use super::context::Strength::{self, Certain, Strong, Weak};
-use super::literals::{Idiom, Idioms, compile};
+use super::literals::{Found as Reach, Idiom, Idioms, compile};
 use super::{Detector, Wake};
 use crate::canon::cursor::{self, Cursor};
 use crate::flow::{Found, Fuel, Hit, Part, Place};
@@ -34,7 +36,7 @@ impl Detector for Code {
         if fuel.spend(4 * bytes.len()).is_err() {
             return;
         }
-        let readings = [object(bytes), prototype(part), class_name(bytes), variable_call(bytes), calls(bytes)];
+        let readings = [object(bytes), prototype(part), class_name(bytes), php::find(part), calls(bytes)];
         let Some(best) = readings.into_iter().flatten().max_by_key(|finding| finding.strength) else { return };
         if part.place == Place::BodyOpaque && best.name != "code-object" {
             return;
@@ -122,6 +124,13 @@ const LITERALS: &[&str] = &[
     "response.write",
     "kernel.",
     "chr(",
+    "posix_",
+    "php_uname",
+    "getmypid",
+    "_basedir",
+    "memory_limit",
+    "_server[",
+    "_functions",
     "gzinflate",
     "str_rot13",
     "auto_prepend",
@@ -161,14 +170,14 @@ const TABLE: &[Idiom] = &[
     ("system('", Strong, "code-call"), ("system(\"", Strong, "code-call"), ("system($", Strong, "code-call"), ("system(id", Strong, "code-call"), ("system(ls", Strong, "code-call"), ("system(whoami", Strong, "code-call"), ("system(chr", Strong, "code-call"), ("system(print", Strong, "code-call"), ("system(cat", Strong, "code-call"), ("popen(", Strong, "code-call"), ("exec('", Strong, "code-call"), ("exec(\"", Strong, "code-call"), ("exec(`", Strong, "code-call"), ("exec($", Strong, "code-call"), ("create_function(", Strong, "code-php"), ("call_user_func", Strong, "code-php"),
     ("base64_decode(", Strong, "code-php"), ("gzinflate(", Strong, "code-php"), ("str_rot13(", Strong, "code-php"), ("file_get_contents(", Strong, "code-php"), ("file_put_contents(", Strong, "code-php"), ("fsockopen(", Strong, "code-php"),
     ("highlight_file(", Strong, "code-php"), ("show_source(", Strong, "code-php"), ("readfile(", Strong, "code-php"), ("scandir(", Strong, "code-php"), ("get_defined_vars(", Strong, "code-php"), ("get_defined_functions(", Strong, "code-php"), ("curl_exec(", Strong, "code-php"),
-    ("move_uploaded_file(", Strong, "code-php"), ("ini_set(", Strong, "code-php"), ("unserialize(", Strong, "code-php"), ("array_map(", Weak, "code-php"), ("var_dump(", Weak, "code-php"),
+    ("move_uploaded_file(", Strong, "code-php"), ("ini_set(", Strong, "code-php"), ("unserialize(", Strong, "code-php"), ("chr(", Strong, "code-php"), ("posix_get", Strong, "code-php"), ("php_uname(", Strong, "code-php"), ("getmypid(", Strong, "code-php"), ("array_map(", Weak, "code-php"), ("var_dump(", Weak, "code-php"),
     ("$_get[", Strong, "code-php"), ("$_post[", Strong, "code-php"), ("$_request[", Strong, "code-php"), ("$_server[", Strong, "code-php"), ("$_cookie[", Strong, "code-php"), ("$_files[", Strong, "code-php"), ("$globals[", Strong, "code-php"), ("$_cookie", Weak, "code-php"), ("$_get{", Strong, "code-php"),
     ("print(`", Certain, "code-php"), ("${@print(", Certain, "code-php"), ("{@print(", Certain, "code-php"), ("${@system", Certain, "code-php"), ("eval(base64", Certain, "code-php"), ("eval($_", Certain, "code-php"), ("eval('", Strong, "code-call"), ("eval(\"", Strong, "code-call"), ("eval(compile(", Certain, "code-python"), ("/e', ", Weak, "code-php"),
     ("auto_prepend_file", Strong, "code-php"), ("allow_url_include", Strong, "code-php"), ("preg_replace(", Weak, "code-php"), ("{php}", Strong, "code-php"), ("<?xml :", Certain, "code-php"),
     ("__import__(", Strong, "code-python"), ("os.system(", Strong, "code-python"), ("os.popen(", Strong, "code-python"), ("subprocess.popen", Strong, "code-python"), ("subprocess.call(", Strong, "code-python"), ("subprocess.check_output(", Strong, "code-python"), ("subprocess.run(", Strong, "code-python"), ("pickle.loads(", Strong, "code-python"), ("cos\nsystem", Certain, "code-object"), ("cposix\nsystem", Certain, "code-object"), ("c__builtin__\neval", Certain, "code-object"),
     ("require('child_process')", Certain, "code-javascript"), ("require(\"child_process\")", Certain, "code-javascript"), ("child_process", Strong, "code-javascript"), ("process.mainmodule", Certain, "code-javascript"), ("process.binding(", Certain, "code-javascript"), ("constructor._load", Certain, "code-javascript"), ("global.process", Strong, "code-javascript"), ("require.main", Strong, "code-javascript"), ("process.env", Weak, "code-javascript"),
     ("process.exit(", Weak, "code-javascript"), ("process.kill(", Strong, "code-javascript"), ("execsync(", Strong, "code-javascript"), ("spawnsync(", Strong, "code-javascript"), ("require('fs')", Strong, "code-javascript"), ("readfilesync(", Strong, "code-javascript"), ("readdirsync(", Strong, "code-javascript"), ("while(1)", Weak, "code-javascript"), ("while(true)", Weak, "code-javascript"),
-    ("console.info(", Weak, "code-javascript"), ("console.log(", Weak, "code-javascript"), ("kernel.exec", Strong, "code-ruby"), ("kernel.system", Strong, "code-ruby"), ("io.popen(", Strong, "code-ruby"), ("%x{", Weak, "code-ruby"), ("kernel.open", Strong, "code-ruby"),
+    ("console.info", Strong, "code-javascript"), ("console.log(", Strong, "code-javascript"), ("kernel.exec", Strong, "code-ruby"), ("kernel.system", Strong, "code-ruby"), ("io.popen(", Strong, "code-ruby"), ("%x{", Weak, "code-ruby"), ("kernel.open", Strong, "code-ruby"),
     ("createobject(", Strong, "code-asp"), ("wscript.shell", Strong, "code-asp"), ("response.write(", Strong, "code-asp"), ("execute(request", Certain, "code-asp"), ("eval request(", Certain, "code-asp"), ("eval(request", Certain, "code-asp"),
     ("_$$nd_func$$_", Certain, "code-object"), ("!!python/", Certain, "code-object"), ("!!javax.", Certain, "code-object"), ("!!java.", Strong, "code-object"), ("!!ruby/", Certain, "code-object"), ("!ruby/object", Certain, "code-object"), ("jdbcrowsetimpl", Certain, "code-object"), ("\"$type\":\"system.", Certain, "code-object"), ("\"$type\": \"system.", Certain, "code-object"),
     ("invokertransformer", Certain, "code-object"), ("clonetransformer", Certain, "code-object"), ("forclosure", Strong, "code-object"), ("instantiatefactory", Strong, "code-object"), ("instantiatetransformer", Certain, "code-object"), ("prototypeclonefactory", Certain, "code-object"), ("prototypeserializationfactory", Certain, "code-object"), ("whileclosure", Strong, "code-object"), ("templatesimpl", Strong, "code-object"), ("ysoserial", Certain, "code-object"), ("processbuilder.", Strong, "code-java"), (".processbuilder", Strong, "code-java"), ("new processbuilder(", Strong, "code-java"),
@@ -179,7 +188,8 @@ static CALLS: Idioms = Idioms::new(TABLE, || compile(TABLE));
 fn calls(bytes: &[u8]) -> Option<Finding> {
     CALLS
         .find(bytes)
-        .filter(|idiom| is_whole(bytes, idiom.at))
+        .into_iter()
+        .filter(|idiom| is_whole(bytes, idiom.at) && is_called(bytes, idiom))
         .map(|idiom| Finding { strength: idiom.strength, name: idiom.name, at: idiom.at, end: idiom.end })
         .max_by_key(|finding| finding.strength)
 }
@@ -189,6 +199,15 @@ fn is_whole(bytes: &[u8], at: usize) -> bool {
     let before = at.checked_sub(1).and_then(|at| bytes.get(at)).copied();
     let letter = bytes.get(at).is_some_and(u8::is_ascii_alphabetic);
     !letter || !before.is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+/// The weakest of the names say something only with a number behind them, or where the value begins.
+fn is_called(bytes: &[u8], idiom: &Reach) -> bool {
+    match bytes.get(idiom.at..idiom.end) {
+        Some(name) if name.eq_ignore_ascii_case(b"chr(") => bytes.get(idiom.end).is_some_and(u8::is_ascii_digit),
+        Some(name) if cursor::starts_with(name, b"console.") => idiom.at == 0,
+        _ => true,
+    }
 }
 
 /// A serialised object at the start of a value: Java, .NET, PHP, Python, Ruby.
@@ -288,85 +307,6 @@ fn class_name(bytes: &[u8]) -> Option<Finding> {
     (known && !ordinary).then_some(Finding { strength: Strong, name: "code-java", at: 0, end: bytes.len() })
 }
 
-/// PHP's calls by another name: `$x(…)`, `$_[…](…)`, `"system"("id")`, `(system)(ls)`, `['x'][0](…)`.
-fn variable_call(bytes: &[u8]) -> Option<Finding> {
-    let mut from = 0;
-    while let Some(at) = memchr::memchr(b'(', bytes.get(from..)?).map(|at| from + at) {
-        from = at + 1;
-        let before = bytes.get(..at).unwrap_or_default().trim_ascii_end();
-        let window = before.get(before.len().saturating_sub(48)..).unwrap_or_default();
-        if let Some(strength) = callee(window) {
-            return Some(Finding { strength, name: "code-variable-call", at: at - window.len().min(at), end: from });
-        }
-    }
-    None
-}
-
-fn callee(before: &[u8]) -> Option<Strength> {
-    let name = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_' || *b >= 0x80;
-    match before.last()? {
-        b'\'' | b'"' => {
-            let quote = *before.last()?;
-            let text = before.split_last()?.1;
-            let start = memchr::memrchr(quote, text)?;
-            let inner = text.get(start + 1..)?.trim_ascii();
-            let called = inner.len() >= 3 && inner.iter().all(name) && is_function(inner);
-            called.then_some(Certain)
-        }
-        b')' => {
-            let inner = before.split_last()?.1;
-            let start = memchr::memrchr(b'(', inner)?;
-            let word = inner.get(start + 1..)?.trim_ascii();
-            let word = word.trim_ascii_start();
-            let bare: Vec<u8> = word.iter().copied().filter(|b| !matches!(b, b'\'' | b'"' | b'.' | b' ')).collect();
-            is_function(&bare).then_some(Certain)
-        }
-        b']' | b'}' => {
-            let start = memchr::memrchr2(b'$', b'@', before)?;
-            let sigil = before.get(start..)?;
-            let odd = sigil.iter().filter(|b| matches!(b, b'_' | b'@' | b'[' | b'{')).count();
-            (odd >= 2 && !sigil.contains(&b' ')).then_some(Strong)
-        }
-        last if name(last) => {
-            let start = before.iter().rposition(|b| !name(b))?;
-            let sigil = before.get(start) == Some(&b'$');
-            let word = before.get(start + 1..)?;
-            let blank = word.iter().all(|b| *b == b'_') && word.len() >= 2;
-            let named = start == 0 && !word.first().is_some_and(u8::is_ascii_digit);
-            (sigil && (blank || named)).then_some(Strong)
-        }
-        _ => None,
-    }
-}
-
-/// Functions of PHP that run what they are given, sorted.
-const FUNCTIONS: &[&str] = &[
-    "assert",
-    "base64_decode",
-    "call_user_func",
-    "create_function",
-    "eval",
-    "exec",
-    "file_get_contents",
-    "file_put_contents",
-    "passthru",
-    "phpinfo",
-    "popen",
-    "print_r",
-    "proc_open",
-    "readfile",
-    "shell_exec",
-    "show_source",
-    "system",
-    "systemm",
-    "unlink",
-    "var_dump",
-];
-
-fn is_function(name: &[u8]) -> bool {
-    cursor::is_one_of(name, FUNCTIONS)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -438,11 +378,6 @@ mod tests {
         ] {
             assert_eq!(total(Place::JsonValue, value), 0, "{value}");
         }
-    }
-
-    #[test]
-    fn tables_are_sorted() {
-        assert!(FUNCTIONS.is_sorted());
     }
 
     proptest! {

@@ -1,0 +1,277 @@
+//! PHP where it has spellings that no table of names holds: calls through variables, strings and brackets, opening tags
+//! with blanks in them, settings of the interpreter, the names of its global arrays.
+
+use super::Finding;
+use crate::canon::cursor::{self, Cursor};
+use crate::detect::context::Strength::{self, Certain, Strong};
+use crate::flow::{Part, Place};
+use std::borrow::Cow;
+
+/// The clearest sign in a part.
+pub(super) fn find(part: &Part<'_>) -> Option<Finding> {
+    let bytes = part.canonical.as_ref();
+    let named = matches!(part.place, Place::QueryName | Place::FormName | Place::CookieName);
+    let whole = |strength, name| Finding { strength, name, at: 0, end: bytes.len() };
+    if named && names_a_global(bytes) {
+        return Some(whole(Certain, "code-php-global"));
+    }
+    if is_setting(bytes) {
+        return Some(whole(Strong, "code-php-setting"));
+    }
+    opening(bytes).or_else(|| variable_call(bytes))
+}
+
+/// `_SERVER[x]`, `GLOBALS[x]`, `$_COOKIE` as the name of a parameter.
+fn names_a_global(name: &[u8]) -> bool {
+    let bare = name.strip_prefix(b"$").unwrap_or(name);
+    let global =
+        [&b"_SERVER"[..], b"_GET", b"_POST", b"_REQUEST", b"_COOKIE", b"_FILES", b"_ENV", b"_SESSION", b"GLOBALS"];
+    let found = global.iter().find_map(|global| bare.strip_prefix(*global));
+    found.is_some_and(|rest| rest.starts_with(b"[") || rest.is_empty() && bare.len() < name.len())
+}
+
+/// Settings that change what the interpreter loads or lets run, sorted.
+const SETTINGS: &[&str] = &[
+    "allow_url_fopen",
+    "allow_url_include",
+    "auto_append_file",
+    "auto_prepend_file",
+    "disable_classes",
+    "disable_functions",
+    "display_errors",
+    "enable_dl",
+    "error_log",
+    "extension_dir",
+    "include_path",
+    "log_errors",
+    "memory_limit",
+    "open_basedir",
+    "safe_mode",
+    "sendmail_path",
+    "upload_tmp_dir",
+    "zend_extension",
+];
+
+/// `auto_prepend_file = /tmp/x`, alone or behind `-d`.
+fn is_setting(bytes: &[u8]) -> bool {
+    let mut cursor = Cursor::new(bytes, 0);
+    cursor.eat(b"-d");
+    cursor.blanks();
+    let name = cursor.take_up_to(24, |b| b.is_ascii_alphabetic() || b == b'_');
+    cursor.blanks();
+    cursor.eat(b"=") && cursor::is_one_of(name, SETTINGS)
+}
+
+/// `<?` with code behind it: not `<?xml version`, not a processing instruction of XML.
+fn opening(bytes: &[u8]) -> Option<Finding> {
+    let at = memchr::memmem::find(bytes, b"<?")?;
+    let mut cursor = Cursor::new(bytes, at + 2);
+    let declares = cursor.eat(b"xml");
+    if cursor.blanks() == 0 {
+        return None;
+    }
+    let xml = [&b"version"[..], b"encoding", b"standalone"].iter().any(|word| cursor.sees(word));
+    let word = cursor.take_up_to(24, |b| b.is_ascii_alphabetic() || b == b'_');
+    let code =
+        declares && !xml || !declares && matches!(cursor.peek(), Some(b'(' | b' ' | b'\t' | b'"' | b'\'' | b'$'));
+    (code && (declares || !word.is_empty())).then_some(Finding {
+        strength: Strong,
+        name: "code-php",
+        at,
+        end: cursor.at(),
+    })
+}
+
+/// PHP's calls by another name: `$x(…)`, `$_[…](…)`, `"system"("id")`, `(system)(ls)`, `['x'][0](…)`, `$ {x}`.
+fn variable_call(bytes: &[u8]) -> Option<Finding> {
+    let text = uncommented(bytes);
+    let found = |strength| Finding { strength, name: "code-variable-call", at: 0, end: bytes.len() };
+    if spaced_variable(&text) {
+        return Some(found(Strong));
+    }
+    let mut from = 0;
+    while let Some(at) = memchr::memchr(b'(', text.get(from..)?).map(|at| from + at) {
+        from = at + 1;
+        let before = text.get(at.saturating_sub(WINDOW)..at).unwrap_or_default().trim_ascii_end();
+        if let Some(strength) = callee(before, at <= WINDOW) {
+            return Some(found(strength));
+        }
+    }
+    None
+}
+
+/// Bytes looked at before a parenthesis.
+const WINDOW: usize = 48;
+
+/// The text without comments, when it has any that begin behind a variable.
+fn uncommented(bytes: &[u8]) -> Cow<'_, [u8]> {
+    let commented = bytes.starts_with(b"$")
+        && bytes.len() < 512
+        && [&b"/*"[..], b"//", b"#"].iter().any(|mark| memchr::memmem::find(bytes, mark).is_some());
+    if !commented {
+        return Cow::Borrowed(bytes);
+    }
+    let mut text = Vec::with_capacity(bytes.len());
+    let mut cursor = Cursor::new(bytes, 0);
+    while let Some(byte) = cursor.peek() {
+        if cursor.eat(b"/*") {
+            cursor.skip(memchr::memmem::find(cursor.rest(), b"*/").map_or(usize::MAX, |at| at + 2));
+        } else if cursor.eat(b"//") || cursor.eat(b"#") {
+            cursor.take_while(|b| b != b'\n');
+        } else {
+            text.push(byte);
+            cursor.skip(1);
+        }
+    }
+    Cow::Owned(text)
+}
+
+/// `$   {x}`: blanks between the sigil and its braces.
+fn spaced_variable(text: &[u8]) -> bool {
+    let mut cursor = Cursor::new(text, 0);
+    cursor.eat(b"$") && cursor.blanks() > 0 && cursor.eat(b"{")
+}
+
+fn is_name(b: &u8) -> bool {
+    b.is_ascii_alphanumeric() || *b == b'_' || *b >= 0x80
+}
+
+/// How clearly what stands before a parenthesis is a function by another name. `first`: nothing stands before it.
+fn callee(before: &[u8], first: bool) -> Option<Strength> {
+    let (base, groups) = without_groups(before)?;
+    match base.split_last() {
+        Some((quote @ (b'\'' | b'"'), text)) => {
+            let start = memchr::memrchr(*quote, text)?;
+            let inner = text.get(start + 1..)?.trim_ascii();
+            (inner.iter().all(is_name) && is_function(inner)).then_some(Certain)
+        }
+        Some((b')', inner)) => {
+            let start = memchr::memrchr(b'(', inner)?;
+            let word = inner.get(start + 1..)?;
+            let bare: Vec<u8> = word.iter().copied().filter(|b| !matches!(b, b'\'' | b'"' | b'.' | b' ')).collect();
+            if is_function(&bare) { Some(Certain) } else { (groups >= 2 && first).then_some(Strong) }
+        }
+        Some((last, _)) if is_name(last) => {
+            let start = base.iter().rposition(|b| !is_name(b))?;
+            let word = base.get(start + 1..)?;
+            let sigil = base.get(start) == Some(&b'$');
+            let odd = word.iter().all(|b| *b == b'_') && word.len() >= 2
+                || groups > 0
+                || start > 0 && base.get(start - 1) == Some(&b'$');
+            let alone = first && start == 0 && !word.first().is_some_and(u8::is_ascii_digit);
+            (sigil && (odd && first || alone)).then_some(Strong)
+        }
+        Some((b'$', _)) if groups > 0 => computed_name(before).then_some(Strong),
+        None if groups >= 2 && first => Some(Strong),
+        _ => None,
+    }
+}
+
+/// What is left of a callee without its indices, `$x[0]{1}` to `$x`, and how many there were (at most four).
+fn without_groups(before: &[u8]) -> Option<(&[u8], usize)> {
+    let mut base = before.trim_ascii_end();
+    for groups in 0..4 {
+        let opener = match base.last() {
+            Some(b']') => b'[',
+            Some(b'}') => b'{',
+            _ => return Some((base, groups)),
+        };
+        let at = memchr::memrchr(opener, base)?;
+        base = base.get(..at)?.trim_ascii_end();
+    }
+    None
+}
+
+/// `${@$x}`, `${'a'.'b'}`: a name that is computed; `${name}` is a placeholder of many languages.
+fn computed_name(before: &[u8]) -> bool {
+    let start = memchr::memrchr(b'{', before).and_then(|at| before.get(at + 1..)).unwrap_or_default();
+    start.iter().any(|b| matches!(b, b'$' | b'@' | b'\'' | b'"' | b'~' | b'^'))
+}
+
+/// Functions of PHP that run what they are given, sorted.
+const FUNCTIONS: &[&str] = &[
+    "assert",
+    "base64_decode",
+    "call_user_func",
+    "create_function",
+    "eval",
+    "exec",
+    "file_get_contents",
+    "file_put_contents",
+    "passthru",
+    "phpinfo",
+    "popen",
+    "print_r",
+    "proc_open",
+    "readfile",
+    "shell_exec",
+    "show_source",
+    "system",
+    "unlink",
+    "var_dump",
+];
+
+fn is_function(name: &[u8]) -> bool {
+    cursor::is_one_of(name, FUNCTIONS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finds(place: Place, text: &str) -> bool {
+        find(&Part::plain(place, b"q", text.as_bytes())).is_some()
+    }
+
+    #[test]
+    fn calls_by_another_name_are_found() {
+        for text in [
+            "$f(1)",
+            "$_[0]('x')",
+            "$$f(1)",
+            "'system'('id')",
+            "(sys.tem)(id)",
+            "(f)[0][0]('x')",
+            "$ {f}",
+            "${@$f}(1)",
+            "$f /* x */ (1)",
+            "$__(1)",
+        ] {
+            assert!(finds(Place::QueryValue, text), "{text}");
+        }
+    }
+
+    #[test]
+    fn other_parentheses_are_nothing() {
+        for text in
+            ["$(this)", "f(x)[0]", "[text](link)", "${name}(1)", "$5 (net)", "a $b(c)", "\"said\" (he)", "x[0](y)"]
+        {
+            assert!(!finds(Place::QueryValue, text), "{text}");
+        }
+    }
+
+    #[test]
+    fn opening_tags_are_no_declarations() {
+        assert!(finds(Place::QueryValue, "<? \techo 1") && finds(Place::QueryValue, "<?xml :echo 1;"));
+        assert!(!finds(Place::QueryValue, "<?xml version=\"1.0\"?>") && !finds(Place::QueryValue, "what <?"));
+    }
+
+    #[test]
+    fn settings_are_found() {
+        assert!(
+            finds(Place::QueryValue, "-d allow_url_include=1") && finds(Place::FormValue, "auto_prepend_file = /tmp/a")
+        );
+        assert!(!finds(Place::FormValue, "memory_limits are set"));
+    }
+
+    #[test]
+    fn global_arrays_are_no_parameters() {
+        assert!(finds(Place::QueryName, "_SERVER[DOCUMENT_ROOT]") && finds(Place::FormName, "$_COOKIE"));
+        assert!(!finds(Place::QueryName, "_get") && !finds(Place::QueryValue, "GLOBALS"));
+    }
+
+    #[test]
+    fn tables_are_sorted() {
+        assert!(FUNCTIONS.is_sorted() && SETTINGS.is_sorted());
+    }
+}
