@@ -37,8 +37,10 @@ pub struct Problem {
     pub expected: String,
     /// What to do, one sentence; may be empty.
     pub remedy: String,
-    /// The source line, cut to [`Problem::EXCERPT`] characters.
+    /// The source line; of a long one, [`Problem::EXCERPT`] characters around the place.
     pub excerpt: String,
+    /// Characters of the line before the excerpt.
+    skipped: usize,
 }
 
 impl Problem {
@@ -46,6 +48,8 @@ impl Problem {
     pub const EXCERPT: usize = 160;
 
     pub(super) fn new(severity: Severity, source: &Source, mark: Mark, field: &str) -> Self {
+        let column = mark.column as usize;
+        let skipped = if column > Self::EXCERPT * 3 / 4 { column - Self::EXCERPT / 2 } else { 0 };
         Self {
             severity,
             file: Arc::clone(&source.file),
@@ -56,7 +60,8 @@ impl Problem {
             found: String::new(),
             expected: String::new(),
             remedy: String::new(),
-            excerpt: source.line(mark.line).chars().take(Self::EXCERPT).collect(),
+            excerpt: source.line(mark.line).chars().skip(skipped).take(Self::EXCERPT).collect(),
+            skipped,
         }
     }
 
@@ -133,7 +138,7 @@ impl Problem {
 
     /// Carets below the characters meant, within the excerpt.
     fn carets(&self) -> String {
-        let before = (self.column as usize).saturating_sub(1).min(Self::EXCERPT);
+        let before = (self.column as usize).saturating_sub(1 + self.skipped).min(Self::EXCERPT);
         let shown = self.excerpt.chars().count().saturating_sub(before).max(1);
         let width = (self.width as usize).clamp(1, shown);
         let indent: usize = self.excerpt.chars().take(before).map(shown_width).sum();

@@ -111,6 +111,15 @@ fn caret_stands_below_its_text_after_escapes() {
 }
 
 #[test]
+fn long_line_is_shown_around_the_place() {
+    let found = problems(&format!("{{kind: Shop, name: {}, colour: red}}\n", "x".repeat(1000)));
+    let rendered = found[0].render();
+    let lines: Vec<&str> = rendered.lines().collect();
+    assert!(found[0].excerpt.chars().count() <= Problem::EXCERPT);
+    assert_eq!(lines[3].find("colour"), lines[4].find('^'), "{rendered}");
+}
+
+#[test]
 fn syntax_errors_have_a_place() {
     let found = problems("kind: Shop\nname: [a\n");
     assert_eq!((found.len(), found[0].expected.as_str()), (1, "YAML"));

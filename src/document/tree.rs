@@ -382,6 +382,8 @@ fn mark_of(span: Span) -> Mark {
 fn hint(info: &str) -> &'static str {
     match info {
         _ if info.contains("tab") => "indent with spaces",
+        _ if info.contains("anchor") => "put text that begins with `*` or `&` in quotes",
+        _ if info.contains("quoted scalar") => "close the quotes; within `\"`, write `\\\\` for a backslash",
         _ if info.contains("mapping values are not allowed") => {
             "put text that contains `: ` in quotes, or mend the indentation"
         }

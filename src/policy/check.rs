@@ -2,6 +2,7 @@
 //! seem to.
 
 use super::compile::{Context, Placed, Tls};
+use super::describe::listed;
 use super::document::Allowlist;
 use super::pattern::PathTemplate;
 use super::rule::{Conditions, Party};
@@ -126,11 +127,8 @@ impl Check<'_> {
     /// Grants to callers that may be unproved; grants to identities where nobody can prove one.
     fn unverified(&mut self, placed: &Placed) {
         let Party::From(callers) = &placed.rule.conditions.party else { return };
-        if placed.probe {
-            return;
-        }
         let field = format!("{}.from", placed.field);
-        let open = callers.iter().find(|caller| caller.takes_unverified());
+        let open = callers.iter().find(|caller| caller.takes_unverified() && !placed.probe);
         match (open, self.tls_of(&placed.rule.conditions)) {
             (Some(open), Reach::Unknown) => {
                 let found = format!("`{open}`, which needs no identity");
@@ -142,7 +140,13 @@ impl Check<'_> {
                 let remedy = "name callers by identity, or make the port strict";
                 self.warn(placed, &field, found, "callers with an identity", remedy);
             }
-            (None, Reach::OnlyOff) => {
+            (_, Reach::Nobody) => {
+                let ports = listed(&placed.rule.conditions.ports);
+                let remedy = "declare the port in the bootstrap configuration, or correct it here";
+                let found = format!("a rule for port {ports}, which no listener declares");
+                self.warn(placed, &format!("{}.port", placed.field), found, "a declared port", remedy);
+            }
+            (None, Reach::OnlyOff) if !placed.probe => {
                 let remedy = "set the port's TLS to strict or permissive, or name callers by network";
                 let found = "callers with an identity, on ports without TLS".to_owned();
                 self.warn(placed, &field, found, "callers that can exist there", remedy);
@@ -156,7 +160,10 @@ impl Check<'_> {
         let Some(ports) = self.context.tls else { return Reach::Unknown };
         let held = |port: &u16| conditions.ports.is_empty() || conditions.ports.contains(port);
         let mut reached = ports.iter().filter(|(port, _)| held(port)).peekable();
-        if reached.peek().is_some() && reached.clone().all(|(_, tls)| *tls == Tls::Off) {
+        if reached.peek().is_none() {
+            return Reach::Nobody;
+        }
+        if reached.clone().all(|(_, tls)| *tls == Tls::Off) {
             return Reach::OnlyOff;
         }
         reached.find(|(_, tls)| **tls == Tls::Permissive).map_or(Reach::Proved, |(port, _)| Reach::Permissive(*port))
@@ -189,7 +196,9 @@ impl Check<'_> {
     }
 }
 
+/// Which callers can reach a rule's ports.
 enum Reach {
+    Nobody,
     Unknown,
     Proved,
     Permissive(u16),

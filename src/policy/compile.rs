@@ -3,6 +3,7 @@
 
 use super::document::{Allowlist, DenyRule, InboundRule, OutboundRule, Probe, Written};
 use super::meaning::Reader;
+use super::pattern::IdPattern;
 use super::ports::{self, Ports};
 use super::rule::{Conditions, Expiry, Rule};
 use super::{Denials, Grants, Policy, check, shorthand};
@@ -158,8 +159,15 @@ impl Gathered {
         Reader { document: home.document, context: home.context, problems: &mut self.problems }
     }
 
-    /// Names that owners chose must be unique; the others are made so.
+    /// Names that owners chose must be unique; the others are made so. None may garble a terminal.
     fn check_names(&mut self, documents: &[Document<Allowlist>]) {
+        for placed in self.grants.iter().chain(&self.denials).filter(|placed| is_garbled(&placed.rule)) {
+            let Some(home) = documents.get(placed.document) else { continue };
+            let found = format!("name `{}`", placed.rule.name.escape_debug());
+            let field = format!("{}.name", placed.field);
+            let expected = "a name without control characters";
+            self.problems.push(home.problem(Severity::Error, &field, found, expected, "remove them"));
+        }
         let mut taken: HashMap<Arc<str>, (usize, String)> = HashMap::new();
         let all = self.grants.iter_mut().chain(&mut self.denials);
         let (chosen, given): (Vec<_>, Vec<_>) = all.partition(|placed| placed.named);
@@ -188,6 +196,13 @@ impl Gathered {
     fn check_documents(&mut self, documents: &[Document<Allowlist>]) {
         let mut taken: HashMap<&str, &Document<Allowlist>> = HashMap::new();
         for document in documents {
+            if let Some(domain) = &document.value.trust_domain
+                && let Err(wrong) = IdPattern::domain(domain)
+            {
+                let found = format!("`{domain}`");
+                let problem = document.problem(Severity::Error, "trustDomain", found, wrong.expected, wrong.remedy);
+                self.problems.push(problem);
+            }
             let name = document.value.metadata.name.as_str();
             let Some(other) = taken.insert(name, document) else { continue };
             let found = format!("name `{name}`, taken by the document at {}", place(other, "metadata.name"));
@@ -214,6 +229,11 @@ impl Rule {
         self.terms = Arc::new(Terms { rule: Arc::clone(&name), ..(*self.terms).clone() });
         self.name = name;
     }
+}
+
+/// The name of the document stands in generated names.
+fn is_garbled(rule: &Rule) -> bool {
+    rule.name.chars().chain(rule.document.chars()).any(char::is_control)
 }
 
 fn line<T>(written: &Written<T>) -> Option<&str> {

@@ -10,8 +10,14 @@ const LOOKED_AT: usize = 256;
 
 /// The sentence, if there is any rule at all.
 pub(super) fn explain(rules: &[Rule], scene: &Scene<'_>, access: &Access<'_>) -> Option<String> {
-    let scored = rules.iter().take(LOOKED_AT).map(|rule| (distance(rule, scene, access), rule));
-    let (_, rule) = scored.min_by_key(|(distance, _)| *distance)?;
+    let mut nearest: Option<(u32, &Rule)> = None;
+    for rule in rules.iter().take(LOOKED_AT) {
+        let limit = nearest.map_or(u32::MAX, |(distance, _)| distance);
+        if let Some(distance) = distance_below(limit, rule, scene, access) {
+            nearest = Some((distance, rule));
+        }
+    }
+    let (_, rule) = nearest?;
     let says: Vec<String> = lacks(rule, scene, access).map(|lack| says(rule, lack, scene, access)).collect();
     Some(format!("rule \"{}\" {}", rule.name, says.join("; it ")))
 }
@@ -19,24 +25,24 @@ pub(super) fn explain(rules: &[Rule], scene: &Scene<'_>, access: &Access<'_>) ->
 fn lacks<'a>(rule: &'a Rule, scene: &'a Scene<'_>, access: &'a Access<'_>) -> impl Iterator<Item = Lack> + use<'a> {
     let path = (!rule.conditions.takes_path(access)).then_some(Lack::Path);
     let expired = rule.is_over(&scene.now).then_some(Lack::Expired);
-    rule.conditions.lacks(scene.connection, access).chain(path).chain(expired)
+    path.into_iter().chain(rule.conditions.lacks(scene.connection, access)).chain(expired)
 }
 
-/// How far a rule is from granting: what its owner would change last weighs most.
-fn distance(rule: &Rule, scene: &Scene<'_>, access: &Access<'_>) -> u32 {
+/// How far a rule is from granting, if it is nearer than `limit`: what its owner would change last weighs most.
+fn distance_below(limit: u32, rule: &Rule, scene: &Scene<'_>, access: &Access<'_>) -> Option<u32> {
     let weight = |lack| match lack {
         Lack::Protocol => 100,
         Lack::Path => 16,
+        Lack::Caller if rule.direction() == Direction::Outbound => 14,
         Lack::Port => 12,
         Lack::Host => 8,
-        Lack::Caller if rule.direction() == Direction::Outbound => 14,
         Lack::Caller => 6,
         Lack::Method => 5,
         Lack::AbsoluteForm | Lack::Upgrade => 4,
         Lack::Header | Lack::Query => 3,
         Lack::Expired => 1,
     };
-    lacks(rule, scene, access).map(weight).sum()
+    lacks(rule, scene, access).try_fold(0, |sum, lack| Some(sum + weight(lack)).filter(|sum| *sum < limit))
 }
 
 fn says(rule: &Rule, lack: Lack, scene: &Scene<'_>, access: &Access<'_>) -> String {

@@ -143,6 +143,26 @@ fn document_names_are_unique() {
 }
 
 #[test]
+fn names_are_fit_for_a_terminal() {
+    let found = refused("inbound: [{name: \"a\\e[2J\", from: any, methods: GET, path: /a}]\n");
+    assert_eq!(found, ["inbound[0].name: name `a\\u{1b}[2J`, expected a name without control characters"]);
+}
+
+#[test]
+fn trust_domain_is_checked_even_if_unused() {
+    assert_eq!(refused("trustDomain: '*.example'\n").len(), 1);
+}
+
+#[test]
+fn rule_for_an_undeclared_port_is_warned_about() {
+    let ports = BTreeMap::from([(8080, Tls::Strict)]);
+    let context = Context { tls: Some(&ports), ..context() };
+    let found = |text: &str| said(&compile(&documents(text), &context).unwrap().warnings);
+    assert!(found("inbound: [GET /a from shop/web on 8080]\nprobes: [{path: /, port: 8080}]\n").is_empty());
+    assert_eq!(found("inbound: [GET /a from shop/web on 80]\nprobes: [{path: /, port: 81}]\n").len(), 2);
+}
+
+#[test]
 fn namespace_needs_a_trust_domain() {
     let documents = documents("inbound: [GET /a from shop/web]\n");
     let nowhere = Context { trust_domain: None, ..context() };
