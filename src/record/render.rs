@@ -84,7 +84,7 @@ impl Renderer {
             protocol: event.protocol,
             action: redactor.clipped(&event.action),
             resource: redactor.clipped(&event.resource),
-            original: redactor.target(&event.original),
+            original: redactor.clipped(&event.original),
             evidence: event.evidence.iter().map(|evidence| self.evidence(evidence)).collect(),
             released: event.released,
             upstream_status: event.upstream_status,

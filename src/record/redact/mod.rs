@@ -46,23 +46,19 @@ impl Redactor {
         self.shown(text.as_bytes(), &self.secrets.find(text.as_bytes(), false))
     }
 
-    /// Text that a sender chose, perhaps cut.
+    /// Text that a sender chose, perhaps cut. Secrets are looked for behind its percent-encoding too.
     pub fn clipped(&self, text: &Clipped) -> String {
         let cut = text.beyond > 0;
-        let mut out = self.shown(&text.bytes, &self.secrets.find(&text.bytes, cut));
+        let mut secret = self.secrets.find(&text.bytes, cut);
+        if text.bytes.contains(&b'%') {
+            let (decoded, places) = percent_decoded(&text.bytes);
+            let place = |at: usize| places.get(at).copied().unwrap_or(text.bytes.len());
+            let found = self.secrets.find(&decoded, cut);
+            secret.extend(found.into_iter().map(|range| place(range.start)..place(range.end)));
+            secret = secrets::merge(secret);
+        }
+        let mut out = self.shown(&text.bytes, &secret);
         push_beyond(text.beyond, &mut out);
-        out
-    }
-
-    /// A request target as it was spelled: secrets are looked for behind its percent-encoding too.
-    pub fn target(&self, target: &Clipped) -> String {
-        let cut = target.beyond > 0;
-        let (decoded, places) = percent_decoded(&target.bytes);
-        let place = |at: usize| places.get(at).copied().unwrap_or(target.bytes.len());
-        let mut secret = self.secrets.find(&target.bytes, cut);
-        secret.extend(self.secrets.find(&decoded, cut).into_iter().map(|range| place(range.start)..place(range.end)));
-        let mut out = self.shown(&target.bytes, &secrets::merge(secret));
-        push_beyond(target.beyond, &mut out);
         out
     }
 
@@ -201,7 +197,7 @@ mod tests {
 
     #[test]
     fn target_hides_what_is_percent_encoded() {
-        let show = |text: &str| unhashed(&redactor().target(&Clipped::text(text.as_bytes())));
+        let show = |text: &str| unhashed(&redactor().clipped(&Clipped::text(text.as_bytes())));
         assert_eq!(show("/l?p%61ssword=h%75nter2&x=1"), "/l?p%61ssword=#&x=1");
         assert_eq!(show("/l?card=4111%201111%201111%201111&x"), "/l?card=#&x");
         assert_eq!(show("/l?user%5Bpassword%5D=a&x"), "/l?user%5Bpassword%5D=#&x");
@@ -210,7 +206,7 @@ mod tests {
 
     #[test]
     fn cut_target_says_how_much_is_missing() {
-        let shown = redactor().target(&Clipped::to(3, b"/abcdef"));
+        let shown = redactor().clipped(&Clipped::to(3, b"/abcdef"));
         assert_eq!(shown, "/ab…(+4 bytes)");
     }
 
