@@ -39,6 +39,23 @@ impl<'a> Parts<'a> {
         Self { list: Vec::with_capacity(expected), chain: Chain::EMPTY, most: limits.parts }
     }
 
+    /// Some servers join the values of a name that is given more than once: `a=1&a=2` → `1,2`. Adds what they see, for the
+    /// fields from `before` on.
+    pub(super) fn join_repeated(&mut self, before: usize) -> Result<(), Malformed> {
+        let list = &self.list;
+        let name = |at: &usize| list.get(*at).map(|part| &*part.name);
+        let is_field = |at: &usize| list.get(*at).is_some_and(|part| part.place == Place::FormValue);
+        let mut fields: Vec<usize> = (before..list.len()).filter(is_field).collect();
+        fields.sort_by(|one, other| name(one).cmp(&name(other)));
+        let mut joined = Vec::new();
+        for group in fields.chunk_by(|one, other| name(one) == name(other)).filter(|group| group.len() > 1) {
+            let values: Vec<&[u8]> = group.iter().filter_map(|at| list.get(*at)).map(|part| &*part.canonical).collect();
+            let canonical = Cow::Owned(values.join(&b","[..]));
+            joined.extend(group.first().and_then(|at| list.get(*at)).map(|first| Part { canonical, ..first.clone() }));
+        }
+        joined.into_iter().try_for_each(|part| self.push(part))
+    }
+
     /// An empty list with the room that is left in this one.
     pub(super) fn beside<'b>(&self) -> Parts<'b> {
         Parts { list: Vec::new(), chain: Chain::EMPTY, most: self.most.saturating_sub(self.list.len()) }
@@ -105,6 +122,17 @@ mod tests {
         assert!(parts.plain(Place::FormValue, b"", b"").is_ok());
         assert!(parts.plain(Place::FormValue, b"", b"2").is_ok());
         assert_eq!(parts.plain(Place::FormValue, b"", b"3").unwrap_err().why, TOO_MANY);
+    }
+
+    #[test]
+    fn values_of_one_name_are_joined() {
+        let mut parts = Parts::new(&Limits::default(), 0);
+        for (name, value) in [(&b"b"[..], &b"0"[..]), (b"a", b"1"), (b"b", b"2"), (b"c", b"3"), (b"b", b"4")] {
+            parts.plain(Place::FormValue, name, value).unwrap();
+        }
+        parts.join_repeated(1).unwrap();
+        let joined: Vec<_> = parts.list.iter().skip(5).map(|part| (&*part.name, &*part.canonical)).collect();
+        assert_eq!(joined, [(&b"b"[..], &b"2,4"[..])]);
     }
 
     #[test]

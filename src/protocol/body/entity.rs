@@ -26,6 +26,7 @@ pub(super) fn read<'a>(
 ) -> Result<(), Malformed> {
     let mut pending = vec![Pending { body, boundary: Cow::Owned(boundary.to_vec()), depth: 1 }];
     let mut entities = 0;
+    let before = parts.list.len();
     while let Some(next) = pending.pop() {
         spend(fuel, next.body)?;
         let Cut { around, entities: found } = multipart::cut(next.body, &next.boundary, limits)?;
@@ -51,7 +52,7 @@ pub(super) fn read<'a>(
             holder.content(content, parts, limits, fuel)?;
         }
     }
-    Ok(())
+    parts.join_repeated(before)
 }
 
 /// The field's name as it stands: a file may have many parts, and none of them shall need a copy of it.

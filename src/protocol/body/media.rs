@@ -7,7 +7,14 @@
 use super::charset::Charset;
 use crate::flow::{Kind, Reason};
 use crate::protocol::Malformed;
+use crate::protocol::head::Header;
 
+/// Two `content-type` headers that differ.
+pub(super) const TYPE_TWICE: Reason =
+    Reason::new("body-type-twice", Kind::Malformed, "the head has two content-type headers that differ");
+/// Two `content-encoding` headers.
+pub(super) const CODING_TWICE: Reason =
+    Reason::new("body-coding-twice", Kind::Malformed, "the head has two content-encoding headers");
 /// Two `charset` or `boundary` parameters that disagree.
 pub(super) const PARAMETER_TWICE: Reason =
     Reason::new("body-type-parameter-twice", Kind::Malformed, "content-type gives a charset or boundary twice");
@@ -35,8 +42,30 @@ pub(super) const MAX_BOUNDARY: usize = 70;
 pub struct Declared<'a> {
     /// The value of `content-type`.
     pub content_type: Option<&'a [u8]>,
-    /// The value of `content-encoding`; several lines joined with commas.
+    /// The value of `content-encoding`.
     pub content_encoding: Option<&'a [u8]>,
+}
+
+impl<'a> Declared<'a> {
+    /// What these headers declare.
+    ///
+    /// # Errors
+    /// A second `content-type` that differs, a second `content-encoding`: servers choose differently among them.
+    pub fn of(headers: impl Iterator<Item = Header<'a>>) -> Result<Self, Malformed> {
+        let mut declared = Self::default();
+        for Header { name, value, .. } in headers {
+            if name.eq_ignore_ascii_case("content-type") {
+                if declared.content_type.replace(value).is_some_and(|earlier| earlier != value) {
+                    return refuse(TYPE_TWICE);
+                }
+            } else if name.eq_ignore_ascii_case("content-encoding")
+                && declared.content_encoding.replace(value).is_some()
+            {
+                return refuse(CODING_TWICE);
+            }
+        }
+        Ok(declared)
+    }
 }
 
 /// A content type as far as it matters here.
@@ -220,6 +249,19 @@ mod tests {
         for unknown in ["", "json", "application/json, text/plain", ";charset=utf-8"] {
             assert_eq!(family_of(unknown), Family::Unknown, "{unknown}");
         }
+    }
+
+    #[test]
+    fn contradicting_heads_are_refused() {
+        let header = |name, value: &'static str| Header { name, value: value.as_bytes(), known: None, forwarded: true };
+        let of = |headers: &[Header<'static>]| Declared::of(headers.iter().copied());
+        let declared =
+            of(&[header("A", "b"), header("Content-Type", "a/b"), header("content-encoding", "br")]).unwrap();
+        assert_eq!((declared.content_type, declared.content_encoding), (Some(&b"a/b"[..]), Some(&b"br"[..])));
+        assert!(of(&[header("Content-Type", "a/b"), header("content-type", "a/b")]).is_ok());
+        assert_eq!(of(&[header("Content-Type", "a/b"), header("content-type", "a/c")]).unwrap_err().why, TYPE_TWICE);
+        let twice = [header("Content-Encoding", "identity"), header("content-encoding", "gzip")];
+        assert_eq!(of(&twice).unwrap_err().why, CODING_TWICE);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! Tolerated: names without a value, values without a name, empty pairs, a percent sign that starts no escape (it means
 //! itself). Some servers also split at `;`: where a piece behind one looks like a pair, it is judged as a pair too. Of a
-//! name given twice each value is judged. Rejected: a `_charset_` field (RFC 7578 §4.6) that names an unknown charset.
+//! name given twice each value is judged, and all of them joined with commas. Rejected: a `_charset_` field (RFC 7578 §4.6) that names an unknown charset.
 
 use super::charset::Charset;
 use super::collect::{Parts, Value, spend, then};
@@ -15,7 +15,9 @@ use std::borrow::Cow;
 /// Adds the names and values of a form.
 pub(super) fn read<'a>(body: &'a [u8], parts: &mut Parts<'a>, fuel: &mut Fuel) -> Result<(), Malformed> {
     spend(fuel, body)?;
-    pairs(body, parts)
+    let before = parts.list.len();
+    pairs(body, parts)?;
+    parts.join_repeated(before)
 }
 
 /// Adds the names and values of some pairs.
@@ -136,6 +138,11 @@ mod tests {
     fn pairs_are_split() {
         assert_eq!(values(b"a=1&b=2&&c&=3&d=4=5"), [pair("a", "1"), pair("b", "2"), pair("", "3"), pair("d", "4=5")]);
         assert!(read_all(b"").is_empty());
+    }
+
+    #[test]
+    fn repeated_names_are_judged_joined_too() {
+        assert_eq!(values(b"a=1&a=2"), [pair("a", "1"), pair("a", "2"), pair("a", "1,2")]);
     }
 
     #[test]

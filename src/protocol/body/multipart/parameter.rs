@@ -1,13 +1,13 @@
 //! The parameters of `content-disposition` (RFC 6266, RFC 7578 §4.2): `form-data; name="a"; filename="b"`.
 //!
 //! Tolerated: unquoted values, empty parameters, `\"` in a quoted value, `name*` and `filename*` beside the plain ones
-//! (each is judged). Rejected by name: a parameter given twice, in pieces (`filename*0`), with single quotes round it, a
+//! and encoded words (RFC 2047) in them (each is judged). Rejected by name: a parameter given twice, in pieces (`filename*0`), with single quotes round it, a
 //! quoted value that is not closed or that has something behind it.
 
 use crate::flow::{Chain, Kind, Layer, Reason};
-use crate::protocol::body::collect::Value;
+use crate::protocol::body::collect::{Value, then};
 use crate::protocol::body::media::cut;
-use crate::protocol::body::urlencoded;
+use crate::protocol::body::{transfer, urlencoded};
 use std::borrow::Cow;
 
 /// `name` or `filename` given twice.
@@ -29,6 +29,17 @@ pub(super) enum Parameter<'a> {
     Other,
 }
 
+impl<'a> Parameter<'a> {
+    /// The same parameter with another value.
+    fn with(&self, value: Value<'a>) -> Self {
+        match self {
+            Self::Name(_) => Self::Name(value),
+            Self::FileName(_) => Self::FileName(value),
+            Self::Other => Self::Other,
+        }
+    }
+}
+
 /// The parameters behind the disposition type.
 pub(super) fn read(value: &[u8]) -> Result<Vec<Parameter<'_>>, Reason> {
     let (_, mut rest) = cut(value, b';');
@@ -46,7 +57,8 @@ pub(super) fn read(value: &[u8]) -> Result<Vec<Parameter<'_>>, Reason> {
         let (value, after) = value_of(after)?;
         rest = after;
         let parameter = meaning(name, value)?;
-        if !matches!(parameter, Parameter::Other) {
+        if let Parameter::Name(value) | Parameter::FileName(value) = &parameter {
+            found.extend(words(value).map(|words| parameter.with(words)));
             if seen.iter().any(|earlier| earlier.eq_ignore_ascii_case(name)) {
                 return Err(PARAMETER_TWICE);
             }
@@ -90,6 +102,31 @@ fn extended<'a>(value: &Value<'a>) -> Value<'a> {
         rest = after;
     }
     Value { raw: text, canonical: Cow::Owned(out), chain: Chain::of(Layer::Percent) }
+}
+
+/// RFC 2047: `=?UTF-8?B?YQ==?=` → `a`, as some servers read names; nothing when there is no such word in it. Words are
+/// decoded where they stand, whatever their charset.
+fn words<'a>(value: &Value<'a>) -> Option<Value<'a>> {
+    let mut rest = &*value.canonical;
+    let mut out = Vec::new();
+    let mut chain = None;
+    while let Some(at) = memchr::memmem::find(rest, b"=?") {
+        let (before, from) = rest.split_at_checked(at)?;
+        let (_charset, coded) = cut(from.get(2..)?, b'?');
+        let (coding, text) = cut(coded, b'?');
+        let (text, after) = cut(text, b'?');
+        let (decoded, layer) = match coding {
+            b"B" | b"b" => (transfer::base64(text), Layer::Base64),
+            b"Q" | b"q" => (transfer::quoted_printable(text), Layer::QuotedPrintable),
+            _ => break,
+        };
+        out.extend_from_slice(before);
+        out.extend_from_slice(&decoded);
+        chain = Some(layer);
+        rest = after.strip_prefix(b"=").unwrap_or(after);
+    }
+    out.extend_from_slice(rest);
+    Some(Value { raw: value.raw, canonical: Cow::Owned(out), chain: then(value.chain, chain?) })
 }
 
 /// The value behind `=`, and what follows the next `;`.
@@ -168,6 +205,15 @@ mod tests {
     #[test]
     fn extended_name_is_decoded() {
         assert_eq!(found("f; filename=a; filename*=UTF-8''%e2%82%ac.txt"), ["file a", "file €.txt"]);
+    }
+
+    #[test]
+    fn encoded_words_are_decoded_too() {
+        assert_eq!(
+            found("f; filename=\"x=?utf-8?B?Li4v?=y=?utf-8?q?=2Fz?=\""),
+            ["file x../y/z", "file x=?utf-8?B?Li4v?=y=?utf-8?q?=2Fz?="]
+        );
+        assert_eq!(found("f; name=\"a=?b\""), ["name a=?b"]);
     }
 
     #[test]
