@@ -46,12 +46,17 @@ enum Merge {
     Leading,
     /// Two at the start begin a host, as in a reference without a scheme (RFC 3986 §4.2).
     Host,
-    /// As `Host`, and what follows merged.
-    HostMerged,
+    /// Two or more at the start begin a host, as in WHATWG URLs.
+    LaxHost,
+    /// As `LaxHost`, and what follows merged.
+    LaxHostMerged,
 }
 
 /// Every reading of a path that [`super::refused::check`] let pass.
 pub(super) fn all<'a>(path: &[u8], how: &Readings, features: Features) -> Result<Paths<'a>, Reason> {
+    if is_tangled(path, how, features) {
+        return Err(READINGS);
+    }
     let mut found = Vec::new();
     collect(path, how, features, &mut found)?;
     let mut path = Cow::Borrowed(path);
@@ -65,10 +70,24 @@ pub(super) fn all<'a>(path: &[u8], how: &Readings, features: Features) -> Result
     Ok(Paths { first, others: found.collect() })
 }
 
+/// Whether a path has doubts that servers resolve in different orders: repeated slashes with an encoded one (merged
+/// before or after decoding), a host at the start, a backslash that browsers never send with any other doubt.
+fn is_tangled(path: &[u8], how: &Readings, features: Features) -> bool {
+    let repeated = how.slashes == Slashes::Both && path.windows(2).any(|pair| pair == b"//");
+    let encoded = how.encoded_slash == Separator::Both && features.encoded_slash;
+    let params = how.params == Params::Both && features.params;
+    let backslash = how.backslash == Separator::Both && features.raw_backslash;
+    let host = how.slashes == Slashes::Both && has_odd_host(path);
+    host || (repeated && encoded) || (backslash && (repeated || encoded || params || features.encoded_backslash))
+}
+
 fn collect(path: &[u8], how: &Readings, features: Features, found: &mut Vec<String>) -> Result<(), Reason> {
     for reading in combinations(how, features) {
         let bytes = spell(path, reading);
         let doubled = bytes.windows(2).any(|pair| pair == b"//");
+        if doubled && how.slashes == Slashes::Both && has_odd_host(&bytes) {
+            return Err(READINGS);
+        }
         for slashes in if doubled { merges(how) } else { &[Merge::Kept] } {
             let text = text(merged(bytes.clone(), *slashes));
             if !found.contains(&text) {
@@ -84,7 +103,9 @@ fn collect(path: &[u8], how: &Readings, features: Features, found: &mut Vec<Stri
 
 fn merges(how: &Readings) -> &'static [Merge] {
     match how.slashes {
-        Slashes::Both => &[Merge::Kept, Merge::Merged, Merge::Leading, Merge::Host, Merge::HostMerged],
+        Slashes::Both => {
+            &[Merge::Kept, Merge::Merged, Merge::Leading, Merge::Host, Merge::LaxHost, Merge::LaxHostMerged]
+        }
         Slashes::Merged => &[Merge::Merged],
         Slashes::Kept => &[Merge::Kept],
     }
@@ -172,18 +193,28 @@ fn without_last_params(path: &[u8], reading: Reading) -> &[u8] {
     path.get(..end).unwrap_or(path)
 }
 
+/// Whether a path begins as a reference with a host that parsers end in different places.
+fn has_odd_host(path: &[u8]) -> bool {
+    let separates = |b: &u8| matches!(b, b'/' | b'\\');
+    let host = || path.split(separates).find(|segment| !segment.is_empty()).unwrap_or_default();
+    let plain = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
+    path.iter().take(2).filter(|b| separates(b)).count() == 2 && !host().iter().all(plain)
+}
+
 fn merged(mut bytes: Vec<u8>, slashes: Merge) -> Vec<u8> {
-    if matches!(slashes, Merge::Host | Merge::HostMerged) && bytes.starts_with(b"//") {
-        let end = bytes.iter().skip(2).position(|b| *b == b'/').map_or(bytes.len(), |at| at + 2);
-        bytes.drain(..end);
+    if bytes.starts_with(b"//") {
+        let leading = bytes.iter().take_while(|b| **b == b'/').count();
+        let before_host = match slashes {
+            Merge::Host => Some(2),
+            Merge::LaxHost | Merge::LaxHostMerged => Some(leading),
+            Merge::Kept | Merge::Merged | Merge::Leading => None,
+        };
+        let end = |start| bytes.iter().skip(start).position(|b| *b == b'/').map_or(bytes.len(), |at| at + start);
+        let dropped = before_host.map_or(if slashes == Merge::Leading { leading - 1 } else { 0 }, end);
+        bytes.drain(..dropped);
     }
-    match slashes {
-        Merge::Merged | Merge::HostMerged => bytes.dedup_by(|after, before| *after == b'/' && *before == b'/'),
-        Merge::Leading => {
-            let leading = bytes.iter().take_while(|b| **b == b'/').count();
-            bytes.drain(..leading.saturating_sub(1));
-        }
-        Merge::Kept | Merge::Host => {}
+    if matches!(slashes, Merge::Merged | Merge::LaxHostMerged) {
+        bytes.dedup_by(|after, before| *after == b'/' && *before == b'/');
     }
     if bytes.is_empty() {
         bytes.push(b'/');

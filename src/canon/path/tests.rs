@@ -44,8 +44,10 @@ fn every_doubt_is_a_reading() {
     assert_eq!(all("/\\host/a"), ["/\\host/a", "//host/a", "/host/a", "/a"]);
     assert_eq!(all("//host"), ["//host", "/host", "/"]);
     assert_eq!(all("//h//a"), ["//h//a", "/h/a", "/h//a", "//a", "/a"]);
+    assert_eq!(all("///h/a"), ["///h/a", "/h/a", "/a"]);
     assert_eq!(all("/a;x%2Fb"), ["/a;x%2Fb", "/a", "/a;x/b", "/a/b"]);
     assert_eq!(all("/a;/b"), ["/a;/b", "/a/b"]);
+    assert_eq!(all("/a/;x/b"), ["/a/;x/b", "/a//b", "/a/b"]);
     assert_eq!(all("/;x/b"), ["/;x/b", "//b", "/b", "/"]);
 }
 
@@ -125,6 +127,23 @@ fn twice_encoded_data_is_data() {
 
 #[test]
 fn readings_end_at_their_limit() {
-    let path = "//a;x%2Fb\\c%5Cd;y%3Bz//e";
-    assert_eq!(readings(path.as_bytes(), &Readings::default()).err(), Some(refused::READINGS));
+    let count = |path: &str| readings(path.as_bytes(), &Readings::default()).map(|paths| paths.len());
+    assert_eq!(count("/a;x%2Fb/c;y%5Cd%252541"), Ok(Paths::MAX));
+    assert_eq!(count("/a;x%2Fb/c;y%5Cd/e%3Bf%2Fg%252541"), Err(refused::READINGS));
+}
+
+#[test]
+fn doubts_that_tangle_are_refused() {
+    for path in ["//a%2Fb", "/a//b%2F", "/a\\b//c", "/a\\b%5Cc", "/a\\b%2Fc", "/a\\b;c"] {
+        assert_eq!(readings(path.as_bytes(), &Readings::default()).err(), Some(refused::READINGS), "{path}");
+    }
+    let merged = Readings { slashes: Slashes::Merged, ..Readings::default() };
+    assert_eq!(with("//a%2Fb", &merged), ["/a%2Fb", "/a/b"]);
+}
+
+#[test]
+fn a_path_that_begins_with_an_odd_host_is_refused() {
+    for path in ["//a@b/c", "//a;b/c", "//a%20b/c", "/\\a:80/c", "//caf%c3%a9"] {
+        assert_eq!(readings(path.as_bytes(), &Readings::default()).err(), Some(refused::READINGS), "{path}");
+    }
 }
