@@ -15,8 +15,10 @@ const FILES: &[(&str, &str)] = &[
     ("signatures/php.yaml", include_str!("../../../signatures/php.yaml")),
     ("signatures/platforms.yaml", include_str!("../../../signatures/platforms.yaml")),
     ("signatures/scanners.yaml", include_str!("../../../signatures/scanners.yaml")),
+    ("signatures/sessions.yaml", include_str!("../../../signatures/sessions.yaml")),
     ("signatures/shell.yaml", include_str!("../../../signatures/shell.yaml")),
     ("signatures/webshells.yaml", include_str!("../../../signatures/webshells.yaml")),
+    ("signatures/windows.yaml", include_str!("../../../signatures/windows.yaml")),
 ];
 
 /// The shipped signatures.
