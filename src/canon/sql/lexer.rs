@@ -60,7 +60,7 @@ impl<'a> Lexer<'a> {
                 (Some(0..=0x20 | 0x7f | 0xa0), _) => self.at += 1,
                 (Some(b'+'), _) if self.reading.plus_is_space => self.at += 1,
                 (Some(0xc2), Some(0xa0)) => self.at += 2,
-                (Some(b'*'), Some(b'/')) => self.at += 2,
+                (Some(b'*'), Some(b'/')) if self.peek(2) != Some(b'*') => self.at += 2,
                 (Some(b'/'), Some(b'*')) if self.begins_executable() => self.enter_executable(),
                 _ => return,
             }

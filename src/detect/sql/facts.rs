@@ -85,6 +85,8 @@ pub(super) struct Facts {
     pub(super) semicolons: u16,
     /// Statements other than `SELECT`, in their proper shape.
     pub(super) statements: u16,
+    /// … whose shape prose has as well.
+    pub(super) spoken_statements: u16,
     /// … which began without a semicolon after an operand.
     pub(super) bare_statements: u16,
     /// Statements that begin the text itself.

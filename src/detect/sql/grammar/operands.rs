@@ -239,7 +239,7 @@ impl Grammar<'_> {
         if self.takes(&[Word::Select]) {
             return self.columns();
         }
-        self.takes(&[Word::Values, Word::Table]);
+        self.facts.selects += u16::from(self.takes(&[Word::Values, Word::Table]));
         Ok(())
     }
 }

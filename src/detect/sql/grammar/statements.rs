@@ -28,6 +28,29 @@ const OBJECTS: &[Word] = &[
     Word::Column,
 ];
 
+/// Statements whose shape prose has as well: `; use it`, `; show me`.
+const SPOKEN: &[Word] = &[
+    Word::Desc,
+    Word::Describe,
+    Word::Show,
+    Word::Handler,
+    Word::Call,
+    Word::Use,
+    Word::Pragma,
+    Word::Begin,
+    Word::Do,
+    Word::If,
+    Word::Set,
+    Word::Kill,
+    Word::Copy,
+    Word::Exec,
+    Word::Execute,
+    Word::Grant,
+    Word::Revoke,
+    Word::Load,
+    Word::Shutdown,
+];
+
 impl Grammar<'_> {
     /// A semicolon: what comes next may be a statement.
     pub(super) fn boundary(&mut self) -> Fits {
@@ -51,6 +74,7 @@ impl Grammar<'_> {
             return false;
         }
         self.facts.statements = self.facts.statements.saturating_add(1);
+        self.facts.spoken_statements += u16::from(SPOKEN.contains(&lead));
         self.facts.leading_statement |= self.facts.tokens == 0 && !self.continued;
         self.facts.bare_statements += u16::from(!begins);
         self.loose = true;
