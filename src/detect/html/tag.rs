@@ -30,8 +30,7 @@ fn read(bytes: &[u8], at: usize, cursor: &mut Cursor<'_>) -> Option<Finding> {
         return None;
     }
     let behind_word = at.checked_sub(1).and_then(|at| bytes.get(at)).is_some_and(|b| b.is_ascii_alphanumeric());
-    let page = cursor::contains(bytes.get(..at.min(512)).unwrap_or_default(), b"<html")
-        || cursor::starts_with(bytes, b"<head");
+    let page = opens_a_page(bytes.get(..at.min(512)).unwrap_or_default()) || cursor::starts_with(bytes, b"<head");
     let opened = closing && (page || was_opened(bytes, at, name));
     let mut tag = Tag { name, closing, opened, page, behind_word, attributes: 0, known: false, best: None };
     let mut inner = *cursor;
@@ -49,6 +48,11 @@ fn read(bytes: &[u8], at: usize, cursor: &mut Cursor<'_>) -> Option<Finding> {
         (a, b) => a.or(b),
     }?;
     Some(Finding { strength, name, at, end: inner.at() })
+}
+
+/// Whether what stands before a tag is the beginning of a whole page.
+fn opens_a_page(before: &[u8]) -> bool {
+    [&b"<html"[..], b"<!doctype html", b"<meta charset"].iter().any(|mark| cursor::contains(before, mark))
 }
 
 /// Whether an element of this name begins in the bytes before `at`. At most 1024 of them are looked at.

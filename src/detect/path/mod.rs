@@ -30,7 +30,10 @@ impl Detector for PathDetector {
     }
 
     fn wakes(&self) -> Wake {
-        Wake { literals: LITERALS, bytes: &["%.", "\0", "\u{80}.?", "\u{80}.\x01", "\u{80}/", "\u{80}\\", "\u{80}%"] }
+        Wake {
+            literals: LITERALS,
+            bytes: &["%.", "\\.", "\0", "\u{80}.?", "\u{80}.\x01", "\u{80}/", "\u{80}\\", "\u{80}%"],
+        }
     }
 
     fn inspect(&self, part: &Part<'_>, found: &mut Found, fuel: &mut Fuel) {
@@ -134,10 +137,28 @@ fn verdict(part: &Part<'_>, trail: &Trail) -> Option<(Strength, &'static str)> {
         return Some((Strong, "path-self-reference"));
     }
     if let Some(strength) = trail.secret {
+        let asked = trail.rooted && is_argument(part.place);
+        let strength = if asked { strength.max(Strong) } else { strength };
         return Some((if trail.rooted { strength } else { strength.min(Strong) }, "path-secret-file"));
     }
-    let value = matches!(part.place, Place::QueryValue | Place::FormValue | Place::CookieValue);
+    let value = is_argument(part.place);
+    if value && is_share(bytes) {
+        return Some((Strong, "path-share"));
+    }
     (trail.run == 2).then_some((if value { Strong } else { Weak }, "path-traversal"))
+}
+
+/// Places whose values are arguments, which name files of the server only for an intruder.
+fn is_argument(place: Place) -> bool {
+    matches!(place, Place::QueryValue | Place::FormValue | Place::CookieValue)
+}
+
+/// `\\\\host\\share\\file`: a file of another host, which a server would log in to.
+fn is_share(bytes: &[u8]) -> bool {
+    let Some(rest) = bytes.strip_prefix(b"\\\\") else { return false };
+    let host = rest.iter().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-')).count();
+    let share = rest.get(host + 1..).unwrap_or_default();
+    host >= 3 && rest.get(host) == Some(&b'\\') && share.contains(&b'\\') && bytes.len() < 256
 }
 
 /// Whether a part has text in which a NUL means something.

@@ -41,7 +41,7 @@ const SECRETS: &[Idiom] = &[
     (".bashrc", Weak, "/.bashrc"), (".profile", Weak, "/.profile"), ("config.inc.php", Strong, "/config.inc.php"),
     (".config/", Weak, "/.config/"), (".vscode/", Weak, "/.vscode/"), (".idea/", Weak, "/.idea/"),
     (".dockerenv", Strong, "/.dockerenv"), (".boto", Weak, "/.boto"), (".cvs/", Weak, "/.cvs/"),
-    ("server-status", Weak, "/server-status"),
+    ("tmp/sess_", Strong, "/tmp/sess_"), ("server-status", Weak, "/server-status"),
     ("etc/", Strong, "../etc/"), ("usr/", Strong, "../usr/"), ("var/", Strong, "../var/"), ("opt/", Strong, "../opt/"), ("proc/", Strong, "../proc/"),
     ("home/", Strong, "../home/"), ("root/", Strong, "../root/"), ("windows/", Strong, "../windows/"), ("winnt/", Strong, "../winnt/"),
     ("logs/", Strong, "../logs/"), ("php.ini", Strong, "../php.ini"), ("program files", Strong, "../program files"), ("conf/", Strong, "../conf/"),
@@ -79,5 +79,5 @@ fn stands(path: &[u8], at: usize, end: usize, name: &str, climbs: bool) -> bool 
 
 /// Names that stand for any that begin with them.
 fn is_stem(name: &str) -> bool {
-    matches!(name, "/etc/apache" | "/etc/php" | "/etc/proftp" | "/root/." | "/.env")
+    matches!(name, "/etc/apache" | "/tmp/sess_" | "/etc/php" | "/etc/proftp" | "/root/." | "/.env")
 }

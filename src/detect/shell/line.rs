@@ -39,6 +39,9 @@ impl Line {
         let mut cursor = Cursor::new(bytes, start);
         let before = if start == 0 && skip_spelled_break(&mut cursor) { Before::Newline } else { before };
         let disguised = skip_openers(&mut cursor);
+        if self.is_other_word(&cursor) {
+            return None;
+        }
         let mut word = shell::word(bytes, cursor.at());
         if word.text().is_empty() && !word.expands {
             return None;
@@ -68,8 +71,13 @@ impl Line {
         if (word.spliced || disguised || follows.disguised || word.brace) && follows.fits(takes | END | WORD) {
             return found(if separated { Certain } else { Strong }, "shell-disguised-command");
         }
+        if before == Before::Nothing && self.short && runs_program(bytes, &word, takes) {
+            return found(Strong, "shell-inline-program");
+        }
         let rare = if takes & RARE != 0 { END | PATH } else { 0 };
-        let sane = follows.fits(takes | rare) || before == Before::Substitution && follows.kind != 0;
+        let sane = follows.fits(takes | rare)
+            || before == Before::Separator && has_subcommand(bytes, &word)
+            || before == Before::Substitution && follows.kind != 0;
         if !sane || before == Before::Separator && in_template(bytes, start) {
             return None;
         }
@@ -81,15 +89,34 @@ impl Line {
         strength.and_then(|strength| found(strength, "shell-command"))
     }
 
+    /// Most words are no commands, and most of those show it in their first bytes: `name(`, `name =`, `name: `.
+    fn is_other_word(&mut self, cursor: &Cursor<'_>) -> bool {
+        let mut ahead = *cursor;
+        let name = ahead.take_up_to(Word::MAX_BYTES, |b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
+        self.assigns |= !name.is_empty() && ahead.peek() == Some(b'=');
+        match ahead.peek() {
+            _ if name.is_empty() => false,
+            Some(b'(' | b'=' | b':' | b',' | b']') => !name.eq_ignore_ascii_case(b"c"),
+            None | Some(b' ' | b';' | b'|' | b'&' | b'\n' | b'<' | b'>' | b')') => {
+                commands::takes(name).is_none() && !self.is_stranger(name)
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether a name may be that of a command which is not in the table.
+    fn is_stranger(&self, name: &[u8]) -> bool {
+        self.short
+            && (2..=20).contains(&name.len())
+            && name.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-')
+    }
+
     /// A command that is not in the table, behind a separator, with a long option.
     fn stranger(&self, bytes: &[u8], before: Before, word: &Word) -> bool {
-        let name = word.text();
-        let named = (2..=20).contains(&name.len())
-            && name.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-');
         let mut cursor = Cursor::new(bytes, word.end);
         let spaced = cursor.take_up_to(2, |b| b == b' ').len() == 1;
         let option = cursor.eat(b"--") && cursor.peek().is_some_and(|b| b.is_ascii_lowercase());
-        self.short && before == Before::Separator && named && spaced && option
+        self.is_stranger(word.text()) && before == Before::Separator && spaced && option
     }
 
     /// How clear a command is, by what stands before and behind it.
@@ -120,6 +147,31 @@ const KEYWORDS: &[&[u8]] =
 fn skip_spelled_break(cursor: &mut Cursor<'_>) -> bool {
     let carriage = cursor.eat(b"\\r");
     cursor.eat(b"\\n") || carriage
+}
+
+/// `perl -e '…'`, `python -c "…"`: an interpreter with its program.
+fn runs_program(bytes: &[u8], word: &Word, takes: Takes) -> bool {
+    let mut cursor = Cursor::new(bytes, word.end);
+    shell::skip_blanks(&mut cursor);
+    let option = cursor.eat(b"-e") || cursor.eat(b"-c") || cursor.eat(b"-r");
+    takes & QUOTED != 0 && option && cursor.blanks() > 0 && matches!(cursor.peek(), Some(b'\'' | b'"'))
+}
+
+/// `net user`, `reg add`: commands of Windows that take a command of their own, sorted pairs.
+const SUBCOMMANDS: &[(&str, &[&str])] = &[
+    ("net", &["accounts", "group", "localgroup", "session", "share", "start", "stop", "use", "user", "view"]),
+    ("netsh", &["advfirewall", "firewall", "interface", "wlan"]),
+    ("reg", &["add", "delete", "export", "import", "query", "save"]),
+    ("sc", &["config", "create", "delete", "query", "start", "stop"]),
+];
+
+fn has_subcommand(bytes: &[u8], word: &Word) -> bool {
+    let mut cursor = Cursor::new(bytes, word.end);
+    shell::skip_blanks(&mut cursor);
+    let next = cursor.take_up_to(16, |b| b.is_ascii_alphabetic());
+    SUBCOMMANDS
+        .iter()
+        .any(|(name, all)| word.command().eq_ignore_ascii_case(name.as_bytes()) && cursor::is_one_of(next, all))
 }
 
 /// Commands that run the command behind them, sorted.

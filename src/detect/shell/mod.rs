@@ -68,7 +68,8 @@ fn is_argument(place: Place) -> bool {
 /// How clear a finding is at its place. Browsers separate their words by `;`, and some of those are names of commands; a
 /// document may hold a script that begins as one.
 fn plausible(part: &Part<'_>, finding: &Finding, script: bool) -> Strength {
-    let browser = part.place == Place::HeaderValue && part.name.eq_ignore_ascii_case(b"user-agent");
+    let named = part.place == Place::HeaderValue && part.name.eq_ignore_ascii_case(b"user-agent");
+    let browser = named || memchr::memmem::find(&part.canonical, b"Mozilla/").is_some();
     let by_right = script && part.place == Place::JsonValue && finding.name == "shell-command";
     if by_right || browser && finding.strength == Strength::Strong { Strength::Weak } else { finding.strength }
 }

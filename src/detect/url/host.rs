@@ -34,17 +34,20 @@ impl Host {
         host = host.strip_suffix(b".").unwrap_or(host);
         let plain = folded(host);
         match numeric(&plain) {
-            Some(address) => Self::of_ipv4(address, plain == host && canonical(host)),
+            Some(address) => {
+                Self::of_ipv4(address, plain == host && canonical(host), memchr::memchr2(b'x', b'X', host).is_some())
+            }
             None => Self::of_name(&plain),
         }
     }
 
-    fn of_ipv4(address: Ipv4Addr, canonical: bool) -> Self {
+    /// `odd`: it is spelled in hexadecimal or octal, as no honest client spells any address.
+    fn of_ipv4(address: Ipv4Addr, canonical: bool, odd: bool) -> Self {
         let inside =
             address.is_loopback() || address.is_private() || address.is_link_local() || address.is_unspecified();
         match address.octets() {
             [169, 254, 169 | 170, 254 | 2 | 253] | [100, 100, 100, 200] | [192, 0, 0, 192] => Self::Metadata,
-            _ if !canonical && inside => Self::Disguised,
+            _ if !canonical && (inside || odd) => Self::Disguised,
             [127, 0, 0, 1] | [0, 0, 0, 0] => Self::Loopback,
             [127, ..] => Self::Disguised,
             [169, 254, ..] => Self::LinkLocal,
@@ -66,7 +69,7 @@ impl Host {
         if address.is_loopback() || address.is_unspecified() {
             return if text.len() <= 3 { Self::Loopback } else { Self::Disguised };
         }
-        let inner = address.to_ipv4().map(|inner| Self::of_ipv4(inner, false));
+        let inner = address.to_ipv4().map(|inner| Self::of_ipv4(inner, false, false));
         match inner {
             Some(Self::Metadata) => Self::Metadata,
             Some(_) => Self::Disguised,
