@@ -86,8 +86,6 @@ pub struct Panic {
 /// Lines that are missing since the last gap was written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Gap {
-    /// When the loss was noticed, in the record's own time.
-    pub time: Option<SystemTime>,
     /// Lost because the queue was full.
     pub queue_full: u64,
     /// Left out because there were more lines per second than configured.

@@ -45,7 +45,7 @@ impl Renderer {
             Line::Stop(stop) => self.whole(stop.time, "stop", self.stop(stop)),
             Line::Reload(reload) => self.whole(reload.time, "reload", self.reload(reload)),
             Line::Panic(panic) => self.whole(panic.time, "panic", self.panic(panic)),
-            Line::Gap(gap) => self.whole(gap.time.unwrap_or(now), "gap", gap_line(gap)),
+            Line::Gap(gap) => self.whole(now, "gap", gap_line(gap)),
             Line::Repeat(repeat) => self.whole(repeat.time, "repeat", repeat_line(repeat)),
             Line::Allowed(allowed) => self.whole(allowed.until, "allowed", allowed_line(allowed)),
         }

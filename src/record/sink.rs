@@ -2,7 +2,11 @@
 //! not write.
 
 use super::chain::Chain;
+use std::fs::File;
 use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::thread;
+use std::time::Duration;
 
 /// Takes rendered lines. Called from the record thread only, so it may block.
 pub trait Sink: Send {
@@ -18,14 +22,35 @@ pub trait Sink: Send {
     }
 }
 
-/// The process's standard output: one line in one write where the kernel allows it.
-#[derive(Debug, Default)]
-pub struct Stdout;
+/// The process's standard output, without a buffer of its own: what was written is out, what was not is known.
+#[derive(Debug)]
+pub struct Stdout(File);
+
+/// Pause when the standard output takes nothing at the moment. Whoever started us may have made it non-blocking.
+const PAUSE: Duration = Duration::from_millis(10);
+
+impl Stdout {
+    /// A handle to it.
+    ///
+    /// # Errors
+    /// When there is no standard output.
+    pub fn open() -> io::Result<Self> {
+        Ok(Self(File::from(io::stdout().as_fd().try_clone_to_owned()?)))
+    }
+}
 
 impl Sink for Stdout {
     fn write(&mut self, lines: &str) -> io::Result<()> {
-        let mut out = io::stdout().lock();
-        out.write_all(lines.as_bytes())?;
-        out.flush()
+        let mut rest = lines.as_bytes();
+        while !rest.is_empty() {
+            match self.0.write(rest) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => rest = rest.get(written..).unwrap_or_default(),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => thread::sleep(PAUSE),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 }

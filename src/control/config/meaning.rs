@@ -93,14 +93,14 @@ impl RecordSinks {
     /// The sinks, opened. The file comes first: a standard output that is not read must not keep evidence from it.
     ///
     /// # Errors
-    /// When the file cannot be opened.
+    /// When one of them cannot be opened.
     pub fn open(&self) -> io::Result<Vec<Box<dyn Sink>>> {
         let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
         if let Some(file) = &self.file {
             sinks.push(Box::new(RotatedFile::open(&file.path, file.max_bytes.0, file.keep)?));
         }
         if self.stdout {
-            sinks.push(Box::new(Stdout));
+            sinks.push(Box::new(Stdout::open()?));
         }
         Ok(sinks)
     }

@@ -246,9 +246,6 @@ pub struct Limits {
     /// Connections of the whole process.
     #[schemars(range(min = 1))]
     pub connections: u32,
-    /// Connections from one address; proxies and gateways share one.
-    #[schemars(range(min = 1))]
-    pub connections_per_address: u32,
     /// Requests on one connection; then it is closed.
     #[schemars(range(min = 1))]
     pub requests_per_connection: u32,
@@ -362,7 +359,6 @@ impl Default for Limits {
             decoded_bytes: kib(1024),
             held_bytes: kib(64 * 1024),
             connections: 8192,
-            connections_per_address: 4096,
             requests_per_connection: 100_000,
             upstream_idle: 64,
             first_byte_deadline: seconds(30),

@@ -72,10 +72,10 @@ impl Redactor {
         }
         let start = excerpt.before.len();
         let end = start + excerpt.matched.len();
-        let head = if start >= Excerpt::AROUND { torn_head(&excerpt.before) } else { 0 };
+        let head = if start >= Excerpt::AROUND { torn_head(&excerpt.before, evidence.place) } else { 0 };
         // The middle of a long match is not there: what follows begins as torn as what stands before.
         let elided = evidence.hit.range.len() > excerpt.matched.len();
-        let seam = if elided { torn_head(&excerpt.after) } else { 0 };
+        let seam = if elided { torn_head(&excerpt.after, evidence.place) } else { 0 };
         let after_cut = excerpt.after.len() >= Excerpt::AROUND;
         let tail = if after_cut { torn_tail(excerpt.after.get(seam..).unwrap_or_default()) } else { 0 };
         let secret = self.secrets.find(&whole, after_cut);
@@ -125,19 +125,37 @@ fn push_beyond(beyond: usize, out: &mut String) {
     }
 }
 
-/// A window may begin inside a secret whose name or prefix it does not show: its first bytes, up to where a value ends,
-/// are left out, and digits that may be the end of a card number.
-fn torn_head(before: &[u8]) -> usize {
-    let torn = before.iter().position(|b| is_boundary(*b)).unwrap_or(before.len());
-    let digits = before.iter().skip(torn).take_while(|b| is_card_byte(**b)).count();
-    torn + digits
+/// A window may begin inside a secret whose name or prefix it does not show: what comes before the first separator of
+/// fields is left out. Where there is none in sight, a value that was already cut out of its structure loses its first
+/// word, free text all of it.
+fn torn_head(before: &[u8], place: Place) -> usize {
+    let field = before.iter().position(|b| matches!(b, b'&' | b';' | b',' | b'{' | b'}' | b'<' | b'\n'));
+    let word = || before.iter().position(|b| is_boundary(*b)).filter(|_| !is_free_text(place));
+    let torn = field.or_else(word).unwrap_or(before.len());
+    // Digits may be the end of a card number.
+    torn + before.iter().skip(torn).take_while(|b| is_card_byte(**b)).count()
 }
 
-/// The same for a window's end.
+/// A window may end inside a token, or a card number. Names come before their values, so a word is enough.
 fn torn_tail(after: &[u8]) -> usize {
     let torn = after.iter().rev().position(|b| is_boundary(*b)).unwrap_or(after.len());
-    let digits = after.iter().rev().skip(torn).take_while(|b| is_card_byte(**b)).count();
-    torn + digits
+    torn + after.iter().rev().skip(torn).take_while(|b| is_card_byte(**b)).count()
+}
+
+/// Whether a part may hold names and values of its own, which nobody has taken apart.
+fn is_free_text(place: Place) -> bool {
+    matches!(
+        place,
+        Place::Path
+            | Place::Query
+            | Place::HeaderValue
+            | Place::TrailerValue
+            | Place::FileContent
+            | Place::XmlMarkup
+            | Place::GraphQl
+            | Place::BodyText
+            | Place::BodyOpaque
+    )
 }
 
 fn is_boundary(byte: u8) -> bool {
@@ -242,18 +260,42 @@ mod tests {
 
     #[test]
     fn window_that_begins_inside_a_value_drops_its_rest() {
-        let text = [&[b'x'; 60][..], b"hunter2 1111 q=", b"MATCH", b" a b", &[b'y'; 60]].concat();
+        let text = [&[b'x'; 60][..], b"hunter2 1111&q=", b"MATCH", b" a b", &[b'y'; 60]].concat();
         let shown = shown(Place::BodyText, b"", &text, 75..80);
-        assert_eq!((&*shown.before, &*shown.after), ("…q=", " a…"));
+        assert_eq!((&*shown.before, &*shown.after), ("…&q=", " a…"));
         assert_eq!(shown.matched, "MATCH");
     }
 
     #[test]
+    fn no_cut_of_the_window_shows_a_secret() {
+        let secret = "Zx8hunter2Qv";
+        for around in [
+            "{\"password\":\"@\",\"q\":\"#\",\"token\" : \"@\"}",
+            "a=1&password=@&q=#&pwd=@&z=1",
+            "<password>@</password><q>#</q><token>@</token>",
+            "Authorization: Basic @\nX: #\nCookie: s=@\n",
+            "{\\\"api_key\\\":\\\"@\\\",\\\"q\\\":\\\"#\\\"}",
+        ] {
+            let text = around.replace('@', secret);
+            // The match grows to either side, so that the window's ends pass over every byte of the text.
+            for pad in 0..80 {
+                let padding = "p ".repeat(40)[..pad].to_owned();
+                let text = format!("{padding}{}", text.replace('#', &format!("{padding}MATCH{padding}")));
+                let at = text.find("MATCH").unwrap();
+                let shown = shown(Place::BodyText, b"", text.as_bytes(), at..at + 5);
+                let all = format!("{}{}{}", shown.before, shown.matched, shown.after);
+                let leak = (0..secret.len() - 4).find(|from| all.contains(&secret[*from..from + 5]));
+                assert!(leak.is_none(), "{pad}: {all}");
+            }
+        }
+    }
+
+    #[test]
     fn long_match_says_that_its_middle_is_missing() {
-        let text = [&[b'x'; Excerpt::MATCH + 1][..], b"yyy z"].concat();
+        let text = [&[b'x'; Excerpt::MATCH + 1][..], b"yyy,z"].concat();
         let shown = shown(Place::BodyText, b"", &text, 0..Excerpt::MATCH + 1);
         assert!(shown.matched.ends_with("x…"));
-        assert_eq!(shown.after, "…z");
+        assert_eq!(shown.after, "…,z");
     }
 
     #[test]

@@ -37,7 +37,7 @@ const WITHIN: &[&str] = &[
 /// Names that are secret as a whole, but harmless as part of another (`author`, `compass`).
 const WHOLE: &[&str] = &[
     "auth", "pass", "userpass", "dbpass", "newpass", "oldpass", "pw", "pin", "pincode", "otp", "totp", "sid", "ssn",
-    "cvv", "cvc", "cvv2", "pan", "iban", "session", "bearer", "key", "xauth", "xkey",
+    "cvv", "cvc", "cvv2", "pan", "iban", "session", "bearer", "xauth", "xkey",
 ];
 /// What well-known tokens begin with, and how many token characters must follow.
 const SHAPES: &[(&str, usize)] = &[
@@ -235,11 +235,12 @@ fn value_after(text: &[u8], name: &Range<usize>) -> Option<Range<usize>> {
     }
 }
 
-/// Header fields whose value has inner spaces.
+/// Header fields whose value has inner spaces: `Authorization`, `X-Original-Cookie`.
 fn takes_line(name: &[u8]) -> bool {
-    ["authorization", "proxy-authorization", "cookie", "set-cookie"]
-        .iter()
-        .any(|field| name.eq_ignore_ascii_case(field.as_bytes()))
+    [&b"authorization"[..], b"cookie"].iter().any(|field| {
+        let end = name.len().checked_sub(field.len()).and_then(|at| name.get(at..));
+        end.is_some_and(|end| end.eq_ignore_ascii_case(field))
+    })
 }
 
 fn assigned(text: &[u8], at: usize, whole_line: bool) -> Option<Range<usize>> {
