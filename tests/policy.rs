@@ -264,3 +264,25 @@ fn answer(policy: &Policy, now: SystemTime, ask: &Ask) -> String {
     }
     answers.into_iter().min_by_key(|(rank, _)| *rank).unwrap().1
 }
+
+proptest::proptest! {
+    /// Bytes of a good document overwritten, cut out and doubled: never a panic, and every problem can be shown.
+    #[test]
+    fn broken_documents_are_only_refused(
+        cuts in proptest::collection::vec((0_usize..1700, 0_usize..40, "[-a-z:{}*/ \n,&!'\"\\[\\]#|>%@0-9]{0,6}"), 1..6),
+    ) {
+        let mut text = std::fs::read_to_string("deploy/examples/orders-allowlist.yaml").unwrap();
+        for (at, length, with) in cuts {
+            let (start, end) = (at.min(text.len()), (at + length).min(text.len()));
+            if text.is_char_boundary(start) && text.is_char_boundary(end) {
+                text.replace_range(start..end, &with);
+            }
+        }
+        let context = Context { now: SystemTime::now(), trust_domain: None, tls: None };
+        let problems = match document::read::<Allowlist>("broken.yaml", &text) {
+            Ok(documents) => compile(&documents, &context).map_or_else(|problems| problems, |compiled| compiled.warnings),
+            Err(problems) => problems,
+        };
+        let _ = document::render_all(&problems);
+    }
+}

@@ -1,7 +1,7 @@
 //! What a detector found: which part, where in it, how much it weighs. Owned, so that it outlives the buffer; bounded,
 //! so that hostile input cannot fill memory with findings.
 
-use super::{Chain, Part, Place};
+use super::{Chain, Exception, Part, Place, RuleName};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -92,14 +92,27 @@ pub struct Found {
     evidence: Vec<Evidence>,
     total: u32,
     beyond: u32,
+    exceptions: Vec<Arc<Exception>>,
+    excused: Vec<RuleName>,
 }
 
 impl Found {
     /// Findings kept of one exchange.
     pub const MAX: usize = 16;
 
-    /// Keeps a finding.
+    /// What does not count from now on, in the place of what did not before.
+    pub fn except(&mut self, exceptions: Vec<Arc<Exception>>) {
+        self.exceptions = exceptions;
+    }
+
+    /// Keeps a finding, unless an exception excuses it.
     pub fn add(&mut self, part: &Part<'_>, hit: Hit) {
+        if let Some(exception) = self.exceptions.iter().find(|exception| exception.excuses(part, &hit)) {
+            if !self.excused.contains(&exception.name) {
+                self.excused.push(Arc::clone(&exception.name));
+            }
+            return;
+        }
         if let Some(known) = self.evidence.iter_mut().find(|known| known.hit.signature == hit.signature) {
             let more = hit.weight.0.saturating_sub(known.hit.weight.0);
             if more > 0 {
@@ -124,6 +137,11 @@ impl Found {
     /// Findings that were counted but not kept.
     pub fn beyond(&self) -> u32 {
         self.beyond
+    }
+
+    /// The exceptions that excused a finding.
+    pub fn excused(&self) -> &[RuleName] {
+        &self.excused
     }
 
     /// What was kept, in the order it was found.

@@ -3,6 +3,7 @@
 
 pub mod connection;
 pub mod evidence;
+pub mod exception;
 pub mod fuel;
 pub mod judgement;
 pub mod message;
@@ -14,6 +15,7 @@ pub mod sensitivity;
 
 pub use connection::{ClientAddr, Connection, ConnectionId, Direction, OriginalDestination};
 pub use evidence::{Evidence, Excerpt, Found, Hit, Weight};
+pub use exception::Exception;
 pub use fuel::{Empty, Fuel};
 pub use judgement::{Cut, Denial, Effect, Grant, Judgement, RuleName, Terms, Verdict};
 pub use message::{Access, Chain, Extent, Fact, FactKind, Layer, Message, Part, Place, Side};

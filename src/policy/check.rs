@@ -4,8 +4,9 @@
 use super::compile::{Context, Placed, Tls};
 use super::describe::listed;
 use super::document::Allowlist;
+use super::exceptions::Excepted;
 use super::pattern::PathTemplate;
-use super::rule::{Conditions, Party};
+use super::rule::{Conditions, Expiry, Party};
 use crate::document::{Document, Problem, Severity};
 use crate::flow::Mode;
 use std::time::Duration;
@@ -20,16 +21,30 @@ pub(super) fn warnings(
     documents: &[Document<Allowlist>],
     grants: &[Placed],
     denials: &[Placed],
+    exceptions: &[Placed<Excepted>],
     context: &Context<'_>,
 ) -> Vec<Problem> {
     let mut check = Check { documents, context, warnings: Vec::new() };
     documents.iter().for_each(|document| check.document(document));
     for (number, placed) in grants.iter().enumerate() {
-        check.expiry(placed);
+        check.expiry(placed, placed.rule.expires.as_ref());
         check.breadth(placed);
         check.unverified(placed);
         if grants.len() <= COMPARED {
             check.shadowed(placed, number, grants, denials);
+        }
+    }
+    for placed in exceptions {
+        check.expiry(placed, placed.rule.expires.as_ref());
+        if placed.rule.paths.contains(&PathTemplate::everything()) {
+            let remedy = "name the paths where this is no attack; everywhere else it is one";
+            check.warn(
+                placed,
+                &format!("{}.path", placed.field),
+                "an exception for every path".into(),
+                "some paths",
+                remedy,
+            );
         }
     }
     check.warnings.sort_by_key(|problem| (problem.file.clone(), problem.line, problem.column));
@@ -69,8 +84,8 @@ impl Check<'_> {
         }
     }
 
-    fn expiry(&mut self, placed: &Placed) {
-        let Some(expiry) = &placed.rule.expires else { return };
+    fn expiry<T>(&mut self, placed: &Placed<T>, expiry: Option<&Expiry>) {
+        let Some(expiry) = expiry else { return };
         let left = expiry.end.duration_since(self.context.now);
         let field = format!("{}.expires", placed.field);
         let found = |what: &str| format!("a rule that {what} after {}", expiry.last_day);
@@ -190,7 +205,7 @@ impl Check<'_> {
         }
     }
 
-    fn warn(&mut self, placed: &Placed, field: &str, found: String, expected: &str, remedy: &str) {
+    fn warn<T>(&mut self, placed: &Placed<T>, field: &str, found: String, expected: &str, remedy: &str) {
         let Some(document) = self.documents.get(placed.document) else { return };
         self.warnings.push(document.problem(Severity::Warning, field, found, expected, remedy));
     }

@@ -2,15 +2,15 @@
 //! nothing is.
 
 use super::document::{Allowlist, DenyRule, InboundRule, OutboundRule, Probe, Written};
+use super::exceptions::Excepted;
 use super::meaning::Reader;
-use super::pattern::IdPattern;
 use super::ports::{self, Ports};
 use super::rule::{Conditions, Expiry, Rule};
-use super::{Denials, Grants, Policy, check, shorthand};
-use crate::document::{Document, Problem, Severity, is_refused};
+use super::{Denials, Grants, Policy, check, names, shorthand};
+use crate::document::{Document, Problem, is_refused};
 use crate::flow::Terms;
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -55,30 +55,30 @@ pub fn compile(documents: &[Document<Allowlist>], context: &Context<'_>) -> Resu
     for (number, document) in documents.iter().enumerate() {
         all.gather(Home { number, document, context });
     }
-    all.check_names(documents);
-    all.check_documents(documents);
+    all.problems.extend(names::of_documents(documents));
+    all.problems.extend(names::of_rules(documents, &mut all.grants, &mut all.denials, &all.exceptions));
     all.problems.extend(ports::conflicts(documents));
     if is_refused(&all.problems) {
         all.problems.sort_by_key(|problem| (Arc::clone(&problem.file), problem.line, problem.column));
         return Err(all.problems);
     }
-    let warnings = check::warnings(documents, &all.grants, &all.denials, context);
+    let warnings = check::warnings(documents, &all.grants, &all.denials, &all.exceptions, context);
     let ports = Ports::of(documents, &all.grants, &all.denials);
-    Ok(Compiled { policy: assemble(all.grants, all.denials, ports), warnings })
+    Ok(Compiled { policy: assemble(all.grants, all.denials, all.exceptions, ports), warnings })
 }
 
 /// A rule with the place where it stands.
 #[derive(Clone, Debug)]
-pub(super) struct Placed {
+pub(super) struct Placed<T = Rule> {
     /// Which of the documents.
     pub(super) document: usize,
     /// `inbound[2]`.
     pub(super) field: String,
     /// Whether its owner chose the name.
-    named: bool,
+    pub(super) named: bool,
     /// Whether it is a probe, which is written for any caller.
     pub(super) probe: bool,
-    pub(super) rule: Rule,
+    pub(super) rule: T,
 }
 
 /// The document that is read.
@@ -101,6 +101,7 @@ struct Heading<'a> {
 struct Gathered {
     grants: Vec<Placed>,
     denials: Vec<Placed>,
+    exceptions: Vec<Placed<Excepted>>,
     problems: Vec<Problem>,
 }
 
@@ -118,6 +119,12 @@ impl Gathered {
         }
         for (index, probe) in allowlist.probes.iter().enumerate() {
             self.probe(home, format!("probes[{index}]"), probe);
+        }
+        for (index, written) in allowlist.exceptions.iter().enumerate() {
+            let field = format!("exceptions[{index}]");
+            let read = self.reader(home).exception(&field, written);
+            let placed = read.map(|rule| Placed { document: home.number, field, named: true, probe: false, rule });
+            self.exceptions.extend(placed);
         }
     }
 
@@ -158,58 +165,6 @@ impl Gathered {
     fn reader<'a>(&'a mut self, home: Home<'a>) -> Reader<'a> {
         Reader { document: home.document, context: home.context, problems: &mut self.problems }
     }
-
-    /// Names that owners chose must be unique; the others are made so. None may garble a terminal.
-    fn check_names(&mut self, documents: &[Document<Allowlist>]) {
-        for placed in self.grants.iter().chain(&self.denials).filter(|placed| is_garbled(&placed.rule)) {
-            let Some(home) = documents.get(placed.document) else { continue };
-            let found = format!("name `{}`", placed.rule.name.escape_debug());
-            let field = format!("{}.name", placed.field);
-            let expected = "a name without control characters";
-            self.problems.push(home.problem(Severity::Error, &field, found, expected, "remove them"));
-        }
-        let mut taken: HashMap<Arc<str>, (usize, String)> = HashMap::new();
-        let all = self.grants.iter_mut().chain(&mut self.denials);
-        let (chosen, given): (Vec<_>, Vec<_>) = all.partition(|placed| placed.named);
-        for placed in chosen {
-            let here = (placed.document, placed.field.clone());
-            let Some((other, field)) = taken.insert(Arc::clone(&placed.rule.name), here) else { continue };
-            let (Some(home), Some(other)) = (documents.get(placed.document), documents.get(other)) else { continue };
-            let found = format!("name `{}`, taken by {field} at {}", placed.rule.name, place(other, &field));
-            let problem = (format!("{}.name", placed.field), found);
-            self.problems.push(home.problem(
-                Severity::Error,
-                &problem.0,
-                problem.1,
-                "a name of its own",
-                "rename one of the two",
-            ));
-        }
-        for placed in given {
-            if taken.contains_key(&placed.rule.name) {
-                placed.rule.rename(format!("{} ({} {})", placed.rule.name, placed.rule.document, placed.field).into());
-            }
-            taken.insert(Arc::clone(&placed.rule.name), (placed.document, placed.field.clone()));
-        }
-    }
-
-    fn check_documents(&mut self, documents: &[Document<Allowlist>]) {
-        let mut taken: HashMap<&str, &Document<Allowlist>> = HashMap::new();
-        for document in documents {
-            if let Some(domain) = &document.value.trust_domain
-                && let Err(wrong) = IdPattern::domain(domain)
-            {
-                let found = format!("`{domain}`");
-                let problem = document.problem(Severity::Error, "trustDomain", found, wrong.expected, wrong.remedy);
-                self.problems.push(problem);
-            }
-            let name = document.value.metadata.name.as_str();
-            let Some(other) = taken.insert(name, document) else { continue };
-            let found = format!("name `{name}`, taken by the document at {}", place(other, "metadata.name"));
-            let remedy = "rename one of the two, or remove the copy";
-            self.problems.push(document.problem(Severity::Error, "metadata.name", found, "a name of its own", remedy));
-        }
-    }
 }
 
 impl Heading<'_> {
@@ -224,18 +179,6 @@ impl Heading<'_> {
     }
 }
 
-impl Rule {
-    fn rename(&mut self, name: Arc<str>) {
-        self.terms = Arc::new(Terms { rule: Arc::clone(&name), ..(*self.terms).clone() });
-        self.name = name;
-    }
-}
-
-/// The name of the document stands in generated names.
-fn is_garbled(rule: &Rule) -> bool {
-    rule.name.chars().chain(rule.document.chars()).any(char::is_control)
-}
-
 fn line<T>(written: &Written<T>) -> Option<&str> {
     match written {
         Written::Line(line) => Some(line),
@@ -248,29 +191,26 @@ fn name_of_line(line: &str) -> String {
     line.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(200).collect()
 }
 
-fn place(document: &Document<Allowlist>, field: &str) -> String {
-    let mark = document.at(field);
-    format!("{}:{}:{}", document.file, mark.line, mark.column)
-}
-
-fn assemble(grants: Vec<Placed>, denials: Vec<Placed>, ports: Ports) -> Policy {
+fn assemble(grants: Vec<Placed>, denials: Vec<Placed>, exceptions: Vec<Placed<Excepted>>, ports: Ports) -> Policy {
     let (inbound, outbound): (Vec<Rule>, Vec<Rule>) = grants
         .into_iter()
         .map(|placed| placed.rule)
         .partition(|rule| rule.direction() == crate::flow::Direction::Inbound);
     let denied: Vec<Rule> = denials.into_iter().map(|placed| placed.rule).collect();
-    let hash = hash(&inbound, &outbound, &denied, &ports);
+    let exceptions: Vec<Excepted> = exceptions.into_iter().map(|placed| placed.rule).collect();
+    let hash = hash(&inbound, &outbound, &denied, &exceptions, &ports);
     let without_case = ports.any_without_case();
     let (inbound, outbound) = (Grants::new(inbound, without_case), Grants::new(outbound, false));
-    Policy { inbound, outbound, denials: Denials::new(denied), ports, hash }
+    Policy { inbound, outbound, denials: Denials::new(denied), exceptions, ports, hash }
 }
 
-fn hash(inbound: &[Rule], outbound: &[Rule], denied: &[Rule], ports: &Ports) -> Arc<str> {
+fn hash(inbound: &[Rule], outbound: &[Rule], denied: &[Rule], exceptions: &[Excepted], ports: &Ports) -> Arc<str> {
     let sorts = [("inbound", inbound), ("outbound", outbound), ("deny", denied)];
     let mut lines: Vec<String> = sorts
         .iter()
         .flat_map(|(sort, rules)| rules.iter().map(move |rule| format!("{sort} {}", rule.canonical())))
         .collect();
+    lines.extend(exceptions.iter().map(|excepted| format!("exception {:?} {excepted}", excepted.exception.name)));
     lines.push(ports.canonical());
     lines.sort_unstable();
     let mut digest = Sha256::new();

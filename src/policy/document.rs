@@ -36,6 +36,9 @@ pub struct Allowlist {
     /// What no caller may do, whatever is granted. One line (`ANY /admin/{rest...}`) or a mapping.
     #[serde(default)]
     pub deny: Vec<Written<DenyRule>>,
+    /// What is no attack here, although it looks like one.
+    #[serde(default)]
+    pub exceptions: Vec<ExceptionRule>,
     /// What this pod may call. One line (`GET /items/{id} to catalog.shop:8080`) or a mapping.
     #[serde(default)]
     pub outbound: Vec<Written<OutboundRule>>,
@@ -198,6 +201,68 @@ pub struct DenyRule {
     /// Denied only with one of these query keys.
     #[serde(default)]
     pub query: Vec<String>,
+}
+
+/// Signs of an attack that do not count where they are expected; all fields that are given must fit.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ExceptionRule {
+    /// What the exception is called in records; unique.
+    #[schemars(length(min = 1, max = 200))]
+    pub name: String,
+    /// Who answers for it; not needed when the document has an owner.
+    pub owner: Option<String>,
+    /// Why this is no attack.
+    #[schemars(length(min = 1, max = 1000))]
+    pub reason: String,
+    /// The last day (UTC) on which it holds: `2027-01-31`.
+    #[schemars(extend("format" = "date"))]
+    pub expires: Option<String>,
+    /// What does not count: signatures by their id (`sql-tautology`), detectors by their name (`sql`).
+    pub signature: OneOrMany<String>,
+    /// Path templates of the requests it holds for.
+    pub path: OneOrMany<String>,
+    /// The ports it holds for. Default: all.
+    pub port: Option<OneOrMany<u16>>,
+    /// Where in a request. Default: everywhere.
+    pub place: Option<OneOrMany<PlaceGroup>>,
+    /// The query key, header, form field or JSON key that holds it. Default: any.
+    pub parameter: Option<OneOrMany<String>>,
+}
+
+/// Where in a request something stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)] // the words are those of `flow::Place::group`
+pub enum PlaceGroup {
+    Path,
+    Query,
+    Header,
+    Cookie,
+    Form,
+    File,
+    Json,
+    Xml,
+    GraphQl,
+    Body,
+}
+
+impl PlaceGroup {
+    /// As [`crate::flow::Place::group`] names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Path => "path",
+            Self::Query => "query",
+            Self::Header => "header",
+            Self::Cookie => "cookie",
+            Self::Form => "form",
+            Self::File => "file",
+            Self::Json => "json",
+            Self::Xml => "xml",
+            Self::GraphQl => "graphql",
+            Self::Body => "body",
+        }
+    }
 }
 
 /// Who calls; all fields that are given must fit. As one line: `any`, `shop/frontend`, `shop/*`,

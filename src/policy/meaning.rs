@@ -4,15 +4,18 @@
 use super::caller::{Caller, Destination};
 use super::compile::Context;
 use super::document::{
-    Allowlist, DenyRule, FromEntry, InboundRule, OneOrMany, OutboundRule, Probe, Protocol, Query as WrittenQuery,
-    ToEntry, Written,
+    Allowlist, DenyRule, ExceptionRule, FromEntry, InboundRule, OneOrMany, OutboundRule, Probe, Protocol,
+    Query as WrittenQuery, ToEntry, Written,
 };
+use super::exceptions::Excepted;
 use super::pattern::{Host, IdPattern, Network, PathTemplate, Wrong};
 use super::rule::{Conditions, Expiry, Header, Methods, Party, Query};
 use super::shorthand;
 use crate::document::{Document, Problem, Severity};
+use crate::flow::Exception;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 /// Reads the rules of one document; what is wrong goes to `problems`.
@@ -117,6 +120,35 @@ impl Reader<'_> {
             query: Query { exactly: Some(pairs), ..Query::default() },
             ..Conditions::nothing(Protocol::Http)
         })
+    }
+
+    pub(super) fn exception(&mut self, field: &str, rule: &ExceptionRule) -> Option<Excepted> {
+        let before = self.problems.len();
+        if rule.owner.is_none() && self.document.value.owner.is_none() {
+            self.wrong(
+                &format!("{field}.owner"),
+                "",
+                Wrong::new("who answers for it", "add `owner:` here or at the top"),
+            );
+        }
+        let texts = |given: Option<&Text>| {
+            sorted(given.iter().flat_map(|given| given.as_slice()).map(|text| text.as_str().into()))
+        };
+        self.not_empty(&format!("{field}.signature"), &rule.signature, "at least one");
+        let places = rule.place.as_ref().map(OneOrMany::as_slice).unwrap_or_default();
+        let exception = Exception {
+            name: rule.name.as_str().into(),
+            signs: texts(Some(&rule.signature)),
+            places: sorted(places.iter().map(|place| place.name())),
+            parameters: texts(rule.parameter.as_ref()),
+        };
+        let excepted = Excepted {
+            exception: Arc::new(exception),
+            ports: self.ports(field, rule.port.as_ref()),
+            paths: self.paths(field, Some(&rule.path)),
+            expires: self.expiry(field, rule.expires.as_deref()),
+        };
+        (self.problems.len() == before).then_some(excepted)
     }
 
     /// The first moment after the last day on which a rule grants.

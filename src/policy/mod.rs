@@ -13,9 +13,11 @@ mod compile;
 mod covers;
 mod describe;
 pub mod document;
+mod exceptions;
 mod index;
 pub mod load;
 mod meaning;
+mod names;
 mod nearest;
 mod pattern;
 mod ports;
@@ -29,7 +31,8 @@ pub use document::Allowlist;
 pub use ports::PortTerms;
 
 use crate::canon::path::Case;
-use crate::flow::{Access, Connection, Direction, Grant, Scene};
+use crate::flow::{Access, Connection, Direction, Exception, Grant, Scene};
+use exceptions::Excepted;
 use index::PathIndex;
 use pattern::PathTemplate;
 use ports::Ports;
@@ -43,6 +46,7 @@ pub struct Policy {
     inbound: Grants,
     outbound: Grants,
     denials: Denials,
+    exceptions: Vec<Excepted>,
     ports: Ports,
     hash: Arc<str>,
 }
@@ -77,6 +81,13 @@ impl Policy {
             Some(rule) => Grant::Granted(Arc::clone(&rule.terms)),
             None => Grant::NoRule { nearest: nearest::explain(&side.rules, scene, access) },
         }
+    }
+
+    /// Which signs of an attack do not count in an exchange that asks for these accesses. Free when there are no
+    /// exceptions.
+    pub fn exceptions(&self, scene: &Scene<'_>, accesses: &[Access<'_>]) -> Vec<Arc<Exception>> {
+        let holding = self.exceptions.iter().filter(|excepted| excepted.holds(scene, accesses));
+        holding.map(|excepted| Arc::clone(&excepted.exception)).collect()
     }
 
     /// How the traffic of a port is judged, whoever sends it.

@@ -1,6 +1,7 @@
 //! What a reload weakens: every way in which the new policy lets through more than the old one, in sentences for the
 //! record. Compared rule by rule, so a grant that several old rules gave together counts as new.
 
+use super::exceptions::Excepted;
 use super::rule::Rule;
 use super::{Policy, PortTerms};
 use crate::canon::path::Readings;
@@ -19,6 +20,9 @@ impl Policy {
         let kept = |gone: &&Rule| !self.denials.rules().iter().any(|rule| rule.conditions.cover(&gone.conditions));
         let gone = old.denials.rules().iter().filter(kept);
         says.extend(gone.map(|rule| format!("no longer denied by \"{}\": {}", rule.name, rule.conditions)));
+        let excused = |now: &&Excepted| !old.exceptions.iter().any(|before| before.covers(now));
+        let newly = self.exceptions.iter().filter(excused);
+        says.extend(newly.map(|now| format!("exception \"{}\" newly excuses: {now}", now.exception.name)));
         says.extend(self.laxer_ports(old));
         let all = says.len();
         says.truncate(MOST);
