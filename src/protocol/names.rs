@@ -196,6 +196,11 @@ const GUARDED: [&[u8]; 4] = [OWN_PREFIX, b"x-forwarded-", b"x-envoy-", b"content
 /// Names that begin so are ours.
 const OWN_PREFIX: &[u8] = b"x-podwall-";
 
+/// RFC 9110 §5.6.2: the bytes of methods and field names.
+pub(super) fn is_token(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b)
+}
+
 /// Whether a name is ours alone.
 pub(super) fn is_own(name: &[u8]) -> bool {
     name.split_at_checked(OWN_PREFIX.len()).is_some_and(|(start, _)| start.eq_ignore_ascii_case(OWN_PREFIX))

@@ -136,8 +136,8 @@ pub fn readings<'a>(path: &'a [u8], how: &Readings) -> Result<Paths<'a>, Reason>
     if let Some(plain) = plain(path) {
         return Ok(Paths { first: Cow::Borrowed(plain), others: Vec::new() });
     }
-    let features = refused::check(path)?;
-    read::all(path, how, features)
+    let layers = refused::check(path)?;
+    read::all(path, how, layers)
 }
 
 /// The path itself when it has only one reading: no escape, no parameter, no backslash, no repeated slash, no segment

@@ -1,6 +1,6 @@
 //! Spells one path under each combination of readings that its features and the port's settings leave open.
 
-use super::refused::{Features, READINGS};
+use super::refused::READINGS;
 use super::{Decoding, Params, Paths, Readings, Separator, Slashes};
 use crate::canon::percent;
 use crate::flow::Reason;
@@ -52,18 +52,36 @@ enum Merge {
     LaxHostMerged,
 }
 
-/// Every reading of a path that [`super::refused::check`] let pass.
-pub(super) fn all<'a>(path: &[u8], how: &Readings, features: Features) -> Result<Paths<'a>, Reason> {
-    if is_tangled(path, how, features) {
-        return Err(READINGS);
+/// What in a path makes for more than one reading.
+#[derive(Clone, Copy, Debug)]
+struct Features {
+    encoded_slash: bool,
+    raw_backslash: bool,
+    encoded_backslash: bool,
+    params: bool,
+}
+
+impl Features {
+    fn of(path: &[u8]) -> Self {
+        let escapes = memchr::memchr_iter(b'%', path).filter_map(|at| percent::escape(path.get(at + 1..)?));
+        let (mut slash, mut backslash, mut params) = (false, false, path.contains(&b';'));
+        for byte in escapes {
+            slash |= byte == b'/';
+            backslash |= byte == b'\\';
+            params |= byte == b';';
+        }
+        Self { encoded_slash: slash, raw_backslash: path.contains(&b'\\'), encoded_backslash: backslash, params }
     }
+}
+
+/// Every reading of a path that [`super::refused::check`] let pass, and that can be decoded `layers` times more than once.
+pub(super) fn all<'a>(path: &[u8], how: &Readings, layers: usize) -> Result<Paths<'a>, Reason> {
     let mut found = Vec::new();
-    collect(path, how, features, &mut found)?;
+    collect(path, how, &mut found)?;
     let mut path = Cow::Borrowed(path);
-    let layers = if how.decoding == Decoding::Once { 0 } else { features.layers };
-    for _ in 0..layers {
+    for _ in 0..if how.decoding == Decoding::Once { 0 } else { layers } {
         path = Cow::Owned(percent::decode(&path).bytes.into_owned());
-        collect(&path, how, features, &mut found)?;
+        collect(&path, how, &mut found)?;
     }
     let mut found = found.into_iter();
     let first = found.next().map_or(Cow::Borrowed("/"), Cow::Owned);
@@ -81,7 +99,11 @@ fn is_tangled(path: &[u8], how: &Readings, features: Features) -> bool {
     host || (repeated && encoded) || (backslash && (repeated || encoded || params || features.encoded_backslash))
 }
 
-fn collect(path: &[u8], how: &Readings, features: Features, found: &mut Vec<String>) -> Result<(), Reason> {
+fn collect(path: &[u8], how: &Readings, found: &mut Vec<String>) -> Result<(), Reason> {
+    let features = Features::of(path);
+    if is_tangled(path, how, features) {
+        return Err(READINGS);
+    }
     for reading in combinations(how, features) {
         let bytes = spell(path, reading);
         let doubled = bytes.windows(2).any(|pair| pair == b"//");

@@ -3,6 +3,7 @@
 
 use crate::canon::percent;
 use crate::flow::{Kind, Reason};
+use std::borrow::Cow;
 
 /// A `%` without two hexadecimal digits.
 pub const ESCAPE: Reason = attack("path-escape", "the path has a percent sign that begins no escape");
@@ -14,9 +15,9 @@ pub const CONTROL: Reason = attack("path-control", "the path has a control byte"
 pub const OVERLONG: Reason = attack("path-overlong", "the path has a character in an overlong UTF-8 form");
 /// A `.` or `..` segment, in any reading.
 pub const DOT_SEGMENT: Reason = attack("path-dot-segment", "the path has a dot segment");
-/// A dot segment, separator or control byte under more than one encoding.
+/// A dot segment, backslash or control byte under more than one encoding.
 pub const DOUBLE_ENCODED: Reason =
-    attack("path-double-encoded", "the path has a dot segment, separator or control byte under two encodings");
+    attack("path-double-encoded", "the path has a dot segment, backslash or control byte under two encodings");
 /// More readings than are followed.
 pub const READINGS: Reason = attack("path-readings", "the path can be read in too many ways");
 
@@ -24,19 +25,8 @@ const fn attack(name: &'static str, says: &'static str) -> Reason {
     Reason::new(name, Kind::Attack, says)
 }
 
-/// What in a path makes for more than one reading.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Features {
-    pub encoded_slash: bool,
-    pub raw_backslash: bool,
-    pub encoded_backslash: bool,
-    pub params: bool,
-    /// How often it can be decoded after the first time. `layers <= MAX_LAYERS`.
-    pub layers: usize,
-}
-
-/// Refuses what no honest client sends; tells what can be read in more than one way.
-pub(super) fn check(path: &[u8]) -> Result<Features, Reason> {
+/// Refuses what no honest client sends; tells how often the path can be decoded after the first time.
+pub(super) fn check(path: &[u8]) -> Result<usize, Reason> {
     let decoded = percent::decode(path);
     if !decoded.strict {
         return Err(ESCAPE);
@@ -45,18 +35,7 @@ pub(super) fn check(path: &[u8]) -> Result<Features, Reason> {
     if has_dot_segment(&decoded.bytes) {
         return Err(DOT_SEGMENT);
     }
-    let mut features = Features { params: decoded.bytes.contains(&b';'), ..Features::default() };
-    if decoded.changed() && decoded.bytes.contains(&b'%') {
-        let (layers, bottom) = check_nested(&decoded.bytes)?;
-        features.layers = layers;
-        features.params |= bottom.contains(&b';');
-    }
-    features.raw_backslash = path.contains(&b'\\');
-    if decoded.changed() {
-        features.encoded_slash = has_escape(path, b'/');
-        features.encoded_backslash = has_escape(path, b'\\');
-    }
-    Ok(features)
+    if decoded.changed() && decoded.bytes.contains(&b'%') { check_nested(&decoded.bytes) } else { Ok(0) }
 }
 
 fn check_bytes(bytes: &[u8]) -> Result<(), Reason> {
@@ -94,24 +73,21 @@ fn has_dot_segment(bytes: &[u8]) -> bool {
 /// How often a path may be decoded; nothing honest nests deeper.
 const MAX_LAYERS: usize = 4;
 
-/// Decodes on, and refuses what only then comes to light. Gives how often there was something to decode, and the bottom.
-fn check_nested(once: &[u8]) -> Result<(usize, Vec<u8>), Reason> {
-    let telling = |bytes: &[u8]| bytes.iter().filter(|b| matches!(b, b'/' | b'\\' | 0)).count();
-    let mut before = once.to_vec();
+/// Decodes on, and refuses what only then comes to light. A slash is none of that: names with slashes are often encoded
+/// twice; it is a reading.
+fn check_nested(once: &[u8]) -> Result<usize, Reason> {
+    let backslashes = |bytes: &[u8]| bytes.iter().filter(|b| **b == b'\\').count();
+    let mut before = Cow::Borrowed(once);
     for layer in 0..MAX_LAYERS {
         let decoded = percent::decode(&before);
         if !decoded.changed() {
-            return Ok((layer, before));
+            return Ok(layer);
         }
         let bytes = decoded.bytes.into_owned();
-        if telling(&bytes) > telling(&before) || has_dot_segment(&bytes) || check_bytes(&bytes).is_err() {
+        if backslashes(&bytes) > backslashes(&before) || has_dot_segment(&bytes) || check_bytes(&bytes).is_err() {
             break;
         }
-        before = bytes;
+        before = Cow::Owned(bytes);
     }
     Err(DOUBLE_ENCODED)
-}
-
-fn has_escape(path: &[u8], wanted: u8) -> bool {
-    memchr::memchr_iter(b'%', path).any(|at| path.get(at + 1..).and_then(percent::escape) == Some(wanted))
 }

@@ -5,12 +5,12 @@ use super::{Form, Head, Header, Request, query};
 use crate::canon::path::{self, Readings};
 use crate::flow::{Access, Fact, FactKind, Kind, Reason};
 use crate::protocol::Malformed;
-use crate::protocol::names::Is;
+use crate::protocol::names::{self, Is};
 use std::borrow::Cow;
 
-/// A header that asks the server to act under another method.
+/// A method to act under instead that is no token.
 pub const METHOD_OVERRIDE: Reason =
-    Reason::new("http-method-override", Kind::Policy, "a header asks the server to act under another method");
+    Reason::new("http-method-override", Kind::Policy, "the method that a server is asked to act under is no token");
 /// A header that asks the server to act on another path.
 pub const PATH_OVERRIDE: Reason =
     Reason::new("http-path-override", Kind::Policy, "a header asks the server to act on another path");
@@ -18,17 +18,16 @@ pub const PATH_OVERRIDE: Reason =
 impl<'a> Request<'a> {
     /// Notes what follows from a head.
     pub fn new(head: Head<'a>) -> Self {
-        let refused = head.headers.iter().find_map(overrides);
         let facts = facts(&head);
         let methods = methods(&head, &facts);
+        let refused = refused(&head, &methods);
         Self { head, facts, methods, refused }
     }
 
     /// What it asks for, under every plausible reading.
     ///
     /// # Errors
-    /// When its path has what no honest client sends, or a header would make the server act on something else than what
-    /// is judged.
+    /// When its path has what no honest client sends, or a header asks the server to act on another path.
     pub fn accesses(&self, how: &Readings) -> Result<Vec<Access<'_>>, Malformed> {
         if let Some(why) = self.refused {
             return Err(Malformed::new(0, why));
@@ -56,22 +55,27 @@ impl<'a> Request<'a> {
     }
 }
 
-fn overrides(header: &Header<'_>) -> Option<Reason> {
-    match header.known?.is {
-        Is::MethodOverride => Some(METHOD_OVERRIDE),
-        Is::PathOverride => Some(PATH_OVERRIDE),
-        _ => None,
+fn refused(head: &Head<'_>, methods: &[Cow<'_, str>]) -> Option<Reason> {
+    let redirects = |header: &Header<'_>| header.known.is_some_and(|known| known.is == Is::PathOverride);
+    if head.headers.iter().any(redirects) {
+        return Some(PATH_OVERRIDE);
     }
+    let tokens = methods.iter().all(|method| !method.is_empty() && method.bytes().all(names::is_token));
+    (!tokens).then_some(METHOD_OVERRIDE)
 }
 
-/// Frameworks let a POST name another method in the query, as `_method`.
+/// The method, and those that frameworks let a request name instead: in a header, or with POST as `_method` in the query.
 fn methods<'a>(head: &Head<'a>, facts: &[Fact<'a>]) -> Vec<Cow<'a, str>> {
     let mut methods = vec![Cow::Borrowed(head.method)];
+    let headers = head.headers.iter().filter(|header| header.known.is_some_and(|known| known.is == Is::MethodOverride));
+    methods.extend(headers.map(|header| Cow::Owned(String::from_utf8_lossy(header.value).to_ascii_uppercase())));
     if head.method == "POST" {
-        let named = facts.iter().filter(|fact| fact.kind == FactKind::Query && fact.name == "_method");
+        let named = facts
+            .iter()
+            .filter(|fact| fact.kind == FactKind::Query && fact.name == "_method" && !fact.value.is_empty());
         methods.extend(named.map(|fact| Cow::Owned(fact.value.to_ascii_uppercase())));
-        methods.dedup();
     }
+    methods.dedup();
     methods
 }
 

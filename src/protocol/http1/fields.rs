@@ -211,7 +211,7 @@ impl Fields {
     }
 
     fn drop_named(&mut self, option: &[u8], headers: &[httparse::Header<'_>]) -> Result<(), Reason> {
-        if option.is_empty() || !option.iter().all(|b| super::line::is_token(*b)) {
+        if option.is_empty() || !option.iter().all(|b| names::is_token(*b)) {
             return Err(CONNECTION_OPTION);
         }
         if names::known(option).is_some_and(Name::is_end_to_end) || names::is_own(option) {

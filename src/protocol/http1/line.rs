@@ -3,6 +3,7 @@
 
 use crate::flow::{Kind, Reason};
 use crate::protocol::Malformed;
+use crate::protocol::names::is_token;
 
 /// A carriage return without a line feed after it.
 pub const BARE_CR: Reason = Reason::new("http1-bare-cr", Kind::Malformed, "a carriage return stands alone");
@@ -44,11 +45,6 @@ pub const HEAD: Reason = Reason::new("http1-head", Kind::Malformed, "the head ca
 
 /// Longest method; the longest registered one has 17 bytes.
 pub const MAX_METHOD_BYTES: usize = 32;
-
-/// RFC 9110 §5.6.2: the bytes of methods and field names.
-pub fn is_token(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b)
-}
 
 /// Visible ASCII but `#`.
 pub fn is_target(b: u8) -> bool {

@@ -1,14 +1,14 @@
 //! The head of a request: decoded once, kept as offsets, looked at through a [`RequestView`] of the same buffer.
 
 use super::fields::{self, Field, Fields};
-use super::line::{self, METHOD, is_token};
+use super::line::{self, METHOD};
 use super::scan::{Scan, TARGET_BYTES};
 use super::target::Target;
 use super::{Asked, Framing, Limits, MAX_HEADERS, Span, Version, websocket};
 use crate::canon::host::{self, Host};
 use crate::flow::{Kind, Reason, Side};
 use crate::protocol::head::{Form, Head, Header, Request};
-use crate::protocol::names::Is;
+use crate::protocol::names::{Is, is_token};
 use crate::protocol::{Guess, Malformed};
 use std::mem::MaybeUninit;
 
