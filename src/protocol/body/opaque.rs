@@ -2,64 +2,115 @@
 //! stands in it as runs of text between other bytes; the runs are what is scanned, the rest cannot be read as a command
 //! by anything.
 //!
-//! Text is printable ASCII, tab, line breaks and sound UTF-8. Runs under [`MIN_RUN`] bytes are left out: they are noise
-//! (random bytes hold one of six every 300 bytes), and no attack is so short.
+//! Text is printable ASCII, tab, line breaks and what is shaped like UTF-8. A run counts when it has [`MIN_RUN`] bytes
+//! and [`SEED`] printable ones in a row: what is shorter is noise (random bytes hold such a run every 500 bytes), and no
+//! attack is so short. Seeds are looked for eight bytes at a time, so that binary uploads cost little.
 
 use super::collect::Parts;
+use super::swar;
 use crate::flow::Place;
 use crate::protocol::Malformed;
 
 /// The shortest run of text that is looked at.
 pub(super) const MIN_RUN: usize = 6;
 
+/// Printable bytes in a row that a run has.
+const SEED: usize = 4;
+
 /// Adds every run of text in `bytes` as a part.
 pub(super) fn runs<'a>(bytes: &'a [u8], place: Place, name: &'a [u8], parts: &mut Parts<'a>) -> Result<(), Malformed> {
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        let start = rest.iter().position(|b| is_text(*b)).unwrap_or(rest.len());
-        rest = rest.get(start..).unwrap_or_default();
-        let (run, after) = rest.split_at_checked(run_length(rest)).unwrap_or((rest, b""));
-        if run.len() >= MIN_RUN {
+    let mut behind = 0;
+    while let Some(at) = seed(bytes, behind) {
+        let start = run_start(bytes, behind, at);
+        behind = run_end(bytes, at);
+        if let Some(run) = bytes.get(start..behind).filter(|run| run.len() >= MIN_RUN) {
             parts.plain(place, name, run)?;
         }
-        rest = after.get(1..).unwrap_or_default();
     }
     Ok(())
 }
 
-/// Bytes of text at the start.
-fn run_length(bytes: &[u8]) -> usize {
-    let mut length = 0;
-    while let Some(rest) = bytes.get(length..).filter(|rest| !rest.is_empty()) {
-        let ascii = rest.iter().position(|b| !is_text(*b)).unwrap_or(rest.len());
-        let wide = if ascii == 0 { wide_length(rest) } else { 0 };
-        if ascii + wide == 0 {
-            break;
+/// Where the first [`SEED`] printable bytes in a row stand, at `from` or behind.
+fn seed(bytes: &[u8], from: usize) -> Option<usize> {
+    let mut at = from;
+    let mut last_three = 0;
+    while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
+        let mask = u32::from(swar::printable(*chunk));
+        let bits = last_three | mask << (SEED - 1);
+        let seeds = bits & bits >> 1 & bits >> 2 & bits >> 3;
+        if seeds != 0 {
+            return Some(at + seeds.trailing_zeros() as usize + 1 - SEED);
         }
-        length += ascii + wide;
+        last_three = mask >> (8 - (SEED - 1));
+        at += 8;
     }
-    length
+    let from = at.saturating_sub(SEED - 1).max(from);
+    let printable = |window: &[u8]| window.iter().all(|b| matches!(b, b' '..=b'~'));
+    bytes.get(from..)?.windows(SEED).position(printable).map(|found| from + found)
 }
 
-/// Bytes of the one UTF-8 sequence at the start, zero when there is none.
-fn wide_length(bytes: &[u8]) -> usize {
-    let length = match bytes.first() {
-        Some(0xc2..=0xdf) => 2,
-        Some(0xe0..=0xef) => 3,
-        Some(0xf0..=0xf4) => 4,
-        _ => return 0,
+/// Where the run begins that holds the byte at `at`, not before `floor`.
+fn run_start(bytes: &[u8], floor: usize, at: usize) -> usize {
+    let mut start = at;
+    while start > floor {
+        // A character of one to four bytes that ends where the run begins.
+        let length = (1..=4.min(start - floor)).find(|length| character(bytes, start - length) == *length);
+        match length {
+            Some(length) => start -= length,
+            None => break,
+        }
+    }
+    start
+}
+
+/// Where the run ends that holds the byte at `at`.
+fn run_end(bytes: &[u8], at: usize) -> usize {
+    let mut end = at;
+    loop {
+        match character(bytes, end) {
+            0 => return end,
+            length => end += length,
+        }
+    }
+}
+
+/// The length of the character of text at `at`, zero when there is none.
+#[inline]
+fn character(bytes: &[u8], at: usize) -> usize {
+    let Some(first) = bytes.get(at) else { return 0 };
+    let length = match CLASS.get(usize::from(*first)).copied().unwrap_or_default() {
+        class @ (0 | 1) => return usize::from(class),
+        class => usize::from(class),
     };
-    bytes.get(..length).filter(|sequence| std::str::from_utf8(sequence).is_ok()).map_or(0, <[u8]>::len)
+    let follows = bytes.get(at + 1..at + length).is_some_and(|rest| rest.iter().all(|b| matches!(b, 0x80..=0xbf)));
+    if follows { length } else { 0 }
 }
 
-fn is_text(b: u8) -> bool {
-    matches!(b, b' '..=b'~' | b'\t' | b'\n' | b'\r')
-}
+/// Of a byte that begins a character of text the character's length, else zero.
+static CLASS: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut b = 0;
+    while b < 256 {
+        #[expect(clippy::indexing_slicing, reason = "b < 256, at compile time")]
+        {
+            table[b] = match b {
+                0x20..=0x7e | 0x09 | 0x0a | 0x0d => 1,
+                0xc2..=0xdf => 2,
+                0xe0..=0xef => 3,
+                0xf0..=0xf4 => 4,
+                _ => 0,
+            };
+        }
+        b += 1;
+    }
+    table
+};
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::protocol::body::Limits;
+    use proptest::prelude::*;
 
     fn found(bytes: &[u8]) -> Vec<String> {
         let mut parts = Parts::new(&Limits::default(), 0);
@@ -72,6 +123,24 @@ mod tests {
         assert_eq!(found(b"\x00abcdef\x01abcde\x02"), ["abcdef"]);
         assert_eq!(found(b"abcdef"), ["abcdef"]);
         assert!(found(b"").is_empty());
+    }
+
+    #[test]
+    fn run_needs_four_printable_in_a_row() {
+        assert_eq!(found("\0éabcé\0éabcdé\0".as_bytes()), ["éabcdé"]);
+        assert_eq!(found("abc\nd\r\n\0abcd\n\n".as_bytes()), ["abcd\n\n"]);
+    }
+
+    proptest! {
+        #[test]
+        fn runs_are_what_a_loop_finds(bytes in prop::collection::vec(prop_oneof![any::<u8>(), b' '..=b'~'], 0..200)) {
+            let text = |b: &u8| matches!(b, b' '..=b'~' | b'\t' | b'\n' | b'\r');
+            let seeded = |run: &&[u8]| run.len() >= MIN_RUN && run.windows(SEED).any(|four| four.iter().all(u8::is_ascii_graphic));
+            for run in bytes.split(|b| !text(b)).filter(seeded) {
+                let run = String::from_utf8_lossy(run).into_owned();
+                prop_assert!(found(&bytes).iter().any(|found| found.contains(&run)));
+            }
+        }
     }
 
     #[test]

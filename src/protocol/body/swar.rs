@@ -24,12 +24,13 @@ pub(super) fn find2(a: u8, b: u8, text: &[u8]) -> Option<usize> {
     memchr::memchr2(a, b, rest).map(|at| text.len() - rest.len() + at)
 }
 
-/// Copies `text` to `out` up to the first `stop`; what is left, beginning with it.
+/// Copies `text` to `out` up to the first `a` or `b`; what is left, beginning with it.
 #[inline]
-pub(super) fn copy_until<'a>(stop: u8, text: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
+pub(super) fn copy_until<'a>(a: u8, b: u8, text: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
     let mut rest = text;
     while let Some((chunk, after)) = rest.split_first_chunk::<8>() {
-        let hits = zeros(u64::from_le_bytes(*chunk) ^ spread(stop));
+        let word = u64::from_le_bytes(*chunk);
+        let hits = zeros(word ^ spread(a)) | zeros(word ^ spread(b));
         out.extend_from_slice(chunk);
         if hits != 0 {
             out.truncate(out.len() - 8 + first(hits));
@@ -37,11 +38,23 @@ pub(super) fn copy_until<'a>(stop: u8, text: &'a [u8], out: &mut Vec<u8>) -> &'a
         }
         rest = after;
     }
-    while let Some((byte, after)) = rest.split_first().filter(|(byte, _)| **byte != stop) {
+    while let Some((byte, after)) = rest.split_first().filter(|(byte, _)| **byte != a && **byte != b) {
         out.push(*byte);
         rest = after;
     }
     rest
+}
+
+/// One bit for each of eight bytes, the first one lowest: whether it is printable ASCII.
+#[inline]
+pub(super) fn printable(bytes: [u8; 8]) -> u8 {
+    let word = u64::from_le_bytes(bytes);
+    let low = word & !HIGHS;
+    let from_space = low + spread(0x80 - b' ');
+    let is_delete = low + spread(1);
+    let flags = (from_space & !is_delete & !word & HIGHS) >> 7;
+    // Each flag stands at the foot of its byte; the product gathers them in the topmost one.
+    (flags.wrapping_mul(0x0102_0408_1020_4080) >> 56) as u8
 }
 
 /// The byte in each of eight places.
@@ -69,16 +82,22 @@ mod tests {
 
     proptest! {
         #[test]
+        fn printable_is_ascii_without_controls(bytes in any::<[u8; 8]>()) {
+            let expected = bytes.iter().enumerate().fold(0, |mask, (at, b)| mask | u8::from(matches!(b, b' '..=b'~')) << at);
+            prop_assert_eq!(printable(bytes), expected);
+        }
+
+        #[test]
         fn finds_what_a_loop_finds(text in prop::collection::vec(prop_oneof![Just(b'"'), Just(b'\\'), Just(b'!'), Just(b'#'), any::<u8>()], 0..80)) {
             let expected = text.iter().position(|b| matches!(b, b'"' | b'\\'));
             prop_assert_eq!(find2(b'"', b'\\', &text), expected);
         }
 
         #[test]
-        fn copies_what_stands_before(text in prop::collection::vec(prop_oneof![Just(b'\\'), Just(b']'), any::<u8>()], 0..80)) {
+        fn copies_what_stands_before(text in prop::collection::vec(prop_oneof![Just(b'\\'), Just(b']'), Just(b'+'), any::<u8>()], 0..80)) {
             let mut out = b"x".to_vec();
-            let rest = copy_until(b'\\', &text, &mut out);
-            let at = text.iter().position(|b| *b == b'\\').unwrap_or(text.len());
+            let rest = copy_until(b'\\', b'+', &text, &mut out);
+            let at = text.iter().position(|b| matches!(b, b'\\' | b'+')).unwrap_or(text.len());
             prop_assert_eq!(&out[1..], &text[..at]);
             prop_assert_eq!(rest, &text[at..]);
         }

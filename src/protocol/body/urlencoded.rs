@@ -7,7 +7,7 @@
 use super::charset::Charset;
 use super::collect::{Parts, Value, spend, then};
 use super::media::cut;
-use super::sniff;
+use super::{sniff, swar};
 use crate::flow::{Chain, Fuel, Layer, Place};
 use crate::protocol::Malformed;
 use std::borrow::Cow;
@@ -62,32 +62,24 @@ pub(super) fn decode(raw: &[u8]) -> Value<'_> {
     if memchr::memchr2(b'%', b'+', raw).is_none() {
         return Value::plain(raw);
     }
-    let mut out = Vec::with_capacity(raw.len());
+    let mut out = Vec::with_capacity(raw.len() + 8); // copying goes by eights
     let (mut percent, mut plus) = (false, false);
-    let mut rest = raw;
-    while let Some(at) = memchr::memchr2(b'%', b'+', rest) {
-        let (before, from) = rest.split_at_checked(at).unwrap_or((rest, b""));
-        out.extend_from_slice(before);
-        rest = match from {
-            [b'+', after @ ..] => {
-                plus = true;
-                out.push(b' ');
-                after
+    let mut rest = swar::copy_until(b'%', b'+', raw, &mut out);
+    while let Some((first, after)) = rest.split_first() {
+        let (byte, behind) = match escape(rest) {
+            Some(undone) => {
+                percent = true;
+                undone
             }
-            _ => match escape(from) {
-                Some((byte, after)) => {
-                    percent = true;
-                    out.push(byte);
-                    after
-                }
-                None => {
-                    out.push(b'%');
-                    from.get(1..).unwrap_or_default()
-                }
-            },
+            None if *first == b'+' => {
+                plus = true;
+                (b' ', after)
+            }
+            None => (b'%', after),
         };
+        out.push(byte);
+        rest = swar::copy_until(b'%', b'+', behind, &mut out);
     }
-    out.extend_from_slice(rest);
     let mut chain = Chain::EMPTY;
     for (there, layer) in [(percent, Layer::Percent), (plus, Layer::Plus)] {
         chain = if there { then(chain, layer) } else { chain };
@@ -104,13 +96,9 @@ pub(super) fn escape(text: &[u8]) -> Option<(u8, &[u8])> {
 }
 
 /// The value of a hex digit.
+#[inline]
 pub(super) fn hex(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        b'A'..=b'F' => Some(digit - b'A' + 10),
-        _ => None,
-    }
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
 #[cfg(test)]

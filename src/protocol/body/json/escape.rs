@@ -11,9 +11,9 @@ use std::borrow::Cow;
 pub(in crate::protocol::body) fn undo(raw: &[u8]) -> Value<'_> {
     // Copying goes by eights, and an escape is never shorter than what it stands for.
     let mut out = Vec::with_capacity(raw.len() + 8);
-    let mut rest = swar::copy_until(b'\\', raw, &mut out);
+    let mut rest = swar::copy_until(b'\\', b'\\', raw, &mut out);
     while let Some(escape) = rest.get(1..) {
-        rest = swar::copy_until(b'\\', one(escape, &mut out), &mut out);
+        rest = swar::copy_until(b'\\', b'\\', one(escape, &mut out), &mut out);
     }
     Value { raw, canonical: Cow::Owned(out), chain: Chain::of(Layer::JsonEscape) }
 }
