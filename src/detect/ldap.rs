@@ -22,7 +22,7 @@ impl Detector for Ldap {
     }
 
     fn wakes(&self) -> Wake {
-        Wake { literals: &[], bytes: &["(=a)", "(=a*", "*)\0", "(|&)", "(=a|", ")(=a"] }
+        Wake { literals: &[], bytes: &["(=a)", "(=a*", "*)\0", "(|&)", ")(&", "*(|", "(=a|", ")(=a"] }
     }
 
     fn inspect(&self, part: &Part<'_>, found: &mut Found, fuel: &mut Fuel) {
@@ -40,6 +40,9 @@ impl Detector for Ldap {
 /// Where the value leaves the filter it stands in, and how much that weighs.
 fn leaves_filter(value: &[u8]) -> Option<(usize, u16)> {
     if value.starts_with(b"*") && value.ends_with(b"\0") && value.contains(&b')') {
+        return Some((0, 100));
+    }
+    if value.starts_with(b"*()|&") {
         return Some((0, 100));
     }
     let mut depth = 0_i32;
@@ -73,13 +76,16 @@ fn wildcard_before(value: &[u8], at: usize) -> Option<usize> {
     (combines && before.ends_with(b"*")).then_some(0)
 }
 
-/// Whether an assertion or a combination of them stands here, behind its parenthesis: `uid=*`, `|(uid=*`, `&`.
+/// Whether an assertion or a combination of them stands here, behind its parenthesis: `uid=*`, `|(uid=*`, `&)`.
 fn is_filter(rest: &[u8]) -> bool {
     let marks = rest.iter().take_while(|byte| matches!(byte, b'&' | b'|' | b'!' | b'(' | b' ')).count();
     let rest = rest.get(marks..).unwrap_or_default();
     let name = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b';' | b':' | b'_');
     let length = rest.iter().take(80).take_while(name).count();
     let behind = rest.get(length..).unwrap_or_default().trim_ascii_start();
+    if marks > 0 && (rest.is_empty() || rest.starts_with(b")")) {
+        return true;
+    }
     let begins = rest.first().is_some_and(u8::is_ascii_alphanumeric);
     begins
         && (behind.starts_with(b"=")
@@ -109,9 +115,17 @@ mod tests {
 
     #[test]
     fn value_that_closes_its_filter_is_denied() {
-        for value in
-            ["bob)(pin=*", "*)(cn=*))(|(cn=*", "bob)(|(pin=*))", "*)(sn:2.5.13.5:=x", "*(|(sn=*)", "*))\0", ")(!(&(1=0"]
-        {
+        for value in [
+            "bob)(pin=*",
+            "bob)(&)",
+            "*)(|(&",
+            "*)(cn=*))(|(cn=*",
+            "bob)(|(pin=*))",
+            "*)(sn:2.5.13.5:=x",
+            "*(|(sn=*)",
+            "*))\0",
+            ")(!(&(1=0",
+        ] {
             assert_eq!(weight(value), 100, "{value}");
         }
     }

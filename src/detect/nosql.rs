@@ -70,7 +70,7 @@ impl Detector for NoSql {
 
     fn wakes(&self) -> Wake {
         Wake {
-            literals: &["this.", "redis.call", "flushall", "slaveof", "config set", "new date"],
+            literals: &["this.", "db.", "redis.call", "flushall", "slaveof", "config set", "new date"],
             bytes: &["$a", ";'a", ";\"a"],
         }
     }
@@ -85,7 +85,7 @@ impl Detector for NoSql {
             Place::QueryName | Place::FormName | Place::CookieName => name(value),
             _ => None,
         };
-        let sign = sign.or_else(|| script(value)).or_else(|| redis(value));
+        let sign = sign.or_else(|| script(value)).or_else(|| query(value)).or_else(|| redis(value));
         if let Some((signature, weight, range)) = sign {
             found.add(part, Hit { detector: "nosql", signature: signature.into(), range, weight: Weight(weight) });
         }
@@ -133,6 +133,38 @@ fn script(value: &[u8]) -> Option<Sign> {
     let known = [&b"this."[..], b"return ", b"return(", b"var ", b"sleep(", b"while(", b"db.", b"emit(", b"$"];
     let known = known.iter().any(|start| code.get(..start.len()).is_some_and(|text| text.eq_ignore_ascii_case(start)));
     (leaves && joins && known).then_some(("nosql-script", 100, start.saturating_sub(1)..value.len()))
+}
+
+/// A piece of a query where a value is awaited: `, $where: '1'`, `{ $ne: 1 }`, `db.staff.drop()`. In a longer text it may be
+/// somebody's code.
+fn query(value: &[u8]) -> Option<Sign> {
+    let at = named_operator(value).or_else(|| collection_call(value))?;
+    Some(("nosql-query", if value.len() <= SHORT { 100 } else { 40 }, at..value.len()))
+}
+
+/// Bytes beyond which a text is more than a value.
+const SHORT: usize = 128;
+
+/// The first `$operator` that a colon follows.
+fn named_operator(value: &[u8]) -> Option<usize> {
+    memchr::memchr_iter(b'$', value).take(8).find(|at| {
+        let rest = value.get(*at..).unwrap_or_default();
+        let length = 1 + rest.iter().skip(1).take(16).take_while(|byte| byte.is_ascii_alphabetic()).count();
+        let (name, behind) = rest.split_at_checked(length).unwrap_or_default();
+        operator(name).is_some() && behind.trim_ascii_start().starts_with(b":")
+    })
+}
+
+/// `db.`, a collection, and a method that reads or changes it.
+fn collection_call(value: &[u8]) -> Option<usize> {
+    const METHODS: &[&[u8]] =
+        &[b"insert", b"find", b"drop", b"remove", b"update", b"delete", b"mapReduce", b"aggregate"];
+    let at = memchr::memmem::find(value, b"db.")?;
+    let rest = value.get(at + 3..)?;
+    let name = rest.iter().take(64).take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
+    let method = rest.get(name..)?.strip_prefix(b".")?;
+    let called = method.iter().take(32).position(|byte| *byte == b'(').is_some();
+    (name > 0 && called && METHODS.iter().any(|known| method.starts_with(known))).then_some(at)
 }
 
 /// `0;var d=new Date();`
@@ -229,6 +261,21 @@ mod tests {
         ] {
             assert!(weight(Place::JsonValue, value.as_bytes()) >= 100, "{value}");
         }
+    }
+
+    #[test]
+    fn piece_of_a_query_is_denied_when_it_is_all_there_is() {
+        for value in [
+            "', $where: '3 == 3",
+            "{ $ne: 3 }",
+            "7, $or: [ {}, {'q':'q",
+            "db.staff.drop()",
+            "x';db.staff.insert({a:1});",
+        ] {
+            assert_eq!(weight(Place::JsonValue, value.as_bytes()), 100, "{value}");
+        }
+        assert_eq!(weight(Place::JsonValue, b"db.internal.example:5432"), 0);
+        assert_eq!(weight(Place::JsonValue, b"total: $set price"), 0);
     }
 
     #[test]
