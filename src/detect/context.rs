@@ -35,7 +35,8 @@ impl Context {
     /// More lines than this are a document.
     const LINES: usize = 8;
 
-    /// What sort of text a part is. Where documents do not stand, in a query, a cookie or a path, nothing is one. At most [`Self::LOOKED_AT`] steps.
+    /// What sort of text a part is. Where documents do not stand, in a query, a cookie or a path, nothing is one. At
+    /// most [`Self::LOOKED_AT`] steps.
     pub(crate) fn of(part: &Part<'_>) -> Self {
         let bytes = part.canonical.as_ref();
         if part.extent != Extent::Whole || bytes.len() > Self::LOOKED_AT || part.place == Place::FileContent {

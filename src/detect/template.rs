@@ -92,15 +92,23 @@ const LITERALS: &[&str] = &[
 /// Directives of engines that no value has business with, and names of their insides that stand nowhere else.
 #[rustfmt::skip] // a table
 const TABLE: &[Idiom] = &[
-    ("#set($", Strong, "template-directive"), ("#set ($", Strong, "template-directive"), ("#foreach($", Strong, "template-directive"), ("#include(", Weak, "template-directive"),
-    ("#evaluate(", Strong, "template-directive"), ("#parse(", Weak, "template-directive"), ("$class.inspect(", Certain, "template-internals"), ("$class.type", Certain, "template-internals"),
-    ("<#assign", Strong, "template-directive"), ("<#list", Weak, "template-directive"), ("<#if", Weak, "template-directive"), ("<#include", Strong, "template-directive"),
-    ("freemarker.template.utility", Certain, "template-internals"), ("?new()", Strong, "template-internals"), ("?api.", Strong, "template-internals"),
-    ("{php}", Strong, "template-directive"), ("{$smarty.", Strong, "template-internals"), ("{smarty_internal", Certain, "template-internals"), ("{literal}", Weak, "template-directive"), ("{system(", Strong, "template-directive"),
-    ("{if phpinfo", Certain, "template-directive"), ("{if system", Certain, "template-directive"), ("{if readfile", Certain, "template-directive"),
-    ("__subclasses__", Strong, "template-internals"), ("__globals__", Strong, "template-internals"), ("__mro__", Strong, "template-internals"), ("__class__", Weak, "template-internals"),
-    ("__builtins__", Weak, "template-internals"), ("${{<%", Certain, "template-probe"), ("{{<%", Certain, "template-probe"), ("__${", Strong, "template-internals"), ("}__::", Strong, "template-internals"),
-    ("<%import ", Strong, "template-code"), ("@system.diagnostics", Certain, "template-code"), ("@{ ", Weak, "template-code"),
+    ("#set($", Strong, "template-directive"), ("#set ($", Strong, "template-directive"),
+    ("#foreach($", Strong, "template-directive"), ("#include(", Weak, "template-directive"),
+    ("#evaluate(", Strong, "template-directive"), ("#parse(", Weak, "template-directive"),
+    ("$class.inspect(", Certain, "template-internals"), ("$class.type", Certain, "template-internals"),
+    ("<#assign", Strong, "template-directive"), ("<#list", Weak, "template-directive"),
+    ("<#if", Weak, "template-directive"), ("<#include", Strong, "template-directive"),
+    ("freemarker.template.utility", Certain, "template-internals"), ("?new()", Strong, "template-internals"),
+    ("?api.", Strong, "template-internals"), ("{php}", Strong, "template-directive"),
+    ("{$smarty.", Strong, "template-internals"), ("{smarty_internal", Certain, "template-internals"),
+    ("{literal}", Weak, "template-directive"), ("{system(", Strong, "template-directive"),
+    ("{if phpinfo", Certain, "template-directive"), ("{if system", Certain, "template-directive"),
+    ("{if readfile", Certain, "template-directive"), ("__subclasses__", Strong, "template-internals"),
+    ("__globals__", Strong, "template-internals"), ("__mro__", Strong, "template-internals"),
+    ("__class__", Weak, "template-internals"), ("__builtins__", Weak, "template-internals"),
+    ("${{<%", Certain, "template-probe"), ("{{<%", Certain, "template-probe"), ("__${", Strong, "template-internals"),
+    ("}__::", Strong, "template-internals"), ("<%import ", Strong, "template-code"),
+    ("@system.diagnostics", Certain, "template-code"), ("@{ ", Weak, "template-code"),
 ];
 static DIRECTIVES: Idioms = Idioms::new(TABLE, || compile(TABLE));
 
@@ -134,6 +142,7 @@ enum Kind {
 fn expressions(bytes: &[u8]) -> Option<Finding> {
     let mut best: Option<Finding> = None;
     let reaches: Vec<Reach> = REACHES.find(bytes);
+    let mut unclosed = 0_u16;
     let mut cursor = Cursor::new(bytes, 0);
     loop {
         cursor.take_while(|b| !matches!(b, b'{' | b'$' | b'#' | b'*' | b'%' | b'@' | b'<' | b'['));
@@ -141,7 +150,8 @@ fn expressions(bytes: &[u8]) -> Option<Finding> {
         if cursor.is_at_end() {
             return best;
         }
-        let Some((open, close, kind)) = MARKS.iter().find(|(open, ..)| cursor.sees(open)) else {
+        let mark = MARKS.iter().zip(0_u16..).find(|((open, ..), _)| cursor.rest().starts_with(open));
+        let Some(((open, close, kind), mark)) = mark.filter(|(_, mark)| unclosed & (1 << mark) == 0) else {
             cursor.skip(1);
             continue;
         };
@@ -152,6 +162,10 @@ fn expressions(bytes: &[u8]) -> Option<Finding> {
             continue;
         }
         let inner = expression(cursor.rest(), close, *kind);
+        // Nothing closes this mark up to the end, so nothing closes those behind it: they are part of its expression.
+        if inner.len() == cursor.rest().len() {
+            unclosed |= 1 << mark;
+        }
         let reached = reached(&reaches, cursor.at(), inner);
         if let Some(strength) = judge(inner, *kind, reached).filter(|s| best.is_none_or(|b| b.strength < *s)) {
             best = Some(Finding { strength, name: "template-expression", at, end: cursor.at() + inner.len() });
@@ -219,14 +233,34 @@ fn is_arithmetic(inner: &[u8]) -> bool {
 /// What an expression asks of an engine only to get out of it. `start`: only at the expression's start.
 #[rustfmt::skip] // a table
 const REACHES_TABLE: &[Idiom] = &[
-    ("__class__", Certain, ""), ("__mro__", Certain, ""), ("__globals__", Certain, ""), ("__subclasses__", Certain, ""), ("__import__", Certain, ""), ("__builtins__", Certain, ""), ("__init__", Certain, ""), ("__base__", Certain, ""),
-    ("\\x5f\\x5f", Certain, ""), ("\"__\"", Certain, ""), ("__ class", Certain, ""), ("'__class'", Certain, ""), ("_self.env", Certain, ""), ("_self", Strong, "start"), ("constructor(", Certain, ""), (".constructor", Certain, ""), ("['constructor']", Certain, ""), ("[\"constructor\"]", Certain, ""),
-    ("|attr(", Certain, ""), ("|filter('", Certain, ""), ("|map('", Strong, ""), ("|reduce('", Certain, ""), ("|reduce(\"", Certain, ""), ("|sort('", Strong, ""), ("|filter(\"", Certain, ""), ("|map(\"", Strong, ""), ("reduce('system", Certain, ""), ("popen(", Certain, ""), ("os.system(", Certain, ""), (".exec(", Certain, ""), ("getruntime", Certain, ""), (".execsync(", Certain, ""),
-    ("require(", Strong, ""), ("process.mainmodule", Certain, ""), ("global.process", Certain, ""), ("process.env", Weak, ""), ("system(", Strong, ""), ("passthru(", Certain, ""), ("shell_exec(", Certain, ""), ("phpinfo(", Certain, ""), ("file_get_contents(", Certain, ""), ("print(", Weak, ""), ("eval(", Strong, ""),
-    ("config.items(", Certain, ""), ("config.iteritems(", Certain, ""), ("config|", Strong, "start"), ("self.", Strong, "start"), ("self|", Strong, "start"), ("self._", Certain, "start"), ("self.template", Certain, ""), ("self.module", Certain, ""), ("self.context", Certain, ""), ("self.attr", Certain, ""), ("request.application", Certain, ""), ("request|", Strong, ""), ("request.__", Certain, ""), ("request[", Strong, "start"), ("request.environ", Certain, ""),
-    ("cycler.", Certain, ""), ("lipsum.", Certain, ""), ("lipsum|", Certain, ""), ("joiner.", Certain, ""), ("namespace.__", Certain, ""), ("url_for.", Certain, ""), ("get_flashed_messages.", Certain, ""), ("settings.secret_key", Certain, ""), ("app.request", Strong, "start"), ("dump(", Weak, "start"), ("app.", Weak, "start"),
-    ("getclass(", Certain, ""), ("class.forname", Certain, ""), (".class.", Strong, ""), (".class.base", Certain, ""), ("t(java", Certain, ""), ("new java", Certain, ""), ("java.lang", Certain, ""), ("file.open(", Certain, ""), ("dir.entries(", Certain, ""), ("io.popen(", Certain, ""), ("import os", Certain, ""), ("subprocess", Certain, ""), ("include '/", Strong, ""), ("include \"/", Strong, ""),
-    ("alert(", Strong, ""), ("document.", Strong, ""), ("fromcharcode", Certain, ""), ("$eval(", Certain, ""), ("$on.", Strong, ""), ("tostring().", Strong, ""), ("lookup string.sub", Certain, ""), ("string.sub", Strong, ""), ("#with \"s\"", Certain, ""), ("root.process", Certain, ""), ("1/0", Strong, ""), ("etc/passwd", Certain, ""), ("debug", Weak, "start"), ("#with \"constructor\"", Certain, ""), ("resourcebundle", Weak, ""), ("openstream(", Certain, ""), ("getprotectiondomain(", Certain, ""),
+    ("__class__", Certain, ""), ("__mro__", Certain, ""), ("__globals__", Certain, ""),
+    ("__subclasses__", Certain, ""), ("__import__", Certain, ""), ("__builtins__", Certain, ""),
+    ("__init__", Certain, ""), ("__base__", Certain, ""), ("\\x5f\\x5f", Certain, ""), ("\"__\"", Certain, ""),
+    ("__ class", Certain, ""), ("'__class'", Certain, ""), ("_self.env", Certain, ""), ("_self", Strong, "start"),
+    ("constructor(", Certain, ""), (".constructor", Certain, ""), ("['constructor']", Certain, ""),
+    ("[\"constructor\"]", Certain, ""), ("|attr(", Certain, ""), ("|filter('", Certain, ""), ("|map('", Strong, ""),
+    ("|reduce('", Certain, ""), ("|reduce(\"", Certain, ""), ("|sort('", Strong, ""), ("|filter(\"", Certain, ""),
+    ("|map(\"", Strong, ""), ("reduce('system", Certain, ""), ("popen(", Certain, ""), ("os.system(", Certain, ""),
+    (".exec(", Certain, ""), ("getruntime", Certain, ""), (".execsync(", Certain, ""), ("require(", Strong, ""),
+    ("process.mainmodule", Certain, ""), ("global.process", Certain, ""), ("process.env", Weak, ""),
+    ("system(", Strong, ""), ("passthru(", Certain, ""), ("shell_exec(", Certain, ""), ("phpinfo(", Certain, ""),
+    ("file_get_contents(", Certain, ""), ("print(", Weak, ""), ("eval(", Strong, ""), ("config.items(", Certain, ""),
+    ("config.iteritems(", Certain, ""), ("config|", Strong, "start"), ("self.", Strong, "start"),
+    ("self|", Strong, "start"), ("self._", Certain, "start"), ("self.template", Certain, ""),
+    ("self.module", Certain, ""), ("self.context", Certain, ""), ("self.attr", Certain, ""),
+    ("request.application", Certain, ""), ("request|", Strong, ""), ("request.__", Certain, ""),
+    ("request[", Strong, "start"), ("request.environ", Certain, ""), ("cycler.", Certain, ""),
+    ("lipsum.", Certain, ""), ("lipsum|", Certain, ""), ("joiner.", Certain, ""), ("namespace.__", Certain, ""),
+    ("url_for.", Certain, ""), ("get_flashed_messages.", Certain, ""), ("settings.secret_key", Certain, ""),
+    ("app.request", Strong, "start"), ("dump(", Weak, "start"), ("app.", Weak, "start"), ("getclass(", Certain, ""),
+    ("class.forname", Certain, ""), (".class.", Strong, ""), (".class.base", Certain, ""), ("t(java", Certain, ""),
+    ("new java", Certain, ""), ("java.lang", Certain, ""), ("file.open(", Certain, ""), ("dir.entries(", Certain, ""),
+    ("io.popen(", Certain, ""), ("import os", Certain, ""), ("subprocess", Certain, ""), ("include '/", Strong, ""),
+    ("include \"/", Strong, ""), ("alert(", Strong, ""), ("document.", Strong, ""), ("fromcharcode", Certain, ""),
+    ("$eval(", Certain, ""), ("$on.", Strong, ""), ("tostring().", Strong, ""), ("lookup string.sub", Certain, ""),
+    ("string.sub", Strong, ""), ("#with \"s\"", Certain, ""), ("root.process", Certain, ""), ("1/0", Strong, ""),
+    ("etc/passwd", Certain, ""), ("debug", Weak, "start"), ("#with \"constructor\"", Certain, ""),
+    ("resourcebundle", Weak, ""), ("openstream(", Certain, ""), ("getprotectiondomain(", Certain, ""),
 ];
 static REACHES: Idioms = Idioms::new(REACHES_TABLE, || compile(REACHES_TABLE));
 

@@ -165,14 +165,21 @@ const STANDARD: &[&[u8]] = &[
 
 #[rustfmt::skip] // a table
 const TABLE: &[Idiom] = &[
-    ("xi:include", Strong, "xml-inclusion"), ("2001/xinclude", Strong, "xml-inclusion"), ("<?xml-stylesheet", Weak, "xml-style-sheet"), ("<?import ", Strong, "xml-style-sheet"),
-    ("<?xml:namespace", Strong, "xml-style-sheet"), ("<xsl:value-of select=\"document(", Certain, "xml-style-sheet"), ("<xsl:include", Strong, "xml-style-sheet"), ("<xsl:import", Strong, "xml-style-sheet"),
-    ("system-property(", Strong, "xml-style-sheet"), ("<msxsl:script", Certain, "xml-style-sheet"), ("php:function(", Certain, "xml-style-sheet"), ("unparsed-text(", Strong, "xml-style-sheet"),
-    ("<!--#exec", Certain, "xml-server-include"), ("<!--#include", Certain, "xml-server-include"), ("<!--#echo", Strong, "xml-server-include"), ("<!--#printenv", Strong, "xml-server-include"),
-    ("<!--#config", Strong, "xml-server-include"), ("<!--#set", Strong, "xml-server-include"), ("<!--#if", Weak, "xml-server-include"), ("<!--#fsize", Strong, "xml-server-include"),
-    ("<!--#flastmod", Strong, "xml-server-include"), ("<!-- #exec", Strong, "xml-server-include"), ("<!-- #include", Strong, "xml-server-include"), ("<esi:include", Certain, "xml-edge-include"), ("<esi:inline", Certain, "xml-edge-include"),
-    ("<esi:vars", Strong, "xml-edge-include"), ("<esi:debug", Strong, "xml-edge-include"), ("<esi:remove", Strong, "xml-edge-include"), ("<!--esi", Strong, "xml-edge-include"),
-    ("<!attlist", Strong, "xml-external-definition"),
+    ("xi:include", Strong, "xml-inclusion"), ("2001/xinclude", Strong, "xml-inclusion"),
+    ("<?xml-stylesheet", Weak, "xml-style-sheet"), ("<?import ", Strong, "xml-style-sheet"),
+    ("<?xml:namespace", Strong, "xml-style-sheet"), ("<xsl:value-of select=\"document(", Certain, "xml-style-sheet"),
+    ("<xsl:include", Strong, "xml-style-sheet"), ("<xsl:import", Strong, "xml-style-sheet"),
+    ("system-property(", Strong, "xml-style-sheet"), ("<msxsl:script", Certain, "xml-style-sheet"),
+    ("php:function(", Certain, "xml-style-sheet"), ("unparsed-text(", Strong, "xml-style-sheet"),
+    ("<!--#exec", Certain, "xml-server-include"), ("<!--#include", Certain, "xml-server-include"),
+    ("<!--#echo", Strong, "xml-server-include"), ("<!--#printenv", Strong, "xml-server-include"),
+    ("<!--#config", Strong, "xml-server-include"), ("<!--#set", Strong, "xml-server-include"),
+    ("<!--#if", Weak, "xml-server-include"), ("<!--#fsize", Strong, "xml-server-include"),
+    ("<!--#flastmod", Strong, "xml-server-include"), ("<!-- #exec", Strong, "xml-server-include"),
+    ("<!-- #include", Strong, "xml-server-include"), ("<esi:include", Certain, "xml-edge-include"),
+    ("<esi:inline", Certain, "xml-edge-include"), ("<esi:vars", Strong, "xml-edge-include"),
+    ("<esi:debug", Strong, "xml-edge-include"), ("<esi:remove", Strong, "xml-edge-include"),
+    ("<!--esi", Strong, "xml-edge-include"), ("<!attlist", Strong, "xml-external-definition"),
 ];
 static IDIOMS: Idioms = Idioms::new(TABLE, || compile(TABLE));
 

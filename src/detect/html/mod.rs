@@ -2,7 +2,7 @@
 //! attributes), as the inside of an attribute (a quote that ends it, a handler behind it), as a URL (a scheme that is
 //! script) and as the inside of a script (a call that only an intruder makes). Tags that only lay out text are nothing.
 //!
-//! Steps: at most 6 for each byte.
+//! Steps: at most 16 for each byte.
 
 mod attribute;
 mod script;
@@ -32,7 +32,7 @@ impl Detector for Html {
 
     fn inspect(&self, part: &Part<'_>, found: &mut Found, fuel: &mut Fuel) {
         let bytes = part.canonical.as_ref();
-        if part.place == Place::BodyOpaque || fuel.spend(6 * bytes.len()).is_err() {
+        if part.place == Place::BodyOpaque || fuel.spend(16 * bytes.len()).is_err() {
             return;
         }
         let Some(best) = strongest(bytes) else { return };

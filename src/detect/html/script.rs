@@ -68,33 +68,59 @@ pub(super) const LITERALS: &[&str] = &[
 
 #[rustfmt::skip] // a table
 const TABLE: &[Idiom] = &[
-    ("alert(", Strong, "html-script-call"), ("alert`", Strong, "html-script-call"), ("prompt(", Strong, "html-script-call"),
-    ("prompt`", Strong, "html-script-call"), ("confirm(", Strong, "html-script-call"), ("confirm`", Strong, "html-script-call"),
-    ("alert.call(", Strong, "html-script-call"), ("alert.apply(", Strong, "html-script-call"), ("=alert;", Strong, "html-script-call"), ("alert?.(", Strong, "html-script-call"), ("prompt.call(", Strong, "html-script-call"), ("confirm.call(", Strong, "html-script-call"), (".map(alert", Strong, "html-script-call"), (".map(confirm", Strong, "html-script-call"), (".find(alert", Strong, "html-script-call"), (".filter(alert", Strong, "html-script-call"), ("index(alert", Strong, "html-script-call"), (".foreach(alert", Strong, "html-script-call"), (".some(alert", Strong, "html-script-call"), (".every(alert", Strong, "html-script-call"), (".sort(alert", Strong, "html-script-call"), ("['alert']", Strong, "html-script-hidden"), ("[\"alert\"]", Strong, "html-script-hidden"), ("['eval']", Strong, "html-script-hidden"), ("[`alert`]", Strong, "html-script-hidden"), ("=&{()}", Strong, "html-script-call"),
-    ("cookie;expires=", Strong, "html-script-page"), ("document.cookie=", Strong, "html-script-page"), (",alert)", Strong, "html-script-call"), (",alert,", Weak, "html-script-call"),
+    ("alert(", Strong, "html-script-call"), ("alert`", Strong, "html-script-call"),
+    ("prompt(", Strong, "html-script-call"), ("prompt`", Strong, "html-script-call"),
+    ("confirm(", Strong, "html-script-call"), ("confirm`", Strong, "html-script-call"),
+    ("alert.call(", Strong, "html-script-call"), ("alert.apply(", Strong, "html-script-call"),
+    ("=alert;", Strong, "html-script-call"), ("alert?.(", Strong, "html-script-call"),
+    ("prompt.call(", Strong, "html-script-call"), ("confirm.call(", Strong, "html-script-call"),
+    (".map(alert", Strong, "html-script-call"), (".map(confirm", Strong, "html-script-call"),
+    (".find(alert", Strong, "html-script-call"), (".filter(alert", Strong, "html-script-call"),
+    ("index(alert", Strong, "html-script-call"), (".foreach(alert", Strong, "html-script-call"),
+    (".some(alert", Strong, "html-script-call"), (".every(alert", Strong, "html-script-call"),
+    (".sort(alert", Strong, "html-script-call"), ("['alert']", Strong, "html-script-hidden"),
+    ("[\"alert\"]", Strong, "html-script-hidden"), ("['eval']", Strong, "html-script-hidden"),
+    ("[`alert`]", Strong, "html-script-hidden"), ("=&{()}", Strong, "html-script-call"),
+    ("cookie;expires=", Strong, "html-script-page"), ("document.cookie=", Strong, "html-script-page"),
+    (",alert)", Strong, "html-script-call"), (",alert,", Weak, "html-script-call"),
     ("while(+", Strong, "html-script-call"), ("while(-", Strong, "html-script-call"),
-    ("eval(", Strong, "html-script-call"), ("eval`", Strong, "html-script-call"), ("eval.call", Strong, "html-script-call"), ("eval.apply", Strong, "html-script-call"),
-    ("msgbox(", Strong, "html-script-call"), ("msgbox ", Weak, "html-script-call"), ("print?.(", Strong, "html-script-call"),
-    ("settimeout(", Weak, "html-script-call"), ("setinterval(", Weak, "html-script-call"), ("settimeout`", Strong, "html-script-call"),
-    ("function('", Weak, "html-script-call"), ("new function(", Strong, "html-script-call"), ("function`", Strong, "html-script-call"),
-    ("document.cookie", Strong, "html-script-page"), ("document.domain", Strong, "html-script-page"), ("document.write(", Strong, "html-script-page"),
-    ("document.writeln(", Strong, "html-script-page"), ("document.location", Strong, "html-script-page"), ("document[", Strong, "html-script-page"),
-    ("document.body", Weak, "html-script-page"), ("document.createelement(", Strong, "html-script-page"), ("document.forms", Weak, "html-script-page"),
-    ("window.location", Strong, "html-script-page"), ("window.name", Weak, "html-script-page"), ("window.open(", Strong, "html-script-page"),
-    ("location.hash", Strong, "html-script-page"), ("location=", Weak, "html-script-page"), ("location.href", Strong, "html-script-page"), ("location.replace(", Strong, "html-script-page"),
-    (".cookie;", Weak, "html-script-page"), (".innerhtml", Strong, "html-script-page"), (".outerhtml", Strong, "html-script-page"),
-    ("insertadjacenthtml", Strong, "html-script-page"), ("xmlhttprequest", Strong, "html-script-page"), ("fetch('//", Strong, "html-script-page"), ("fetch('http", Strong, "html-script-page"),
-    ("fetch(`", Strong, "html-script-page"), ("import('", Weak, "html-script-page"), ("import(`", Weak, "html-script-page"),
-    ("string.fromcharcode", Certain, "html-script-hidden"), ("fromcharcode(", Strong, "html-script-hidden"),
-    ("constructor.constructor", Certain, "html-script-hidden"), ("[\"constructor\"]", Strong, "html-script-hidden"), ("['constructor']", Strong, "html-script-hidden"),
-    (".constructor(", Strong, "html-script-hidden"), ("constructor`", Strong, "html-script-hidden"), ("atob(", Strong, "html-script-hidden"), ("atob`", Certain, "html-script-hidden"),
-    (".source+/", Certain, "html-script-hidden"), ("window[", Strong, "html-script-hidden"), ("self[", Strong, "html-script-hidden"), ("top[", Strong, "html-script-hidden"),
-    ("this[", Weak, "html-script-hidden"), ("parent[", Strong, "html-script-hidden"), ("frames[", Strong, "html-script-hidden"), ("globalthis[", Strong, "html-script-hidden"),
-    ("expression(", Weak, "html-active-style"), ("-moz-binding", Strong, "html-active-style"), ("@import", Weak, "html-active-style"), ("@im\\port", Strong, "html-active-style"),
-    ("behavior:url", Strong, "html-active-style"), ("behavior: url", Strong, "html-active-style"), ("\u{bc}script", Strong, "html-active-tag"), ("\u{ff1c}script", Strong, "html-active-tag"),
+    ("eval(", Strong, "html-script-call"), ("eval`", Strong, "html-script-call"),
+    ("eval.call", Strong, "html-script-call"), ("eval.apply", Strong, "html-script-call"),
+    ("msgbox(", Strong, "html-script-call"), ("msgbox ", Weak, "html-script-call"),
+    ("print?.(", Strong, "html-script-call"), ("settimeout(", Weak, "html-script-call"),
+    ("setinterval(", Weak, "html-script-call"), ("settimeout`", Strong, "html-script-call"),
+    ("function('", Weak, "html-script-call"), ("new function(", Strong, "html-script-call"),
+    ("function`", Strong, "html-script-call"), ("document.cookie", Strong, "html-script-page"),
+    ("document.domain", Strong, "html-script-page"), ("document.write(", Strong, "html-script-page"),
+    ("document.writeln(", Strong, "html-script-page"), ("document.location", Strong, "html-script-page"),
+    ("document[", Strong, "html-script-page"), ("document.body", Weak, "html-script-page"),
+    ("document.createelement(", Strong, "html-script-page"), ("document.forms", Weak, "html-script-page"),
+    ("window.location", Strong, "html-script-page"), ("window.name", Weak, "html-script-page"),
+    ("window.open(", Strong, "html-script-page"), ("location.hash", Strong, "html-script-page"),
+    ("location=", Weak, "html-script-page"), ("location.href", Strong, "html-script-page"),
+    ("location.replace(", Strong, "html-script-page"), (".cookie;", Weak, "html-script-page"),
+    (".innerhtml", Strong, "html-script-page"), (".outerhtml", Strong, "html-script-page"),
+    ("insertadjacenthtml", Strong, "html-script-page"), ("xmlhttprequest", Strong, "html-script-page"),
+    ("fetch('//", Strong, "html-script-page"), ("fetch('http", Strong, "html-script-page"),
+    ("fetch(`", Strong, "html-script-page"), ("import('", Weak, "html-script-page"),
+    ("import(`", Weak, "html-script-page"), ("string.fromcharcode", Certain, "html-script-hidden"),
+    ("fromcharcode(", Strong, "html-script-hidden"), ("constructor.constructor", Certain, "html-script-hidden"),
+    ("[\"constructor\"]", Strong, "html-script-hidden"), ("['constructor']", Strong, "html-script-hidden"),
+    (".constructor(", Strong, "html-script-hidden"), ("constructor`", Strong, "html-script-hidden"),
+    ("atob(", Strong, "html-script-hidden"), ("atob`", Certain, "html-script-hidden"),
+    (".source+/", Certain, "html-script-hidden"), ("window[", Strong, "html-script-hidden"),
+    ("self[", Strong, "html-script-hidden"), ("top[", Strong, "html-script-hidden"),
+    ("this[", Weak, "html-script-hidden"), ("parent[", Strong, "html-script-hidden"),
+    ("frames[", Strong, "html-script-hidden"), ("globalthis[", Strong, "html-script-hidden"),
+    ("expression(", Weak, "html-active-style"), ("-moz-binding", Strong, "html-active-style"),
+    ("@import", Weak, "html-active-style"), ("@im\\port", Strong, "html-active-style"),
+    ("behavior:url", Strong, "html-active-style"), ("behavior: url", Strong, "html-active-style"),
+    ("\u{bc}script", Strong, "html-active-tag"), ("\u{ff1c}script", Strong, "html-active-tag"),
     ("\u{ff1c}img", Strong, "html-active-tag"), ("\u{ff1c}svg", Strong, "html-active-tag"),
-    ("javascript:", Strong, "html-script-url"), ("vbscript:", Strong, "html-script-url"), ("data:text/html", Strong, "html-script-url"), ("livescript:", Strong, "html-script-url"),
-    ("data:image/svg+xml", Weak, "html-script-url"), ("javascript&colon;", Certain, "html-script-url"), ("while(!", Strong, "html-script-call"), ("console.info(", Weak, "html-script-call"),
+    ("javascript:", Strong, "html-script-url"), ("vbscript:", Strong, "html-script-url"),
+    ("data:text/html", Strong, "html-script-url"), ("livescript:", Strong, "html-script-url"),
+    ("data:image/svg+xml", Weak, "html-script-url"), ("javascript&colon;", Certain, "html-script-url"),
+    ("while(!", Strong, "html-script-call"), ("console.info(", Weak, "html-script-call"),
 ];
 static IDIOMS: Idioms = Idioms::new(TABLE, || compile(TABLE));
 
@@ -210,8 +236,8 @@ pub(super) fn scheme(value: &[u8]) -> Option<usize> {
     (!rest.is_empty() && !prose && !image).then_some(start + scheme.len().min(value.len()))
 }
 
-/// Whether a style runs a program: an expression, a binding, a behaviour, a URL that is script. Comments and escapes inside
-/// of the words do not count.
+/// Whether a style runs a program: an expression, a binding, a behaviour, a URL that is script. Comments and escapes
+/// inside of the words do not count.
 pub(super) fn runs_from_style(value: &[u8]) -> bool {
     let mut plain = Vec::with_capacity(value.len().min(1024));
     let mut rest = value.get(..value.len().min(1024)).unwrap_or_default();
@@ -245,7 +271,7 @@ fn squeezed(head: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(text)
 }
 
-/// A backslash escape of a control or of any byte (`\x0a`, `\r`, `\xE2`), as lists of payloads carry them undecoded; or one byte.
+/// A backslash escape of a control or of any byte (`\x0a`, `\r`, `\xE2`), which some templates decode; or one byte.
 fn escape(rest: &[u8]) -> (Option<u8>, usize) {
     match rest {
         [b'\\', b'x' | b'X', a, b, ..] => (hex(*a).zip(hex(*b)).map(|(a, b)| (a << 4) | b), 4),

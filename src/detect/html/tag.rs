@@ -10,9 +10,10 @@ use crate::detect::context::Strength::{self, Certain, Strong, Weak};
 pub(super) fn find(bytes: &[u8]) -> Option<Finding> {
     let mut best = None;
     let mut cursor = Cursor::new(bytes, 0);
+    let mut reader = Reader { bytes, page: page_mark(bytes), left: READ_FACTOR * bytes.len() };
     while let Some(at) = memchr::memchr(b'<', cursor.rest()).map(|at| cursor.at() + at) {
         cursor = Cursor::new(bytes, at + 1);
-        best = stronger(best, read(bytes, at, &mut cursor));
+        best = stronger(best, reader.read(at, &mut cursor));
         if best.is_some_and(|finding| finding.strength == Certain) {
             return best;
         }
@@ -20,39 +21,57 @@ pub(super) fn find(bytes: &[u8]) -> Option<Finding> {
     best
 }
 
-/// Reads the tag at `at`; leaves the cursor behind what was understood.
-fn read(bytes: &[u8], at: usize, cursor: &mut Cursor<'_>) -> Option<Finding> {
-    let spaced = !cursor.take_up_to(8, |b| b <= b' ').is_empty();
-    let closing = cursor.eat(b"/");
-    cursor.take_up_to(4, |b| b <= b' ' && closing);
-    let name = cursor.take_up_to(32, |b| b.is_ascii_alphanumeric() || matches!(b, b':' | b'-' | b'_' | 0));
-    if !name.first().is_some_and(u8::is_ascii_alphabetic) || spaced && !name.eq_ignore_ascii_case(b"script") {
-        return None;
-    }
-    let behind_word = at.checked_sub(1).and_then(|at| bytes.get(at)).is_some_and(|b| b.is_ascii_alphanumeric());
-    let page = opens_a_page(bytes.get(..at.min(512)).unwrap_or_default()) || cursor::starts_with(bytes, b"<head");
-    let opened = closing && (page || was_opened(bytes, at, name));
-    let mut tag = Tag { name, closing, opened, page, behind_word, attributes: 0, known: false, best: None };
-    let mut inner = *cursor;
-    while let Some(attribute) = attribute::read(&mut inner) {
-        tag.take(&attribute);
-        if attribute.at.saturating_sub(at) > 4096 {
-            break;
-        }
-    }
-    *cursor = if inner.before() == Some(b'>') { inner } else { *cursor };
-    let closed = inner.before() == Some(b'>') || inner.is_at_end();
-    let own = tag.own_strength(closed).map(|strength| (strength, "html-active-tag"));
-    let (strength, name) = match (tag.best, own) {
-        (Some(a), Some(b)) => Some(if b.0 > a.0 { b } else { a }),
-        (a, b) => a.or(b),
-    }?;
-    Some(Finding { strength, name, at, end: inner.at() })
+/// Bytes of tags read for each byte of text: a tag without an end is read again from inside of it, but not for ever.
+const READ_FACTOR: usize = 3;
+
+/// Reads tags.
+struct Reader<'a> {
+    bytes: &'a [u8],
+    /// Where a whole page begins.
+    page: Option<usize>,
+    /// Bytes of tags that may still be read.
+    left: usize,
 }
 
-/// Whether what stands before a tag is the beginning of a whole page.
-fn opens_a_page(before: &[u8]) -> bool {
-    [&b"<html"[..], b"<!doctype html", b"<meta charset"].iter().any(|mark| cursor::contains(before, mark))
+impl Reader<'_> {
+    /// Reads the tag at `at`; leaves the cursor behind what was understood.
+    fn read(&mut self, at: usize, cursor: &mut Cursor<'_>) -> Option<Finding> {
+        let bytes = self.bytes;
+        let spaced = !cursor.take_up_to(8, |b| b <= b' ').is_empty();
+        let closing = cursor.eat(b"/");
+        cursor.take_up_to(4, |b| b <= b' ' && closing);
+        let name = cursor.take_up_to(32, |b| b.is_ascii_alphanumeric() || matches!(b, b':' | b'-' | b'_' | 0));
+        if !name.first().is_some_and(u8::is_ascii_alphabetic) || spaced && !name.eq_ignore_ascii_case(b"script") {
+            return None;
+        }
+        let behind_word = at.checked_sub(1).and_then(|at| bytes.get(at)).is_some_and(|b| b.is_ascii_alphanumeric());
+        let page = self.page.is_some_and(|mark| mark < at);
+        let opened = closing && (page || was_opened(bytes, at, name));
+        let mut tag = Tag { name, closing, opened, page, behind_word, attributes: 0, known: false, best: None };
+        let mut inner = *cursor;
+        while let Some(attribute) = attribute::read(&mut inner) {
+            tag.take(&attribute);
+            if attribute.at.saturating_sub(at) > 4096 {
+                break;
+            }
+        }
+        self.left = self.left.saturating_sub(inner.at() - at);
+        *cursor = if inner.before() == Some(b'>') || self.left == 0 { inner } else { *cursor };
+        let closed = inner.before() == Some(b'>') || inner.is_at_end();
+        let own = tag.own_strength(closed).map(|strength| (strength, "html-active-tag"));
+        let (strength, name) = match (tag.best, own) {
+            (Some(a), Some(b)) => Some(if b.0 > a.0 { b } else { a }),
+            (a, b) => a.or(b),
+        }?;
+        Some(Finding { strength, name, at, end: inner.at() })
+    }
+}
+
+/// Where a whole page begins, in the first 512 bytes.
+fn page_mark(bytes: &[u8]) -> Option<usize> {
+    let start = bytes.get(..bytes.len().min(512)).unwrap_or_default();
+    let marks = [&b"<html"[..], b"<!doctype html", b"<meta charset", b"<head>"];
+    marks.iter().filter_map(|mark| cursor::find(start, mark)).min()
 }
 
 /// Whether an element of this name begins in the bytes before `at`. At most 1024 of them are looked at.

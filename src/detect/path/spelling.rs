@@ -54,15 +54,19 @@ fn may_hide(first: u8, second: Option<u8>) -> bool {
 const SPELLINGS: &[(&[u8], Token)] = &[
     (b"%2e", Token::Dot), (b"%2f", Token::Separator), (b"%5c", Token::Separator), (b"0x2e", Token::Dot),
     (b"0x2f", Token::Separator), (b"0x5c", Token::Separator), (b"%uff0e", Token::Dot), (b"%u002e", Token::Dot),
-    (b"%u2215", Token::Separator), (b"%u2216", Token::Separator), (b"%uff0f", Token::Separator), (b"%uff3c", Token::Separator),
-    (b"%u002f", Token::Separator), (b"%u005c", Token::Separator), (b"%uefc8", Token::Separator), (b"%uf025", Token::Separator),
-    (b"%c0%ae", Token::Dot), (b"%c0%af", Token::Separator), (b"%c1%9c", Token::Separator), (b"%bg%qf", Token::Separator),
-    (b"%2%e", Token::Dot), (b"%2%f", Token::Separator), (b"%5%c", Token::Separator), (b"\xef\xb8\x92", Token::Separator), (b"\xef\xbc\x8e", Token::Dot), (b"\xef\xbc\x8f", Token::Separator), (b"\xef\xbc\xbc", Token::Separator),
-    (b"\xe2\x88\x95", Token::Separator), (b"\xe2\x88\x96", Token::Separator), (b"\xe2\x81\x84", Token::Separator),
-    (b"\xef\x80\xa5", Token::Separator), (b"\xee\xbf\x88", Token::Separator), (b"\xc0\xee", Token::Dot), (b"\xc0\xfe", Token::Dot),
-    (b"\xc0%qf", Token::Separator), (b"\xc0%9v", Token::Separator), (b"\xc1%8s", Token::Separator), (b"\xc1%pc", Token::Separator),
-    (b"\xc1\x1c", Token::Separator), (b"\xc0\x1c", Token::Separator), (b"\xc1\xaf", Token::Separator), (b"\xc0.", Token::Dot), (b"\xc0/", Token::Separator),
-    (b"\xc0\\", Token::Separator), (b"\x01\xc0%9v", Token::Separator),
+    (b"%u2215", Token::Separator), (b"%u2216", Token::Separator), (b"%uff0f", Token::Separator),
+    (b"%uff3c", Token::Separator), (b"%u002f", Token::Separator), (b"%u005c", Token::Separator),
+    (b"%uefc8", Token::Separator), (b"%uf025", Token::Separator), (b"%c0%ae", Token::Dot),
+    (b"%c0%af", Token::Separator), (b"%c1%9c", Token::Separator), (b"%bg%qf", Token::Separator),
+    (b"%2%e", Token::Dot), (b"%2%f", Token::Separator), (b"%5%c", Token::Separator),
+    (b"\xef\xb8\x92", Token::Separator), (b"\xef\xbc\x8e", Token::Dot), (b"\xef\xbc\x8f", Token::Separator),
+    (b"\xef\xbc\xbc", Token::Separator), (b"\xe2\x88\x95", Token::Separator), (b"\xe2\x88\x96", Token::Separator),
+    (b"\xe2\x81\x84", Token::Separator), (b"\xef\x80\xa5", Token::Separator), (b"\xee\xbf\x88", Token::Separator),
+    (b"\xc0\xee", Token::Dot), (b"\xc0\xfe", Token::Dot), (b"\xc0%qf", Token::Separator),
+    (b"\xc0%9v", Token::Separator), (b"\xc1%8s", Token::Separator), (b"\xc1%pc", Token::Separator),
+    (b"\xc1\x1c", Token::Separator), (b"\xc0\x1c", Token::Separator), (b"\xc1\xaf", Token::Separator),
+    (b"\xc0.", Token::Dot), (b"\xc0/", Token::Separator), (b"\xc0\\", Token::Separator),
+    (b"\x01\xc0%9v", Token::Separator),
 ];
 
 fn hidden(cursor: &mut Cursor<'_>) -> Option<Token> {

@@ -89,10 +89,19 @@ fn plus_for_blank(bytes: &[u8]) -> Option<Vec<u8>> {
     wanted.then(|| bytes.iter().map(|b| if *b == b'+' { b' ' } else { *b }).collect())
 }
 
+/// Commands looked at in search of a clearer one, once a strong one is found.
+const PATIENCE: usize = 24;
+
 fn strongest(bytes: &[u8], line: &mut Line, fuel: &mut Fuel) -> Option<Finding> {
     let mut best = idioms::find(bytes);
+    let mut patience = PATIENCE;
     for start in Starts::new(bytes) {
-        if best.is_some_and(|b| b.strength == Strength::Certain) || fuel.spend(Word::MAX_BYTES / 4).is_err() {
+        let strong = best.is_some_and(|b| b.strength >= Strength::Strong);
+        patience -= usize::from(strong);
+        if patience == 0
+            || best.is_some_and(|b| b.strength == Strength::Certain)
+            || fuel.spend(Word::MAX_BYTES / 4).is_err()
+        {
             break;
         }
         if let Some(finding) = line.command(bytes, start)

@@ -109,7 +109,7 @@ struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    /// The URL around the `://` at `colon`. At most 512 bytes of it are read.
+    /// The URL around the `://` at `colon`. At most 410 bytes of it are read.
     fn read(bytes: &'a [u8], colon: usize) -> Self {
         let before = bytes.get(..colon).unwrap_or_default();
         let from = before
@@ -123,7 +123,7 @@ impl<'a> Parts<'a> {
         let authority = cursor.take_up_to(256, |b| {
             b > b' ' && !matches!(b, b'/' | b'\\' | b'?' | b'#' | b'"' | b'\'' | b'<' | b'>' | b'`')
         });
-        let rest = cursor.take_up_to(256, |b| b > b' ' && !matches!(b, b'"' | b'\'' | b'<' | b'>' | b'`'));
+        let rest = cursor.take_up_to(128, |b| b > b' ' && !matches!(b, b'"' | b'\'' | b'<' | b'>' | b'`'));
         Self { at, end: cursor.at(), scheme: bytes.get(at..colon).unwrap_or_default(), authority, rest }
     }
 
