@@ -26,12 +26,14 @@ mod registry;
 pub mod render;
 pub mod repeat;
 pub mod sink;
+pub mod writer;
 
 pub use aggregate::{Aggregate, Traffic};
 pub use caller::Caller;
 pub use event::{Event, Exchange, Handshake, Revision};
 pub use id::EventId;
 pub use line::{Line, Origin, Pod};
-pub use recorder::{Losses, Recorder, Settings, Writer};
+pub use recorder::{Losses, Recorder, Settings};
+pub use writer::Writer;
 #[cfg(feature = "sidecar")]
 pub use {handles::Handles, metrics::Metrics};

@@ -1,23 +1,18 @@
-//! The way into the record. A [`Recorder`] is handed to everyone who has something to tell and never makes them wait;
-//! the [`Writer`] owns the thread that masks, spells, chains and writes.
+//! The way into the record. A [`Recorder`] is handed to everyone who has something to tell, and never makes them wait.
+//! What it takes is written by the thread of the [`Writer`].
 
-use super::aggregate::{self, Aggregate};
-use super::chain::Chain;
+use super::aggregate::Aggregate;
 use super::id::EventIds;
 use super::line::{Gap, Stop};
 use super::queue::{Queue, Room};
-use super::redact::Redactor;
-use super::render::Renderer;
 use super::repeat::{Answer, Repeats, Same};
 use super::sink::Sink;
-use super::{Event, EventId, Handshake, Line, Origin};
+use super::writer::Writer;
+use super::{Caller, Event, EventId, Handshake, Line, Origin};
 use crate::flow::{Direction, Peer};
-use sha2::{Digest, Sha256};
-use std::io::{self, Read};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 /// The bounds of the record.
@@ -43,10 +38,6 @@ pub struct Settings {
 #[derive(Clone, Debug)]
 pub struct Recorder(Arc<Shared>);
 
-/// Owns the record thread. Dropped without [`Writer::stop`], it lets the thread end by itself.
-#[derive(Debug)]
-pub struct Writer(Arc<Shared>);
-
 /// Lines written and lost since the process began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Losses {
@@ -63,32 +54,32 @@ pub struct Losses {
 }
 
 #[derive(Debug)]
-struct Shared {
-    state: Mutex<State>,
-    wake: Condvar,
-    ended: Condvar,
+pub(super) struct Shared {
+    pub(super) state: Mutex<State>,
+    pub(super) wake: Condvar,
+    pub(super) ended: Condvar,
     ids: EventIds,
-    began: Instant,
-    workers: Mutex<Vec<Arc<Aggregate>>>,
-    settings: Settings,
-    written: AtomicU64,
-    write_failed: AtomicU64,
-    build: OnceLock<String>,
+    pub(super) began: Instant,
+    pub(super) workers: Mutex<Vec<Arc<Aggregate>>>,
+    pub(super) settings: Settings,
+    pub(super) written: AtomicU64,
+    pub(super) write_failed: AtomicU64,
+    pub(super) build: OnceLock<String>,
 }
 
 /// Behind the lock: refused traffic only, for as long as a push takes; allowed traffic never comes here.
 #[derive(Debug)]
-struct State {
-    queue: Queue,
-    repeats: Repeats,
+pub(super) struct State {
+    pub(super) queue: Queue,
+    pub(super) repeats: Repeats,
     second: u64,
     lines_in_second: u64,
     /// What was lost since the record thread last asked.
-    gap: Gap,
-    losses: Losses,
-    stop: Option<Stop>,
-    closed: bool,
-    has_ended: bool,
+    pub(super) gap: Gap,
+    pub(super) losses: Losses,
+    pub(super) stop: Option<Stop>,
+    pub(super) closed: bool,
+    pub(super) has_ended: bool,
 }
 
 impl Default for Settings {
@@ -117,9 +108,8 @@ impl Recorder {
             None => getrandom::fill(&mut key).map_err(|error| io::Error::other(error.to_string()))?,
         }
         let shared = Arc::new(Shared::new(settings));
-        let thread = RecordThread { shared: Arc::clone(&shared), sinks: sinks.into_iter().map(Outlet::new).collect() };
-        thread::Builder::new().name("record".into()).spawn(move || thread.run(&key, origin))?;
-        Ok((Self(Arc::clone(&shared)), Writer(shared)))
+        let writer = Writer::start(Arc::clone(&shared), key, origin, sinks)?;
+        Ok((Self(shared), writer))
     }
 
     /// A new event id.
@@ -145,7 +135,7 @@ impl Recorder {
 
     /// Records a refused handshake.
     pub fn handshake(&self, refused: Handshake) {
-        let caller = super::Caller::new(&Peer::Unverified, refused.from.0.ip(), Direction::Inbound);
+        let caller = Caller::new(&Peer::Unverified, refused.from.0.ip(), Direction::Inbound);
         let same = Same { caller, reason: refused.reason, rule: None };
         self.offer(Some(same), refused.id, Line::Handshake(Box::new(refused)));
     }
@@ -192,25 +182,6 @@ impl Recorder {
     }
 }
 
-impl Writer {
-    /// Writes what is left, the allowed traffic, and `stop` as the last line. Whether that was done in time.
-    pub fn stop(self, stop: Stop, within: Duration) -> bool {
-        let mut state = self.0.state();
-        state.stop = Some(stop);
-        state.closed = true;
-        self.0.wake.notify_one();
-        let waited = self.0.ended.wait_timeout_while(state, within, |state| !state.has_ended);
-        waited.is_ok_and(|(state, _)| state.has_ended)
-    }
-}
-
-impl Drop for Writer {
-    fn drop(&mut self) {
-        self.0.state().closed = true;
-        self.0.wake.notify_one();
-    }
-}
-
 impl Shared {
     fn new(settings: Settings) -> Self {
         let state = State {
@@ -238,7 +209,7 @@ impl Shared {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         // Nothing behind this lock is left half-changed by a panic: counters and a queue.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -262,169 +233,15 @@ impl State {
     }
 }
 
-/// The thread that writes.
-struct RecordThread {
-    shared: Arc<Shared>,
-    sinks: Vec<Outlet>,
-}
-
-/// A sink with its chain, and what it has yet to be told of its losses.
-struct Outlet {
-    sink: Box<dyn Sink>,
-    chain: Chain,
-    owed: Gap,
-}
-
-/// What the thread found when it looked.
-struct Batch {
-    lines: Vec<Line>,
-    gap: Gap,
-    stop: Option<Stop>,
-    closed: bool,
-}
-
-/// How often the thread looks whether a window has ended.
-const TICK: Duration = Duration::from_secs(1);
-
-impl RecordThread {
-    fn run(mut self, key: &[u8; 32], mut origin: Origin) {
-        // However the thread ends, those who wait for it must learn of it.
-        let _end = TellEnd(Arc::clone(&self.shared));
-        if origin.build.is_empty() {
-            origin.build = build_hash().unwrap_or_default();
-        }
-        // Set only here, once.
-        let _ = self.shared.build.set(origin.build.clone());
-        let renderer = Renderer::new(Redactor::new(key), origin);
-        let mut since = SystemTime::now();
-        let mut collected = Instant::now();
-        loop {
-            let mut batch = self.wait();
-            if batch.closed || collected.elapsed() >= self.shared.settings.aggregate_interval {
-                let until = SystemTime::now();
-                batch.lines.extend(self.allowed(since, until).into_iter().map(Line::Allowed));
-                (since, collected) = (until, Instant::now());
-            }
-            self.write(&renderer, &batch.lines, &batch.gap);
-            if let Some(stop) = batch.stop.take() {
-                self.write(&renderer, &[Line::Stop(stop)], &Gap::default());
-            }
-            if batch.closed {
-                return;
-            }
-        }
-    }
-
-    /// Waits until there is something to write, or for a tick.
-    fn wait(&self) -> Batch {
-        let idle = |state: &mut State| state.queue.is_empty() && !state.closed;
-        let waited = self.shared.wake.wait_timeout_while(self.shared.state(), TICK, idle);
-        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        let closed = state.closed;
-        let mut lines = state.queue.take();
-        if state.repeats.is_counting() {
-            let at = (!closed).then(|| self.shared.began.elapsed());
-            lines.extend(state.repeats.ended(at, SystemTime::now()).into_iter().map(Line::Repeat));
-        }
-        Batch { lines, gap: std::mem::take(&mut state.gap), stop: state.stop.take(), closed }
-    }
-
-    fn allowed(&self, since: SystemTime, until: SystemTime) -> Vec<super::line::Allowed> {
-        let workers = self.shared.workers.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        aggregate::lines(workers.iter().map(|worker| worker.take()), since, until)
-    }
-
-    fn write(&mut self, renderer: &Renderer, lines: &[Line], gap: &Gap) {
-        let now = SystemTime::now();
-        let render = |line: &Line| {
-            // A defect in spelling one line must not end the record of all others.
-            catch_unwind(AssertUnwindSafe(|| renderer.render(line, now)))
-                .unwrap_or_else(|_| "{\"line\":\"unwritable\"}".to_owned())
-        };
-        let spelled: Vec<String> = lines.iter().map(render).collect();
-        let mut best = 0;
-        for outlet in &mut self.sinks {
-            outlet.owed.add(gap);
-            let owed = (!outlet.owed.is_empty()).then(|| renderer.render(&Line::Gap(outlet.owed), now));
-            match outlet.write(&spelled, owed.as_deref()) {
-                Ok(()) => best = best.max(spelled.len() as u64),
-                Err(lost) => {
-                    self.shared.write_failed.fetch_add(lost, Ordering::Relaxed);
-                }
-            }
-        }
-        self.shared.written.fetch_add(best, Ordering::Relaxed);
-    }
-}
-
-impl Outlet {
-    fn new(mut sink: Box<dyn Sink>) -> Self {
-        let (chain, torn_bytes) = sink.resume();
-        Self { sink, chain, owed: Gap { torn_bytes, ..Gap::default() } }
-    }
-
-    /// Writes lines, then the gap that is owed. All or nothing; nothing means so many lost.
-    fn write(&mut self, lines: &[String], gap: Option<&str>) -> Result<(), u64> {
-        let mut chain = self.chain;
-        let mut text = String::new();
-        for line in lines.iter().map(String::as_str).chain(gap) {
-            let (linked, next) = chain.link(line);
-            text.push_str(&linked);
-            chain = next;
-        }
-        if text.is_empty() {
-            return Ok(());
-        }
-        let lost = lines.len() as u64;
-        if self.sink.write(&text).is_err() {
-            self.owed.write_failed += lost;
-            return Err(lost);
-        }
-        self.chain = chain;
-        self.owed = Gap::default();
-        Ok(())
-    }
-}
-
-impl Gap {
-    fn add(&mut self, other: &Self) {
-        self.queue_full += other.queue_full;
-        self.over_rate += other.over_rate;
-        self.write_failed += other.write_failed;
-    }
-}
-
-struct TellEnd(Arc<Shared>);
-
-impl Drop for TellEnd {
-    fn drop(&mut self) {
-        self.0.state().has_ended = true;
-        self.0.ended.notify_all();
-    }
-}
-
-/// SHA-256 of the running program, its first 16 hex digits.
-fn build_hash() -> io::Result<String> {
-    let mut program = std::fs::File::open("/proc/self/exe")?;
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; 64 << 10];
-    loop {
-        let read = program.read(&mut buffer)?;
-        if read == 0 {
-            let digest = hash.finalize();
-            return Ok(digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect());
-        }
-        hash.update(buffer.get(..read).unwrap_or_default());
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::chain::Chain;
     use crate::record::event::tests::{denied, noon};
     use crate::record::{Traffic, line};
     use serde_json::Value;
     use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+    use std::thread;
 
     /// Takes batches when it is told to, and fails when it is told to.
     struct Held {
