@@ -129,3 +129,15 @@ fn every_problem_is_told_with_its_place() {
         assert!(told.contains(part), "{part} is missing in\n{told}");
     }
 }
+
+#[test]
+fn page_of_metrics_lists_each_of_them() {
+    let row = |metric: &podwall::record::metrics::Metric| {
+        let labels: Vec<String> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
+        format!("| `{}` | {:?} | {} | {} |", metric.name, metric.sort, labels.join(" "), metric.help)
+    };
+    let rows: Vec<String> = podwall::record::metrics::METRICS.iter().map(row).collect();
+    let page = fs::read_to_string(repository("deploy/metrics.md")).unwrap();
+    let listed: Vec<&str> = page.lines().filter(|line| line.starts_with("| `")).collect();
+    assert_eq!(listed, rows, "deploy/metrics.md should hold\n{}", rows.join("\n"));
+}

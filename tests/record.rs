@@ -6,9 +6,12 @@ use podwall::flow::{
     ClientAddr, Connection, ConnectionId, Cut, Denial, Direction, Evidence, Hit, Kind, OriginalDestination, Part, Peer,
     Place, Reason, Weight,
 };
+use podwall::record::event::Clipped;
 use podwall::record::file::RotatedFile;
-use podwall::record::line::{Start, Stop};
-use podwall::record::{Event, EventId, Exchange, Line, Origin, Recorder, Revision, Settings, Traffic};
+use podwall::record::line::{Panic, Reload, Start, Stop};
+use podwall::record::redact::Redactor;
+use podwall::record::{Event, EventId, Exchange, Handshake, Line, Origin, Recorder, Revision, Settings, Traffic};
+use proptest::prelude::*;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -154,4 +157,76 @@ fn commands_of_the_page_are_understood() {
         let run = Command::new(env!("CARGO_BIN_EXE_podwall")).args(command.split(' ')).current_dir(dir.path()).output();
         assert!(run.unwrap().status.success(), "{command}");
     }
+}
+
+#[test]
+fn every_sort_of_line_can_be_read() {
+    let dir = tempdir().unwrap();
+    let path = dir.path().join("record.jsonl");
+    live(&path, 1 << 20, |recorder| {
+        let now = SystemTime::now();
+        let ClientAddr(from) = connection("10.0.0.9:1").from;
+        recorder.handshake(Handshake {
+            id: recorder.id(now),
+            time: now,
+            reason: Reason::new("tls-no-certificate", Kind::Tls, "the peer presented no certificate"),
+            from: ClientAddr(from),
+            to: OriginalDestination(from),
+            claimed: Some(Clipped::text(b"spiffe://other/ns/a/sa/b")),
+            detail: None,
+        });
+        recorder.line(Line::Reload(Reload {
+            time: now,
+            what: "allowlists",
+            problems: vec![],
+            weakens: vec!["grants GET /admin to any caller".into()],
+            revision: Arc::default(),
+        }));
+        let caller = Some(podwall::record::Caller::of(&connection("10.0.0.9:1")));
+        recorder.line(Line::Panic(Panic {
+            id: recorder.id(now),
+            time: now,
+            message: "index out of bounds".into(),
+            caller,
+        }));
+        recorder.judged(denied(recorder, "10.0.0.9:1", "/x"));
+    });
+    let (_, text) = log(&["show", &path.display().to_string()]);
+    for part in [
+        "start   ",
+        "tls-no-certificate           10.0.0.9:1                               TLS handshake spiffe://other/ns/a/sa/b",
+        "reload  ok                                                                    allowlists  grants GET /admin to any caller",
+        "panic                                10.0.0.9                                 index out of bounds",
+        "deny    attack-sql                   10.0.0.9:1                               GET /x",
+        "stop    test",
+    ] {
+        assert!(text.contains(part), "{part:?} is missing in\n{text}");
+    }
+}
+
+proptest! {
+    /// Whatever a sender wrote, what is written of it shows as itself, and holds no secret.
+    #[test]
+    fn what_is_written_is_tame(pieces in prop::collection::vec(piece(), 0..12)) {
+        let bytes = pieces.concat();
+        let shown = Redactor::new(&[7; 32]).clipped(&Clipped::text(&bytes));
+        prop_assert!(shown.chars().all(|c| c == '…' || c.escape_debug().len() == 1 || "\"'\\".contains(c)), "{shown:?}");
+        prop_assert!(!shown.contains("hunter2") && !shown.contains("h%75nter2"), "{shown}");
+    }
+}
+
+/// Hostile bytes, text, and secrets under their names.
+fn piece() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        prop::collection::vec(any::<u8>(), 0..20),
+        any::<String>().prop_map(String::into_bytes),
+        prop_oneof![
+            Just("&password=hunter2&"),
+            Just(" \"pwd\" : \"hunter2\","),
+            Just("&t%6fken=h%75nter2&"),
+            Just("<secret>hunter2</secret>"),
+            Just("\r\nAuthorization: Basic hunter2\r\n"),
+        ]
+        .prop_map(|text| text.as_bytes().to_vec()),
+    ]
 }
