@@ -2,7 +2,7 @@
 //! signatures, before a sidecar reads them. Each path is looked at as one pod's; a bootstrap configuration together
 //! with the allowlists it names.
 
-use crate::detect::signature;
+use crate::detect::{DETECTORS, signature};
 use crate::document::{self, Document, Problem, Severity, Tree};
 use crate::policy::{self, Allowlist, Context, load};
 use lexopt::prelude::{Long, Short, Value, ValueExt};
@@ -128,6 +128,7 @@ impl Report {
     }
 
     fn compile(&mut self, allowlists: &[Document<Allowlist>], context: &Context<'_>) {
+        self.problems.extend(allowlists.iter().flat_map(unknown_signs));
         match policy::compile(allowlists, context) {
             Ok(compiled) => {
                 self.rules += compiled.policy.len();
@@ -183,6 +184,29 @@ impl Report {
         text.push_str(&format!("{files}, {rules}: {}, {}\n", count(errors, "error"), count(warnings, "warning")));
         text
     }
+}
+
+/// Exceptions for signs that neither a detector nor a shipped signature gives.
+fn unknown_signs(document: &Document<Allowlist>) -> Vec<Problem> {
+    let shipped = signature::shipped().unwrap_or_default();
+    let detectors = || DETECTORS.iter().map(|detector| detector.name());
+    let known = || detectors().chain(shipped.iter().map(|signature| &*signature.id));
+    // What a detector recognises has a name of its own after the detector's: `sql-tautology`.
+    let is_known = |sign: &str| {
+        known().chain(["scan"]).any(|known| known == sign)
+            || sign.split_once('-').is_some_and(|(first, _)| detectors().any(|detector| detector == first))
+    };
+    let mut problems = Vec::new();
+    for (at, exception) in document.value.exceptions.iter().enumerate() {
+        for sign in exception.signature.as_slice().iter().filter(|sign| !is_known(sign)) {
+            let remedy =
+                document::nearest(sign, known()).map(|near| format!("did you mean `{near}`?")).unwrap_or_default();
+            let (field, found) = (format!("exceptions[{at}].signature"), format!("`{sign}`"));
+            let expected = "a detector, or a shipped signature (`podwall signatures list`)";
+            problems.push(document.problem(Severity::Warning, &field, found, expected, remedy));
+        }
+    }
+    problems
 }
 
 /// A document without a kind we know is told which there are.
@@ -246,6 +270,16 @@ mod tests {
         assert_eq!(report.problems.len(), 1);
         assert_eq!(report.problems[0].remedy, "did you mean `Allowlist`?");
         assert!(report.text(false).ends_with("1 file, 0 rules: 1 error, 0 warnings\n"), "{}", report.text(false));
+    }
+
+    #[test]
+    fn exception_for_an_unknown_sign_is_warned_about() {
+        let with = |sign: &str| {
+            let rule = format!("{{name: a, owner: b, reason: c, path: /a, signature: {sign}}}");
+            report(&format!("{HEAD}inbound: [GET /a from b/c]\nexceptions: [{rule}]\n")).problems
+        };
+        assert!(with("[sql, log4shell-jndi, sql-tautology]").is_empty());
+        assert_eq!(with("log4shell-jndy")[0].remedy, "did you mean `log4shell-jndi`?");
     }
 
     #[test]

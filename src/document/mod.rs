@@ -24,7 +24,7 @@ mod validate;
 mod words;
 
 pub use located::Document;
-pub use problem::{Problem, Severity, is_refused, render_all};
+pub use problem::{Problem, Severity, capped, is_refused, render_all};
 pub use source::Mark;
 pub use tree::{Refusal, Tree, parse};
 pub use units::{ByteSize, HumanDuration};
@@ -46,7 +46,7 @@ pub fn read<T: DeserializeOwned + JsonSchema>(file: &str, text: &str) -> Result<
             Err(found) => problems.extend(found),
         }
     }
-    if problems.is_empty() { Ok(documents) } else { Err(problem::capped(problems)) }
+    if problems.is_empty() { Ok(documents) } else { Err(capped(problems)) }
 }
 
 /// The JSON Schema of a document type, as it is checked in for editors and clusters.

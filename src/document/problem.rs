@@ -171,16 +171,15 @@ pub fn render_all(problems: &[Problem]) -> String {
     problems.iter().map(Problem::render).collect::<Vec<_>>().join("\n")
 }
 
-/// At most [`limits::PROBLEMS`], in the order of the text; the last one says if there were more.
-pub(super) fn capped(mut problems: Vec<Problem>) -> Vec<Problem> {
-    problems.sort_by_key(|problem| (problem.line, problem.column));
+/// At most [`limits::PROBLEMS`], in the order of the files and their lines; the last one says if there were more.
+pub fn capped(mut problems: Vec<Problem>) -> Vec<Problem> {
+    problems.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
     let all = problems.len();
     problems.truncate(limits::PROBLEMS);
     if all > limits::PROBLEMS
         && let Some(last) = problems.last_mut()
     {
-        last.remedy =
-            format!("{} (and {} more problems in this file)", last.remedy, all - limits::PROBLEMS).trim().to_owned();
+        last.remedy = format!("{} (and {} more problems)", last.remedy, all - limits::PROBLEMS).trim().to_owned();
     }
     problems
 }

@@ -131,10 +131,14 @@ impl<'a> Validator<'a> {
     }
 
     fn missing_field(&mut self, schema: Option<&'a Value>, name: &str, node: &Node, path: &str) {
-        let expected =
-            schema.map_or_else(|| "a value".to_owned(), |schema| words::expected(resolve(self.schema, schema)));
+        let schema = schema.map(|schema| resolve(self.schema, schema));
+        let expected = schema.map_or_else(|| "a value".to_owned(), words::expected);
+        let remedy = match schema.and_then(words::choices).as_deref() {
+            Some([only]) => format!("add `{name}: {only}`"),
+            _ => format!("add `{name}:`"),
+        };
         let problem = self.problem(node.mark, &inside(path, name)).found("nothing").expected(expected);
-        self.problems.push(problem.remedy(format!("add `{name}:`")));
+        self.problems.push(problem.remedy(remedy));
     }
 
     fn check_sequence(&mut self, schema: &'a Value, node: &Node, items: &[Node], path: &str) {

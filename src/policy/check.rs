@@ -7,7 +7,7 @@ use super::document::Allowlist;
 use super::exceptions::Excepted;
 use super::pattern::PathTemplate;
 use super::rule::{Conditions, Expiry, Party};
-use crate::document::{Document, Problem, Severity};
+use crate::document::{Document, Problem, Severity, capped};
 use crate::flow::Mode;
 use std::time::Duration;
 
@@ -47,8 +47,7 @@ pub(super) fn warnings(
             );
         }
     }
-    check.warnings.sort_by_key(|problem| (problem.file.clone(), problem.line, problem.column));
-    check.warnings
+    capped(check.warnings)
 }
 
 struct Check<'a> {

@@ -7,7 +7,7 @@ use super::meaning::Reader;
 use super::ports::{self, Ports};
 use super::rule::{Conditions, Expiry, Rule};
 use super::{Denials, Grants, Policy, check, names, shorthand};
-use crate::document::{Document, Problem, is_refused};
+use crate::document::{Document, Problem, capped, is_refused};
 use crate::flow::Terms;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -59,8 +59,7 @@ pub fn compile(documents: &[Document<Allowlist>], context: &Context<'_>) -> Resu
     all.problems.extend(names::of_rules(documents, &mut all.grants, &mut all.denials, &all.exceptions));
     all.problems.extend(ports::conflicts(documents));
     if is_refused(&all.problems) {
-        all.problems.sort_by_key(|problem| (Arc::clone(&problem.file), problem.line, problem.column));
-        return Err(all.problems);
+        return Err(capped(all.problems));
     }
     let warnings = check::warnings(documents, &all.grants, &all.denials, &all.exceptions, context);
     let ports = Ports::of(documents, &all.grants, &all.denials);

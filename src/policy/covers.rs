@@ -16,19 +16,23 @@ impl Rule {
         as_long && self.conditions.cover(&other.conditions)
     }
 
-    /// Whether this denial forbids everything that the grant is for. Denials with headers or query keys do not.
+    /// Whether this denial forbids everything that the grant is for.
     pub(super) fn forbids_all_of(&self, grant: &Self) -> bool {
         let (mine, theirs) = (&self.conditions, &grant.conditions);
-        let folded = |template: &PathTemplate| template.folded();
-        let covered = |path: &PathTemplate| mine.paths.iter().any(|mine| mine.covers(path) || is_root_of(mine, path));
-        mine.headers.is_empty()
-            && mine.query.required.is_empty()
-            && theirs.protocol == Protocol::Http
-            && ports_cover(&mine.ports, &theirs.ports)
-            && (mine.methods.any || mine.methods.cover(&theirs.methods))
-            && hosts_cover(&mine.hosts, &theirs.hosts)
-            && mine.party.covers(&theirs.party)
-            && theirs.paths.iter().map(folded).all(|path| covered(&path))
+        let folded: Vec<PathTemplate> = theirs.paths.iter().map(PathTemplate::folded).collect();
+        theirs.protocol == Protocol::Http
+            && mine.headers.is_empty()
+            && mine.query.forbidden.is_empty()
+            && mine.forbid_requests_of(theirs, &folded)
+    }
+
+    /// Whether this denial forbids everything that another does.
+    pub(super) fn denies_all_of(&self, other: &Self) -> bool {
+        let (mine, theirs) = (&self.conditions, &other.conditions);
+        let (keys, their_keys) = (&mine.query.forbidden, &theirs.query.forbidden);
+        mine.headers.iter().all(|header| theirs.headers.iter().any(|their| header.follows_from(their)))
+            && (keys.is_empty() || !their_keys.is_empty() && their_keys.iter().all(|key| keys.contains(key)))
+            && mine.forbid_requests_of(theirs, &theirs.paths)
     }
 }
 
@@ -44,6 +48,16 @@ impl Conditions {
             && ports_cover(&self.ports, &other.ports)
             && (self.protocol != Protocol::Http || self.covers_requests(other))
             && self.party.covers(&other.party)
+    }
+
+    /// Whether a denial holds for the callers, ports, methods, hosts and (folded) paths of another rule.
+    fn forbid_requests_of(&self, other: &Self, paths: &[PathTemplate]) -> bool {
+        let forbidden = |path: &PathTemplate| self.paths.iter().any(|mine| mine.covers(path) || is_root_of(mine, path));
+        ports_cover(&self.ports, &other.ports)
+            && (self.methods.any || self.methods.cover(&other.methods))
+            && hosts_cover(&self.hosts, &other.hosts)
+            && self.party.covers(&other.party)
+            && paths.iter().all(forbidden)
     }
 
     fn covers_requests(&self, other: &Self) -> bool {

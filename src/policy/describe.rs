@@ -74,6 +74,9 @@ impl Display for Query {
         if let Some(allowed) = &self.allowed {
             write!(f, " query {allowed:?}")?;
         }
+        if !self.forbidden.is_empty() {
+            write!(f, " with query {:?}", self.forbidden)?;
+        }
         if self.required.is_empty() { Ok(()) } else { write!(f, " query required {:?}", self.required) }
     }
 }

@@ -91,7 +91,7 @@ impl Reader<'_> {
             ports: self.ports(field, rule.port.as_ref()),
             hosts: self.each(&format!("{field}.host"), rule.host.as_ref(), Host::parse),
             headers: self.headers(field, &rule.headers),
-            query: Query { required: sorted(rule.query.iter().map(|key| key.as_str().into())), ..Query::default() },
+            query: Query { forbidden: sorted(rule.query.iter().map(|key| key.as_str().into())), ..Query::default() },
             paths: sorted(self.paths(field, Some(&rule.path)).iter().map(PathTemplate::folded)),
             methods,
             ..Conditions::nothing(Protocol::Http)
@@ -343,7 +343,7 @@ impl Reader<'_> {
                     self.wrong(&format!("{field}.query"), "", wrong);
                 }
                 let allowed = written.allowed.as_deref().map(keys);
-                Query { allowed, required: keys(&written.required), exactly: None }
+                Query { allowed, required: keys(&written.required), ..Query::default() }
             }
         }
     }

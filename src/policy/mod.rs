@@ -27,7 +27,6 @@ mod weaken;
 
 pub use compile::{Compiled, Context, Tls, compile};
 pub use document::Allowlist;
-
 pub use ports::PortTerms;
 
 use crate::canon::path::Case;
@@ -122,16 +121,10 @@ impl Grants {
     /// `rules` in any order.
     fn new(mut rules: Vec<Rule>, without_case: bool) -> Self {
         rules.sort_by_cached_key(Rule::preference);
-        let http = |rule: &&Rule| !rule.conditions.paths.is_empty();
-        let others = rules.iter().enumerate().filter(|(_, rule)| !http(rule)).map(|(at, _)| at).collect();
-        let paths =
-            rules.iter().enumerate().flat_map(|(at, rule)| rule.conditions.paths.iter().map(move |path| (path, at)));
-        let paths = PathIndex::exact(paths);
-        let lower: Vec<(PathTemplate, usize)> = rules
-            .iter()
-            .enumerate()
-            .flat_map(|(at, rule)| rule.conditions.paths.iter().map(move |path| (path.lower(), at)))
-            .collect();
+        let is_other = |at: &usize| rules.get(*at).is_some_and(|rule| rule.conditions.paths.is_empty());
+        let others = (0..rules.len()).filter(is_other).collect();
+        let paths = PathIndex::exact(templates(&rules));
+        let lower: Vec<_> = templates(&rules).filter(|_| without_case).map(|(path, at)| (path.lower(), at)).collect();
         let lower = without_case.then(|| PathIndex::exact(lower.iter().map(|(path, at)| (path, *at))));
         Self { paths, lower, others, rules }
     }
@@ -160,6 +153,11 @@ impl Grants {
     }
 }
 
+/// Every path template, with the rule it is of.
+fn templates(rules: &[Rule]) -> impl Iterator<Item = (&PathTemplate, usize)> {
+    rules.iter().enumerate().flat_map(|(at, rule)| rule.conditions.paths.iter().map(move |path| (path, at)))
+}
+
 impl Rule {
     /// Sorts the preferred rule first: it streams; it does not grant every path, nor everything below one; its name.
     fn preference(&self) -> (bool, bool, bool, String, String) {
@@ -174,9 +172,7 @@ impl Denials {
     /// `rules` in any order, their paths folded.
     fn new(mut rules: Vec<Rule>) -> Self {
         rules.sort_by_cached_key(|rule| (rule.name.to_string(), rule.canonical()));
-        let paths =
-            rules.iter().enumerate().flat_map(|(at, rule)| rule.conditions.paths.iter().map(move |path| (path, at)));
-        let paths = PathIndex::lax(paths);
+        let paths = PathIndex::lax(templates(&rules));
         Self { paths, rules }
     }
 

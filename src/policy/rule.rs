@@ -63,12 +63,15 @@ pub(super) struct Header {
     pub(super) values: Vec<Box<str>>,
 }
 
-/// Which query keys may, must, or (of a deny rule) are not to be there.
+/// What is asked of the query.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Query {
-    /// Nothing: all may be there.
+    /// The keys that may be there, besides the required ones. Nothing: all.
     pub(super) allowed: Option<Vec<Box<str>>>,
+    /// The keys that must be there.
     pub(super) required: Vec<Box<str>>,
+    /// Of a deny rule: it holds with any one of these keys. Empty: with every query.
+    pub(super) forbidden: Vec<Box<str>>,
     /// Key and value of each pair, in order, exactly: for probes.
     pub(super) exactly: Option<Vec<(Box<str>, Box<str>)>>,
 }
@@ -153,7 +156,7 @@ impl Conditions {
             && (self.hosts.is_empty() || self.hosts.iter().any(|host| host.matches(access.authority)))
             && self.party.takes(connection, access)
             && self.headers.iter().all(|header| header.is_in(access))
-            && (self.query.required.is_empty() || self.query.required.iter().any(|key| has_key(key)))
+            && (self.query.forbidden.is_empty() || self.query.forbidden.iter().any(|key| has_key(key)))
     }
 
     /// Whether one of its templates takes the path.

@@ -303,6 +303,18 @@ fn reload_that_weakens_says_how() {
 }
 
 #[test]
+fn narrower_denial_weakens() {
+    let deny = |rule: &str| policy(&format!("deny: [{rule}]\n"));
+    let weaker = |now: &str, before: &str| !deny(now).weaker_than(&deny(before)).is_empty();
+    let keys = |keys: &str| format!("{{name: a, path: /a, query: [{keys}]}}");
+    assert!(weaker(&keys("x"), &keys("x, y")) && weaker(&keys("x"), &keys("")));
+    assert!(!weaker(&keys("x, y"), &keys("x")) && !weaker(&keys(""), &keys("x")));
+    assert!(weaker("GET /a", "ANY /a") && weaker("ANY /a", "'ANY /a/{r...}'") && weaker("ANY /a from b/c", "ANY /a"));
+    assert!(!weaker("ANY /A/", "TRACE /a") && !weaker("'ANY /a/{r...}'", "ANY /a"));
+    assert!(weaker("{name: a, path: /a, headers: {x: '1'}}", "{name: a, path: /a, headers: {x: ['1', '2']}}"));
+}
+
+#[test]
 fn hash_is_of_the_meaning() {
     let hash = |text: &str| policy(text).hash().to_string();
     let one = hash("inbound: [GET /a from shop/web, GET /b from any]\n");

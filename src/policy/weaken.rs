@@ -17,8 +17,8 @@ impl Policy {
         for (now, before) in [(&self.inbound, &old.inbound), (&self.outbound, &old.outbound)] {
             says.extend(now.rules().iter().filter_map(|rule| widened(rule, before.rules())));
         }
-        let kept = |gone: &&Rule| !self.denials.rules().iter().any(|rule| rule.conditions.cover(&gone.conditions));
-        let gone = old.denials.rules().iter().filter(kept);
+        let lost = |old: &&Rule| !self.denials.rules().iter().any(|rule| rule.denies_all_of(old));
+        let gone = old.denials.rules().iter().filter(lost);
         says.extend(gone.map(|rule| format!("no longer denied by \"{}\": {}", rule.name, rule.conditions)));
         let excused = |now: &&Excepted| !old.exceptions.iter().any(|before| before.covers(now));
         let newly = self.exceptions.iter().filter(excused);
