@@ -1,4 +1,5 @@
-//! What one attempt at reading a value as SQL saw. Counts only; what they mean is said in `verdict`.
+//! What one attempt at reading a value as SQL saw. Counts only, at most a few for each byte of a value that fits into memory;
+//! what they mean is said in `verdict`.
 
 use super::functions::Purpose;
 
@@ -8,7 +9,7 @@ pub(super) struct Facts {
     /// How the text began.
     pub(super) start: Start,
     /// Tokens that fitted.
-    pub(super) tokens: u16,
+    pub(super) tokens: u32,
     /// A token fitted nowhere; the counts are of what stands before it.
     pub(super) broken: bool,
     /// A comment cut off the rest.
@@ -26,97 +27,97 @@ pub(super) struct Facts {
     /// The text ends where an operand is awaited.
     pub(super) awaits: bool,
     /// Block comments between tokens.
-    pub(super) comments: u16,
+    pub(super) comments: u32,
     /// Parentheses closed that the text did not open.
-    pub(super) closed_outside: u16,
+    pub(super) closed_outside: u32,
     /// `AND`, `OR`, `XOR`, `&&`, `||`.
-    pub(super) logical: u16,
+    pub(super) logical: u32,
     /// … whose left side is a literal by itself.
-    pub(super) literal_conditions: u16,
+    pub(super) literal_conditions: u32,
     /// Names that are no calls.
-    pub(super) names: u16,
+    pub(super) names: u32,
     /// The last operator was one of them, and its right side is no name.
     pub(super) logical_value: bool,
     /// Comparisons of any kind.
-    pub(super) compares: u16,
+    pub(super) compares: u32,
     /// Comparisons of two literals.
-    pub(super) constant_compares: u16,
+    pub(super) constant_compares: u32,
     /// Comparisons by a mark, such as `=`, whether or not their right side came.
-    pub(super) marks_compare: u16,
+    pub(super) marks_compare: u32,
     /// `||`, each also counted as logical.
-    pub(super) pipes: u16,
+    pub(super) pipes: u32,
     /// Arithmetic operators.
-    pub(super) arithmetic: u16,
+    pub(super) arithmetic: u32,
     /// … which are words.
-    pub(super) word_arithmetic: u16,
+    pub(super) word_arithmetic: u32,
     /// Commas at the level of the text itself.
-    pub(super) commas: u16,
+    pub(super) commas: u32,
     /// `UNION`, `EXCEPT`, … with what must follow.
-    pub(super) unions: u16,
+    pub(super) unions: u32,
     /// `SELECT` where one may stand.
-    pub(super) selects: u16,
+    pub(super) selects: u32,
     /// `SELECT` right after an opening parenthesis.
-    pub(super) subselects: u16,
+    pub(super) subselects: u32,
     /// `SELECT` behind an operand, without a semicolon.
-    pub(super) further_selects: u16,
+    pub(super) further_selects: u32,
     /// Items in the column list after a union, minus one.
-    pub(super) columns: u16,
+    pub(super) columns: u32,
     /// Literals, calls and variables among the columns.
-    pub(super) column_values: u16,
+    pub(super) column_values: u32,
     /// `FROM` with tables.
-    pub(super) from: u16,
+    pub(super) from: u32,
     /// `WHERE` at the level of the text itself.
-    pub(super) whereas: u16,
+    pub(super) whereas: u32,
     /// Clauses that say nothing by themselves.
-    pub(super) inner: u16,
+    pub(super) inner: u32,
     /// `HAVING`.
-    pub(super) having: u16,
+    pub(super) having: u32,
     /// `ORDER BY` or `GROUP BY`.
-    pub(super) order: u16,
+    pub(super) order: u32,
     /// … with a column number.
-    pub(super) order_number: u16,
+    pub(super) order_number: u32,
     /// `LIMIT`, `OFFSET`, `FETCH`.
-    pub(super) limit: u16,
+    pub(super) limit: u32,
     /// `PROCEDURE ANALYSE`, `INTO OUTFILE`.
-    pub(super) output: u16,
+    pub(super) output: u32,
     /// `AS name` or `COLLATE name` at the level of the text itself.
-    pub(super) alias: u16,
+    pub(super) alias: u32,
     /// Semicolons.
-    pub(super) semicolons: u16,
+    pub(super) semicolons: u32,
     /// Statements other than `SELECT`, in their proper shape.
-    pub(super) statements: u16,
+    pub(super) statements: u32,
     /// … whose shape prose has as well.
-    pub(super) spoken_statements: u16,
+    pub(super) spoken_statements: u32,
     /// … which began without a semicolon after an operand.
-    pub(super) bare_statements: u16,
+    pub(super) bare_statements: u32,
     /// Statements that begin the text itself.
     pub(super) leading_statement: bool,
     /// `DECLARE @name`.
     pub(super) declares: bool,
     /// Calls by purpose.
-    pub(super) waits: u16,
+    pub(super) waits: u32,
     /// Calls by purpose.
-    pub(super) leaks: u16,
+    pub(super) leaks: u32,
     /// Calls by purpose.
-    pub(super) reaches: u16,
+    pub(super) reaches: u32,
     /// Calls by purpose, and names such as `CURRENT_USER`.
-    pub(super) tells: u16,
+    pub(super) tells: u32,
     /// Calls by purpose.
-    pub(super) known: u16,
+    pub(super) known: u32,
     /// Calls by purpose, and `BINARY`.
-    pub(super) craft: u16,
+    pub(super) craft: u32,
     /// Calls by purpose.
-    pub(super) unknown: u16,
+    pub(super) unknown: u32,
     /// `::type`.
-    pub(super) casts: u16,
+    pub(super) casts: u32,
     /// `@name`, `:name`, `?`.
-    pub(super) variables: u16,
+    pub(super) variables: u32,
     /// `@@name`.
-    pub(super) server_variables: u16,
+    pub(super) server_variables: u32,
     /// Names of the database's own catalogues.
-    pub(super) catalogue: u16,
+    pub(super) catalogue: u32,
     /// `CASE`.
-    pub(super) cases: u16,
+    pub(super) cases: u32,
     /// One past the last byte that fitted.
     pub(super) end: usize,
 }
@@ -152,7 +153,7 @@ impl Facts {
             Purpose::Catalogue => &mut self.catalogue,
             Purpose::Unknown => &mut self.unknown,
         };
-        *counter = counter.saturating_add(1);
+        *counter += 1;
     }
 
     /// A statement, or a script of them, from the first byte to the last: its quotes are its own, so that it breaks out of
@@ -163,7 +164,7 @@ impl Facts {
     }
 
     /// Calls of functions that databases have.
-    pub(super) fn calls(&self) -> u16 {
+    pub(super) fn calls(&self) -> u32 {
         self.waits + self.leaks + self.reaches + self.tells + self.known + self.craft
     }
 }

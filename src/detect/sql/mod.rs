@@ -161,7 +161,7 @@ fn heaviest(value: &[u8], fuel: &mut Fuel) -> Result<Heaviest, Empty> {
         if denies || context == Context::Bare && facts.is_clean_statement() {
             return Ok(best);
         }
-        effort += if context == Context::Bare { 0 } else { usize::from(facts.tokens) };
+        effort += if context == Context::Bare { 0 } else { facts.tokens as usize };
         if effort > MAX_EFFORT {
             return Ok(Some(("sql-endless", Weight::CERTAIN, at..facts.end.max(at))));
         }

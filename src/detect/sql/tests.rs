@@ -197,6 +197,14 @@ fn empty_budget_finds_nothing_further() {
     assert_eq!(heaviest(b"7 or 3=3", &mut Fuel::new(3)), Err(Empty));
 }
 
+#[test]
+fn counts_do_not_wrap_on_a_long_value() {
+    let padding = "3=3,".repeat(70_000);
+    let part = format!("7 in ({padding}3) or 3=3");
+    let found = heaviest(part.as_bytes(), &mut Fuel::new(u64::MAX)).unwrap();
+    assert!(found.is_some_and(|(_, weight, _)| weight == Weight::CERTAIN));
+}
+
 /// Steps that reading takes.
 fn steps(value: &[u8]) -> u64 {
     let mut fuel = Fuel::new(u64::MAX);

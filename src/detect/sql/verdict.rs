@@ -55,11 +55,11 @@ impl Facts {
     }
 
     /// Operators and clauses that put a call into an expression.
-    fn joints(&self) -> u16 {
+    fn joints(&self) -> u32 {
         self.logical + self.compares + self.arithmetic + self.commas + self.semicolons + self.clauses() + self.selects
     }
 
-    fn clauses(&self) -> u16 {
+    fn clauses(&self) -> u32 {
         self.order + self.having + self.limit + self.whereas + self.alias
     }
 

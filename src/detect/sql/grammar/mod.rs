@@ -168,7 +168,7 @@ impl Grammar<'_> {
                 self.facts.broken = true;
                 return Ok(());
             }
-            self.facts.tokens = self.facts.tokens.saturating_add(1);
+            self.facts.tokens += 1;
             before = self.lexer.at();
             self.facts.end = before;
         }
@@ -192,7 +192,7 @@ impl Grammar<'_> {
         for frame in self.outer.iter().rev() {
             if let Some(left) = frame.left {
                 self.facts.compares += 1;
-                self.facts.constant_compares += u16::from(left.constant && constant);
+                self.facts.constant_compares += u32::from(left.constant && constant);
             }
             constant &= frame.constant;
         }
@@ -229,7 +229,7 @@ impl Grammar<'_> {
                 return Some(token);
             };
             match comment {
-                Comment::Block { closed: true } => self.facts.comments = self.facts.comments.saturating_add(1),
+                Comment::Block { closed: true } => self.facts.comments += 1,
                 Comment::Line | Comment::Block { closed: false } => {
                     self.facts.truncated = true;
                     self.facts.bare_comment = is_bare(token.of(self.bytes));

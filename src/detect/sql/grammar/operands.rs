@@ -52,7 +52,7 @@ impl Grammar<'_> {
 
     fn variable(&mut self, token: Token) -> Fits {
         let text = token.of(self.bytes);
-        self.facts.variables = self.facts.variables.saturating_add(1);
+        self.facts.variables += 1;
         if text.starts_with(b"@@") && text.len() > 2 {
             self.facts.server_variables += 1;
         }
@@ -114,7 +114,7 @@ impl Grammar<'_> {
             return Ok(());
         }
         self.note_name(last);
-        self.facts.names = self.facts.names.saturating_add(1);
+        self.facts.names += 1;
         self.complete(Operand::Name, Token { end: self.lexer.at(), ..token })
     }
 
@@ -125,7 +125,7 @@ impl Grammar<'_> {
         let name = quoted(b"`").unwrap_or(name);
         match Purpose::of(name) {
             Purpose::Reach => return Purpose::Reach,
-            Purpose::Catalogue => self.facts.catalogue = self.facts.catalogue.saturating_add(1),
+            Purpose::Catalogue => self.facts.catalogue += 1,
             _ => {}
         }
         Purpose::Unknown
@@ -137,7 +137,7 @@ impl Grammar<'_> {
             return Err(Misfit);
         }
         let Some(outer) = self.outer.pop() else {
-            self.facts.closed_outside = self.facts.closed_outside.saturating_add(1);
+            self.facts.closed_outside += 1;
             self.frame.side.constant = false;
             return Ok(());
         };
@@ -188,7 +188,7 @@ impl Grammar<'_> {
 
     /// `SELECT` behind an operand: SQL Server needs no semicolon before it.
     pub(super) fn further_select(&mut self) -> Fits {
-        self.facts.further_selects = self.facts.further_selects.saturating_add(1);
+        self.facts.further_selects += 1;
         self.frame = Frame::new(Sort::Base);
         self.columns()
     }
@@ -239,7 +239,7 @@ impl Grammar<'_> {
         if self.takes(&[Word::Select]) {
             return self.columns();
         }
-        self.facts.selects += u16::from(self.takes(&[Word::Values, Word::Table]));
+        self.facts.selects += u32::from(self.takes(&[Word::Values, Word::Table]));
         Ok(())
     }
 }

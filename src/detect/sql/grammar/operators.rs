@@ -21,7 +21,7 @@ impl Grammar<'_> {
                 Ok(())
             }
             Kind::Open if self.is_ahead(Kind::Word(Word::Select)) => {
-                self.facts.arithmetic = self.facts.arithmetic.saturating_add(1);
+                self.facts.arithmetic += 1;
                 self.push(Sort::Paren)
             }
             Kind::Variable if token.of(self.bytes) == b"?" => self.infix(Operator::Compare),
@@ -38,10 +38,10 @@ impl Grammar<'_> {
 
     fn comma(&mut self) -> Fits {
         if self.frame.clause == Clause::Columns && self.facts.unions > 0 {
-            self.facts.columns = self.facts.columns.saturating_add(1);
+            self.facts.columns += 1;
         }
         if self.at_top() {
-            self.facts.commas = self.facts.commas.saturating_add(1);
+            self.facts.commas += 1;
         }
         self.frame.side = FRESH;
         self.frame.logical = false;
@@ -52,11 +52,11 @@ impl Grammar<'_> {
         match operator {
             Operator::And => self.logical(),
             Operator::Pipes => {
-                self.facts.pipes = self.facts.pipes.saturating_add(1);
+                self.facts.pipes += 1;
                 self.logical()
             }
             Operator::Compare | Operator::Tilde => {
-                self.facts.marks_compare = self.facts.marks_compare.saturating_add(1);
+                self.facts.marks_compare += 1;
                 self.compare()
             }
             Operator::Sign | Operator::Star | Operator::Arithmetic => self.arithmetic(),
@@ -72,14 +72,14 @@ impl Grammar<'_> {
             return Err(Misfit);
         }
         self.next();
-        self.facts.casts = self.facts.casts.saturating_add(1);
+        self.facts.casts += 1;
         Ok(())
     }
 
     fn logical(&mut self) -> Fits {
-        self.facts.logical = self.facts.logical.saturating_add(1);
+        self.facts.logical += 1;
         if self.frame.side.operands > 0 && self.frame.side.constant && !self.frame.compared {
-            self.facts.literal_conditions = self.facts.literal_conditions.saturating_add(1);
+            self.facts.literal_conditions += 1;
         }
         self.frame.logical = true;
         self.frame.compared = false;
@@ -96,7 +96,7 @@ impl Grammar<'_> {
     }
 
     fn arithmetic(&mut self) -> Fits {
-        self.facts.arithmetic = self.facts.arithmetic.saturating_add(1);
+        self.facts.arithmetic += 1;
         self.expects_operand()
     }
 
@@ -142,7 +142,7 @@ impl Grammar<'_> {
         while self.has_text_ahead(&[b"boolean", b"natural", b"language", b"mode"]) {
             self.next();
         }
-        self.facts.alias = self.facts.alias.saturating_add(1);
+        self.facts.alias += 1;
         Ok(())
     }
 
@@ -216,9 +216,9 @@ impl Grammar<'_> {
         }
     }
 
-    fn enter(&mut self, clause: Clause, counter: impl FnOnce(&mut Facts) -> &mut u16) -> Result<bool, Misfit> {
+    fn enter(&mut self, clause: Clause, counter: impl FnOnce(&mut Facts) -> &mut u32) -> Result<bool, Misfit> {
         let counter = counter(&mut self.facts);
-        *counter = counter.saturating_add(1);
+        *counter += 1;
         self.frame.clause = clause;
         self.frame.aliased = false;
         self.frame.compared = false;

@@ -54,7 +54,7 @@ const SPOKEN: &[Word] = &[
 impl Grammar<'_> {
     /// A semicolon: what comes next may be a statement.
     pub(super) fn boundary(&mut self) -> Fits {
-        self.facts.semicolons = self.facts.semicolons.saturating_add(1);
+        self.facts.semicolons += 1;
         self.outer.clear();
         self.frame = Frame::new(Sort::Base);
         self.expect = Expect::Operand;
@@ -73,10 +73,10 @@ impl Grammar<'_> {
         if !self.has_shape(lead) {
             return false;
         }
-        self.facts.statements = self.facts.statements.saturating_add(1);
-        self.facts.spoken_statements += u16::from(SPOKEN.contains(&lead));
+        self.facts.statements += 1;
+        self.facts.spoken_statements += u32::from(SPOKEN.contains(&lead));
         self.facts.leading_statement |= self.facts.tokens == 0 && !self.continued;
-        self.facts.bare_statements += u16::from(!begins);
+        self.facts.bare_statements += u32::from(!begins);
         self.loose = true;
         true
     }
@@ -119,7 +119,7 @@ impl Grammar<'_> {
 
     fn waits(&mut self) -> bool {
         let waits = self.takes(&[Word::Delay, Word::Time]);
-        self.facts.waits += u16::from(waits);
+        self.facts.waits += u32::from(waits);
         waits
     }
 
