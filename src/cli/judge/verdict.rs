@@ -5,7 +5,7 @@ use crate::detect::Detectors;
 use crate::flow::{Evidence, Found, Fuel, Part, Reason, Sensitivity};
 use crate::protocol::Malformed;
 use crate::protocol::body::{self, Declared};
-use crate::protocol::head::{Header, trailer_parts};
+use crate::protocol::head::trailer_parts;
 use crate::protocol::http1::{self, BodyDecoder, Framing, RequestHead, RequestView};
 use std::time::Instant;
 
@@ -101,21 +101,13 @@ impl Judge {
         found: &mut Found,
         fuel: &mut Fuel,
     ) -> Result<(), (u16, &'static str)> {
-        let coding = joined(view.headers().filter(|header| header.name.eq_ignore_ascii_case("content-encoding")));
-        let declared = Declared {
-            content_type: view.header("content-type"),
-            content_encoding: coding.as_deref().filter(|coding| !coding.is_empty()),
-        };
+        let declared = Declared::of(view.headers()).map_err(refused)?;
         let limits = body::Limits::default();
         let opened = body::open(body, &declared, &limits, fuel).map_err(refused)?;
         let parts: Vec<Part<'_>> = opened.parts(&limits, fuel).map_err(refused)?;
         self.detectors.inspect(&parts, found, fuel);
         Ok(())
     }
-}
-
-fn joined<'a>(headers: impl Iterator<Item = Header<'a>>) -> Option<Vec<u8>> {
-    headers.map(|header| header.value.to_vec()).reduce(|all, next| [all, next].join(&b", "[..]))
 }
 
 /// Steps for judging a request of this size.
