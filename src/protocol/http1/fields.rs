@@ -201,6 +201,8 @@ impl Fields {
         let lists = headers.iter().filter(|header| header.name.eq_ignore_ascii_case("connection"));
         for option in lists.flat_map(|header| options(header.value)) {
             match option {
+                // RFC 9110 §5.6.1.2: an empty member says nothing.
+                [] => {}
                 o if o.eq_ignore_ascii_case(b"close") => self.options.close = true,
                 o if o.eq_ignore_ascii_case(b"keep-alive") => self.options.keep_alive = true,
                 o if o.eq_ignore_ascii_case(b"upgrade") => self.options.upgrade = true,
@@ -211,7 +213,7 @@ impl Fields {
     }
 
     fn drop_named(&mut self, option: &[u8], headers: &[httparse::Header<'_>]) -> Result<(), Reason> {
-        if option.is_empty() || !option.iter().all(|b| names::is_token(*b)) {
+        if !option.iter().all(|b| names::is_token(*b)) {
             return Err(CONNECTION_OPTION);
         }
         if names::known(option).is_some_and(Name::is_end_to_end) || names::is_own(option) {
