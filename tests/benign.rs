@@ -58,13 +58,15 @@ fn requests(id: &str, value: &str) -> Vec<Value> {
         json!({"id": format!("{id}@{place}"), "request": {"method": "GET", "path": path, "headers": headers}})
     };
     let encoded = percent_encoded(value);
-    let field = format!("--b\r\nContent-Disposition: form-data; name=\"note\"\r\n\r\n{value}\r\n--b--\r\n");
+    let document = DOCUMENTS.iter().any(|kind| id.starts_with(kind));
+    let name = if document { "name=\"file\"; filename=\"notes.txt\"" } else { "name=\"note\"" };
+    let field = format!("--b\r\nContent-Disposition: form-data; {name}\r\n\r\n{value}\r\n--b--\r\n");
     let mut all = vec![
         body("json", "application/json", json!({"id": 7, "note": value, "tags": ["a", "b"]}).to_string()),
         body("multipart", "multipart/form-data; boundary=b", field),
         body("text", "text/plain", value.to_owned()),
     ];
-    if DOCUMENTS.iter().any(|kind| id.starts_with(kind)) {
+    if document {
         return all;
     }
     all.push(get("query", format!("/v1/things?q={encoded}&page=2"), ["Accept", "application/json"]));

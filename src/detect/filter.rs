@@ -1,11 +1,12 @@
 //! One pass over a part's bytes that tells which of thousands of literals occur in it, in either letter case.
 //!
-//! Each literal is entered under its rarest four bytes. At every position of the text the four bytes there, letter case
+//! Each literal is entered under those four of its bytes that are rarest in ordinary traffic. At every position of the text the four bytes there, letter case
 //! folded, are looked up in a table that stays in the first-level cache: three of them choose a byte, the fourth a bit of
 //! it. What passes is compared in full. There is no dependency between positions, so the processor looks at several at
 //! once; time is linear in the text.
 
-use std::ops::Range;
+use super::ordinary::SAMPLE;
+use std::collections::HashMap;
 
 /// The literals' own numbers: as they were given to [`Filter::new`].
 pub type LiteralId = u32;
@@ -33,9 +34,8 @@ pub struct Filter {
 
 #[derive(Debug)]
 struct Entry {
-    /// Four bytes of the literal, folded; those of a literal of three under a mask.
-    four: u32,
-    mask: u32,
+    /// Four bytes of the literal, folded; the three of a literal of three, with a zero after them.
+    bytes: u32,
     /// Bytes of the literal before them.
     before: u16,
     literal: LiteralId,
@@ -45,7 +45,7 @@ struct Entry {
 /// log2 of the bytes in the table: 16 KiB.
 const TABLE_LOG: u32 = 14;
 /// log2 of the slots of the entry list.
-const SLOTS_LOG: u32 = 12;
+const SLOTS_LOG: u32 = 13;
 /// Letters in either case, and some marks with some others, fold onto one another.
 const FOLD: u32 = 0x2020_2020;
 const FOLD_EIGHT: u64 = 0x2020_2020_2020_2020;
@@ -57,110 +57,112 @@ impl Filter {
 
     /// Compiles `literals`; those shorter than [`Self::MIN_LITERAL_BYTES`] are never found.
     pub fn new<'a>(literals: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let frequency = Frequency::new();
         let mut entries: Vec<Entry> =
-            literals.into_iter().zip(0..).filter_map(|(text, literal)| Entry::new(text, literal)).collect();
-        entries.sort_by_key(|entry| slot(entry.four & THREE));
+            literals.into_iter().zip(0..).filter_map(|(text, literal)| Entry::new(text, literal, &frequency)).collect();
+        entries.sort_by_key(|entry| slot(entry.bytes));
         let mut table = Box::new([0; 1 << TABLE_LOG]);
         for entry in &entries {
-            if let Some(bits) = table.get_mut(index(entry.four & THREE)) {
-                *bits |= if entry.mask == THREE { u8::MAX } else { bit((entry.four >> 24) as u8) };
+            if let Some(bits) = table.get_mut(index(entry.bytes & THREE)) {
+                *bits |= if entry.bytes <= THREE { u8::MAX } else { bit((entry.bytes >> 24) as u8) };
             }
         }
-        let starts = |h: usize| entries.partition_point(|entry| slot(entry.four & THREE) < h) as u32;
+        let starts = |h: usize| entries.partition_point(|entry| slot(entry.bytes) < h) as u32;
         let slots = (0..=1 << SLOTS_LOG).map(starts).collect();
         Self { table, slots, entries: entries.into() }
     }
 
-    /// Calls `report` for each literal at each place where it stands, in the order of the text. Gives the number of
-    /// comparisons made.
-    pub fn find(&self, text: &[u8], mut report: impl FnMut(Occurrence)) -> usize {
-        let mut compared = 0;
+    /// Calls `report` for each literal at each place where it stands, in the order of the text.
+    pub fn find(&self, text: &[u8], mut report: impl FnMut(Occurrence)) {
         let mut at = 0;
         while let Some(twelve) = text.get(at..).and_then(<[u8]>::first_chunk) {
-            if self.any_of_eight(twelve) {
-                compared += self.look(text, at..at + 8, &mut report);
+            let mut known = self.known_of_eight(twelve);
+            while known != 0 {
+                self.look(text, at + known.trailing_zeros() as usize, &mut report);
+                known &= known - 1;
             }
             at += 8;
         }
-        compared + self.look(text, at..text.len(), &mut report)
+        (at..text.len()).for_each(|at| self.look(text, at, &mut report));
     }
 
-    /// Whether the table knows any of the four bytes at the first eight positions of these twelve.
+    /// At which of the first eight positions of these twelve bytes the table knows the four bytes there, as bits.
     #[inline]
-    fn any_of_eight(&self, &[a, b, c, d, e, f, g, h, i, j, k, l]: &[u8; 12]) -> bool {
+    fn known_of_eight(&self, &[a, b, c, d, e, f, g, h, i, j, k, l]: &[u8; 12]) -> u32 {
         let front = u64::from_le_bytes([a, b, c, d, e, f, g, h]) | FOLD_EIGHT;
         let back = u64::from_le_bytes([e, f, g, h, i, j, k, l]) | FOLD_EIGHT;
-        let known = |eight: u64| {
-            let four = |by: u32| self.bits((eight >> by) as u32);
-            four(0) | four(8) | four(16) | four(24)
-        };
-        known(front) | known(back) != 0
+        let known = |eight: u64, by: u32| u32::from(self.knows((eight >> (8 * by)) as u32)) << by;
+        let four = |eight: u64| known(eight, 0) | known(eight, 1) | known(eight, 2) | known(eight, 3);
+        four(front) | four(back) << 4
     }
 
-    /// The bit of these four folded bytes, if the table has it.
+    /// Whether the table has these four folded bytes.
     #[inline]
-    fn bits(&self, four: u32) -> u8 {
-        self.table.get(index(four & THREE)).copied().unwrap_or_default() & bit((four >> 24) as u8)
+    fn knows(&self, four: u32) -> bool {
+        self.table.get(index(four & THREE)).copied().unwrap_or_default() & bit((four >> 24) as u8) != 0
     }
 
-    /// Compares what the table knows of the positions `range` of `text`.
-    #[cold]
-    fn look(&self, text: &[u8], range: Range<usize>, report: &mut impl FnMut(Occurrence)) -> usize {
-        let mut compared = 0;
-        for at in range {
-            let four = match text.get(at..) {
-                Some([a, b, c, d, ..]) => u32::from_le_bytes([*a, *b, *c, *d]) | FOLD,
-                Some([a, b, c]) => (u32::from_le_bytes([*a, *b, *c, 0]) | FOLD) & THREE,
-                _ => break,
-            };
-            if self.bits(four) != 0 || four <= THREE {
-                compared += self.compare(text, at, four, report);
+    /// Compares what is entered under the bytes at `at`.
+    fn look(&self, text: &[u8], at: usize, report: &mut impl FnMut(Occurrence)) {
+        match text.get(at..) {
+            Some([a, b, c, d, ..]) => {
+                let four = u32::from_le_bytes([*a, *b, *c, *d]) | FOLD;
+                self.compare(text, at, four, report);
+                self.compare(text, at, four & THREE, report);
             }
+            Some([a, b, c]) => self.compare(text, at, (u32::from_le_bytes([*a, *b, *c, 0]) | FOLD) & THREE, report),
+            _ => {}
         }
-        compared
     }
 
-    fn compare(&self, text: &[u8], at: usize, four: u32, report: &mut impl FnMut(Occurrence)) -> usize {
-        let slot = slot(four & THREE);
+    fn compare(&self, text: &[u8], at: usize, bytes: u32, report: &mut impl FnMut(Occurrence)) {
+        let slot = slot(bytes);
         let bounds = (self.slots.get(slot), self.slots.get(slot + 1));
-        let (Some(from), Some(to)) = bounds else { return 0 };
+        let (Some(from), Some(to)) = bounds else { return };
         let entries = self.entries.get(*from as usize..*to as usize).unwrap_or_default();
-        for entry in entries.iter().filter(|entry| entry.four == four & entry.mask) {
+        for entry in entries.iter().filter(|entry| entry.bytes == bytes) {
             let Some(start) = at.checked_sub(usize::from(entry.before)) else { continue };
             let there = text.get(start..start + entry.text.len());
             if there.is_some_and(|there| there.eq_ignore_ascii_case(&entry.text)) {
                 report(Occurrence { literal: entry.literal, start, len: entry.text.len() });
             }
         }
-        entries.len()
     }
 }
 
 impl Entry {
-    fn new(text: &[u8], literal: LiteralId) -> Option<Self> {
-        let entry = |(window, before): (&[u8], u16)| match *window {
-            [a, b, c, d] => Some((rarity(a) + rarity(b) + rarity(c) + rarity(d), before, [a, b, c, d], u32::MAX)),
-            [a, b, c] => Some((0, before, [a, b, c, 0], THREE)),
+    fn new(text: &[u8], literal: LiteralId, frequency: &Frequency) -> Option<Self> {
+        let window = |(window, before): (&[u8], u16)| match *window {
+            [a, b, c, d] => Some((frequency.of(&[a, b, c, d]), before, u32::from_le_bytes([a, b, c, d]) | FOLD)),
+            [a, b, c] => Some((0, before, (u32::from_le_bytes([a, b, c, 0]) | FOLD) & THREE)),
             _ => None,
         };
-        let (_, before, four, mask) = text
-            .windows(text.len().min(4))
-            .zip(0_u16..)
-            .filter_map(entry)
-            .max_by_key(|(rarity, before, ..)| (*rarity, u16::MAX - before))?;
-        let four = (u32::from_le_bytes(four) | FOLD) & mask;
-        Some(Self { four, mask, before, literal, text: text.into() })
+        let windows = text.windows(text.len().min(4)).zip(0_u16..);
+        let (_, before, bytes) = windows.filter_map(window).min_by_key(|(frequency, ..)| *frequency)?;
+        Some(Self { bytes, before, literal, text: text.into() })
     }
 }
 
-/// How seldom a byte stands in ordinary traffic: a rough order is enough.
-fn rarity(byte: u8) -> u32 {
-    match byte.to_ascii_lowercase() {
-        b'e' | b't' | b'a' | b'o' | b'i' | b'n' | b's' | b'r' | b' ' => 1,
-        b'l' | b'd' | b'c' | b'u' | b'm' | b'p' | b'h' | b'0'..=b'9' | b'.' | b'-' => 2,
-        b'g' | b'f' | b'y' | b'w' | b'b' | b'v' | b'/' | b'_' | b':' | b',' | b'=' => 3,
-        b'k' | b'x' | b'j' | b'q' | b'z' | b'"' | b'(' | b')' | b'&' => 5,
-        _ => 7,
+/// How often two bytes stand next to each other in ordinary traffic.
+struct Frequency {
+    pairs: HashMap<[u8; 2], u64>,
+}
+
+impl Frequency {
+    fn new() -> Self {
+        let mut pairs = HashMap::new();
+        for (left, right) in SAMPLE.bytes().zip(SAMPLE.bytes().skip(1)) {
+            *pairs.entry([left.to_ascii_lowercase(), right.to_ascii_lowercase()]).or_default() += 1;
+        }
+        Self { pairs }
+    }
+
+    /// A measure of how often these bytes stand together; only the order counts.
+    fn of(&self, bytes: &[u8]) -> u64 {
+        let pair = |(left, right): (&u8, &u8)| {
+            1 + self.pairs.get(&[left.to_ascii_lowercase(), right.to_ascii_lowercase()]).copied().unwrap_or_default()
+        };
+        bytes.iter().zip(bytes.iter().skip(1)).map(pair).product()
     }
 }
 

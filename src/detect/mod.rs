@@ -21,6 +21,7 @@ mod ldap;
 mod literals;
 mod lookup;
 mod nosql;
+mod ordinary;
 mod path;
 mod peel;
 mod shell;

@@ -7,8 +7,17 @@ use crate::canon::{nested, text};
 use crate::flow::{Extent, Layer, Part, Place};
 use std::borrow::Cow;
 
-/// Bytes that no base64, base64url or hex contains.
+/// The bytes of base64, base64url and hex.
 const ENCODED: Classes = Classes::of("aA0+/=-_");
+
+const ESCAPES: Classes = Classes::of("%\\&");
+const QUOTE: Classes = Classes::of("\"");
+const BRACKETS: Classes = Classes::of("{[");
+const HIGH: Classes = Classes::of("\u{80}");
+const NUL: Classes = Classes::of("\0");
+const SHIFTS: Classes = Classes::of("+-");
+const DOTTED: Classes = Classes::of(".a");
+const TOKEN: Classes = ENCODED.or(Classes::of(". "));
 
 /// Nested deeper than anything honest: [`crate::flow::Chain::MAX`] layers, and yet another one inside.
 #[derive(Debug)]
@@ -22,28 +31,28 @@ pub(super) fn peel<'a>(part: &Part<'a>, classes: Classes, derived: &mut Vec<Part
     if part.place == Place::BodyOpaque {
         return Ok(());
     }
-    if classes.has(Classes::of("\"")) && classes.any(Classes::of("{[")) && part.extent == Extent::Whole {
+    if classes.has(QUOTE) && classes.any(BRACKETS) && part.extent == Extent::Whole {
         let strings = documents(part, derived)?;
         if strings > 0 {
             return Ok(());
         }
     }
-    if classes.any(Classes::of("%\\&"))
+    if classes.any(ESCAPES)
         && let Some((layer, bytes)) = text::unescape(&part.canonical)
     {
         push(part, layer, part.place, bytes, derived)?;
     }
-    if classes.any(Classes::of("\u{80}"))
+    if classes.any(HIGH)
         && let Some(bytes) = encodings::fold(&part.canonical)
     {
         push(part, Layer::Overlong, part.place, bytes, derived)?;
     }
-    if classes.any(Classes::of("\0"))
+    if classes.any(NUL)
         && let Some(bytes) = encodings::utf16_ascii(&part.canonical)
     {
         push(part, Layer::Utf16, part.place, bytes, derived)?;
     }
-    if classes.has(Classes::of("+-"))
+    if classes.has(SHIFTS)
         && let Some(bytes) = encodings::utf7(&part.canonical)
     {
         push(part, Layer::Utf7, part.place, bytes, derived)?;
@@ -68,7 +77,7 @@ fn whole<'a>(part: &Part<'a>, classes: Classes, derived: &mut Vec<Part<'a>>) -> 
             None => Ok(()),
         };
     }
-    if classes.has(Classes::of(".a")) && classes.only(ENCODED.or(Classes::of(". "))) {
+    if classes.has(DOTTED) && classes.only(TOKEN) {
         return token(part, derived);
     }
     match labelled(value).and_then(encodings::base64) {
