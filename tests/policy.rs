@@ -13,7 +13,7 @@
 
 use podwall::document;
 use podwall::flow::*;
-use podwall::policy::{Allowlist, Context, Policy, compile};
+use podwall::policy::{Allowlist, Compiled, Context, Policy, compile};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::net::SocketAddr;
@@ -110,13 +110,30 @@ fn fenced(page: &str) -> Vec<(&str, &str)> {
 }
 
 #[test]
-fn example_is_clean() {
-    let text = std::fs::read_to_string("deploy/examples/orders-allowlist.yaml").unwrap();
-    let documents = document::read::<Allowlist>("orders-allowlist.yaml", &text).unwrap();
-    let context = Context { now: SystemTime::now(), trust_domain: None, tls: None };
-    let compiled = compile(&documents, &context).unwrap();
+fn orders_example_is_clean() {
+    let compiled = example("orders-allowlist.yaml");
     assert!(compiled.warnings.is_empty(), "{}", document::render_all(&compiled.warnings));
     assert!(compiled.policy.len() >= 10);
+}
+
+#[test]
+fn inspect_only_example_grants_everything() {
+    let policy = example("inspect-only-allowlist.yaml").policy;
+    for row in [
+        "nobody: GET / = granted by everything (stream)",
+        "shop/web: DELETE //any.host/a/b/c?d=e on 18443 = granted by everything (stream)",
+        "nobody: OPTIONS * = granted by everything (stream)",
+        "nobody: GET /live upgrade absolute = granted by everything (stream)",
+    ] {
+        holds(&policy, row);
+    }
+}
+
+fn example(name: &str) -> Compiled {
+    let text = std::fs::read_to_string(format!("deploy/examples/{name}")).unwrap();
+    let documents = document::read::<Allowlist>(name, &text).unwrap();
+    let context = Context { now: SystemTime::now(), trust_domain: None, tls: None };
+    compile(&documents, &context).unwrap()
 }
 
 /// To bring it up to date: `PODWALL_BLESS=1 cargo test --test policy`.

@@ -293,4 +293,21 @@ mod tests {
     fn signatures_are_checked_too() {
         assert!(!report("family: a\ntitle: b\nsignatures: [{id: x}]\n").problems.is_empty());
     }
+
+    #[test]
+    #[cfg(feature = "sidecar")]
+    fn configuration_is_checked_with_its_allowlists() {
+        let folder = tempfile::tempdir().unwrap();
+        let (config, allowlist) = (folder.path().join("podwall.yaml"), folder.path().join("rules"));
+        fs::write(&allowlist, format!("{HEAD}inbound: [GET /a from any, GET /b from b/c on 99]\n")).unwrap();
+        let listener = "{listen: '127.0.0.1:18080', tls: off, upstream: '127.0.0.1:19000'}";
+        let head = "apiVersion: podwall.dev/v1\nkind: Podwall\n";
+        let text = format!("{head}listeners: [{listener}]\nallowlists: ['{}']\n", allowlist.display());
+        fs::write(&config, text).unwrap();
+        let mut report = Report::default();
+        report.path(&config, None);
+        let found: Vec<_> = report.problems.iter().map(|problem| (problem.severity, problem.field.as_str())).collect();
+        assert_eq!(found, [(Severity::Warning, "inbound[1].port")], "{}", report.text(false));
+        assert_eq!(report.rules, 2);
+    }
 }

@@ -75,6 +75,15 @@ impl Check<'_> {
             );
         }
         for (port, settings) in &allowlist.ports {
+            if self.context.tls.is_some_and(|declared| !declared.contains_key(port)) {
+                let remedy = "declare the port in the bootstrap configuration, or correct it here";
+                warn(
+                    &format!("ports.{port}"),
+                    "settings for a port that no listener declares",
+                    "a declared port",
+                    remedy,
+                );
+            }
             if settings.mode.is_some_and(|mode| mode < allowlist.mode) {
                 let expected = format!("`{}` or stricter", allowlist.mode.name());
                 let remedy = "the stricter of document and port holds: this setting does nothing";

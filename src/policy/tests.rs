@@ -160,6 +160,7 @@ fn rule_for_an_undeclared_port_is_warned_about() {
     let found = |text: &str| said(&compile(&documents(text), &context).unwrap().warnings);
     assert!(found("inbound: [GET /a from shop/web on 8080]\nprobes: [{path: /, port: 8080}]\n").is_empty());
     assert_eq!(found("inbound: [GET /a from shop/web on 80]\nprobes: [{path: /, port: 81}]\n").len(), 2);
+    assert_eq!(found("ports: {82: {mode: enforce}}\ninbound: [GET /a from shop/web]\n").len(), 1);
 }
 
 #[test]
