@@ -1,1 +1,67 @@
-//! To be filled.
+//! Floor 2: policy and detectors become a judgement. Pure: the scene brings time, counters and session; what changes
+//! leaves as effects. An engine is immutable and is swapped whole on reload.
+
+mod case;
+
+pub use case::Case;
+
+use crate::detect::Detectors;
+use crate::flow::{Direction, Fuel, Kind, Reason, Scene};
+use crate::policy::{Policy, PortTerms};
+use crate::record::Revision;
+use std::sync::Arc;
+
+/// No rule of the allowlist grants an access.
+pub const NO_RULE: Reason = Reason::new("policy-no-rule", Kind::Policy, "no rule of the allowlist grants this access");
+/// A deny rule forbids an access.
+pub const DENY_RULE: Reason = Reason::new("policy-deny-rule", Kind::Policy, "a deny rule forbids this access");
+/// The evidence weighs more than the port's sensitivity lets pass.
+pub const ATTACK: Reason = Reason::new("attack-detected", Kind::Attack, "the message carries an attack");
+/// The judgement's budget is used up.
+pub const OUT_OF_FUEL: Reason =
+    Reason::new("judgement-budget", Kind::Attack, "the message costs more to judge than its size allows");
+
+/// Everything that judges, compiled.
+pub struct Engine {
+    policy: Policy,
+    detectors: Detectors,
+    revision: Arc<Revision>,
+}
+
+impl Engine {
+    /// An engine of the `generation`th load.
+    pub fn new(policy: Policy, detectors: Detectors, generation: u64) -> Self {
+        let revision = Revision { policy: policy.hash().to_string(), signatures: detectors.hash(), generation };
+        Self { policy, detectors, revision: Arc::new(revision) }
+    }
+
+    /// Opens the case of one exchange.
+    pub fn open(&self, scene: &Scene<'_>) -> Case<'_> {
+        Case::new(self, self.port(scene.connection.direction, scene.connection.port))
+    }
+
+    /// How a port's traffic is read and judged.
+    pub fn port(&self, direction: Direction, port: u16) -> &PortTerms {
+        self.policy.port(direction, port)
+    }
+
+    /// The policy.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The detectors.
+    pub fn detectors(&self) -> &Detectors {
+        &self.detectors
+    }
+
+    /// Which policy and signatures these are, and of which load.
+    pub fn revision(&self) -> &Arc<Revision> {
+        &self.revision
+    }
+
+    /// The budget for judging a unit of `bytes` bytes: linear in its size, so that judging is too.
+    pub fn budget(bytes: usize) -> Fuel {
+        Fuel::new(50_000 + 200 * bytes as u64)
+    }
+}

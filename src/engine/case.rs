@@ -1,0 +1,123 @@
+//! The judgement of one exchange, message by message. Evidence adds up over the exchange, so an attack that is spread
+//! over head and body is weighed as one.
+
+use super::{ATTACK, DENY_RULE, Engine, NO_RULE, OUT_OF_FUEL};
+use crate::canon::path::Readings;
+use crate::flow::{
+    Access, Cut, Denial, Found, Fuel, Grant, Judgement, Message, Mode, Reason, RuleName, Scene, Terms, Verdict,
+};
+use crate::policy::PortTerms;
+use std::sync::Arc;
+
+/// One exchange under judgement.
+pub struct Case<'e> {
+    engine: &'e Engine,
+    port: &'e PortTerms,
+    found: Found,
+    terms: Option<Arc<Terms>>,
+    mode: Mode,
+    denied: bool,
+}
+
+/// What the policy said to a message's accesses.
+#[derive(Default)]
+struct Asked {
+    reason: Option<Reason>,
+    rules: Vec<RuleName>,
+    nearest: Option<String>,
+}
+
+impl<'e> Case<'e> {
+    pub(super) fn new(engine: &'e Engine, port: &'e PortTerms) -> Self {
+        Self { engine, port, found: Found::default(), terms: None, mode: port.mode, denied: false }
+    }
+
+    /// Judges the next message of the exchange. A policy denial is final; detectors then need not run.
+    pub fn judge(&mut self, scene: &Scene<'_>, message: &Message<'_>, fuel: &mut Fuel) -> Judgement {
+        let asked = self.ask(scene, message.accesses);
+        let reason = asked.reason.or_else(|| self.inspect(message, fuel));
+        let verdict = match reason {
+            Some(reason) => Verdict::Deny(Denial { reason, cut: Cut::Refuse }),
+            None => Verdict::Allow,
+        };
+        self.denied |= reason.is_some();
+        let rules = match (&self.terms, asked.rules) {
+            (Some(terms), rules) if rules.is_empty() => vec![terms.rule.clone()],
+            (_, rules) => rules,
+        };
+        let evidence = if reason.is_some() { self.found.take() } else { Vec::new() };
+        Judgement { verdict, mode: self.mode, rules, nearest: asked.nearest, evidence, effects: Vec::new() }
+    }
+
+    /// A judgement for what could not be read at all: malformed, over a limit, too slow.
+    pub fn condemn(&mut self, reason: Reason) -> Judgement {
+        self.denied = true;
+        Judgement {
+            verdict: Verdict::Deny(Denial { reason, cut: Cut::CloseSession }),
+            mode: Mode::Enforce,
+            rules: self.terms.iter().map(|terms| terms.rule.clone()).collect(),
+            nearest: None,
+            evidence: self.found.take(),
+            effects: Vec::new(),
+        }
+    }
+
+    /// How the port's application reads paths.
+    pub fn readings(&self) -> &'e Readings {
+        &self.port.readings
+    }
+
+    /// What is done with the verdict.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// The terms of the grant, once the accesses have been granted.
+    pub fn terms(&self) -> Option<&Arc<Terms>> {
+        self.terms.as_ref()
+    }
+
+    /// Whether any message of the exchange was denied, acted on or not.
+    pub fn denied(&self) -> bool {
+        self.denied
+    }
+
+    /// Asks the policy about every access, under every reading. All must be granted; any denial wins.
+    fn ask(&mut self, scene: &Scene<'_>, accesses: &[Access<'_>]) -> Asked {
+        let mut asked = Asked::default();
+        for access in accesses {
+            match self.engine.policy().grants(scene, access) {
+                Grant::Granted(terms) => self.grant(&terms, &mut asked),
+                Grant::Denied(rule) => {
+                    return Asked { reason: Some(DENY_RULE), rules: vec![rule], nearest: None };
+                }
+                Grant::NoRule { nearest } if asked.reason.is_none() => {
+                    asked.reason = Some(NO_RULE);
+                    asked.nearest = nearest;
+                }
+                Grant::NoRule { .. } => {}
+            }
+        }
+        asked
+    }
+
+    /// Where readings are granted by different rules, the stricter terms hold.
+    fn grant(&mut self, terms: &Arc<Terms>, asked: &mut Asked) {
+        if !asked.rules.contains(&terms.rule) {
+            asked.rules.push(terms.rule.clone());
+        }
+        self.mode = self.mode.max(terms.mode);
+        self.terms = Some(match self.terms.take() {
+            Some(before) if !before.stream => before,
+            _ => terms.clone(),
+        });
+    }
+
+    fn inspect(&mut self, message: &Message<'_>, fuel: &mut Fuel) -> Option<Reason> {
+        self.engine.detectors().inspect(message.parts, &mut self.found, fuel);
+        if self.found.total() >= self.port.sensitivity.threshold() {
+            return Some(ATTACK);
+        }
+        fuel.is_empty().then_some(OUT_OF_FUEL)
+    }
+}
