@@ -1,0 +1,87 @@
+//! One accepted connection, from the kernel's word on where it wanted to go to the protocol that carries it. What ends
+//! here ends with a reason in the record.
+
+use super::door::Inside;
+use super::listen;
+use super::settings::{Listener, Port};
+use super::worker::Worker;
+use super::{http1, tls};
+use crate::flow::{ClientAddr, Connection, ConnectionId, Direction, OriginalDestination, Peer, Reason};
+use crate::protocol;
+use std::rc::Rc;
+use std::time::SystemTime;
+use tokio::net::TcpStream;
+
+/// Serves one accepted socket to its end.
+pub(super) async fn serve(worker: &Rc<Worker>, listener: usize, socket: TcpStream, from: ClientAddr) {
+    let Some(listener) = worker.shared.settings.listeners.get(listener) else { return };
+    // Without it small answers wait for acknowledgements; the connection works all the same.
+    let _ = socket.set_nodelay(true);
+    let Ok(to) = listen::original_destination(&socket, listener) else { return };
+    let mut connection = Connection {
+        id: worker.shared.next_connection(),
+        direction: listener.direction,
+        from,
+        to,
+        port: to.0.port(),
+        peer: Peer::Unverified,
+        protocol: "tcp",
+        opened: SystemTime::now(),
+    };
+    let inside = worker.shared.door.enter(from, worker.limits());
+    let _told = TellPanic { worker, id: connection.id, from };
+    let port = match admitted(worker, &inside, listener, to) {
+        Ok(port) => port,
+        Err(reason) => return worker.refused_connection(&connection, reason),
+    };
+    let _open = CountOpen::new(worker, listener.direction);
+    match worker.acceptor.accept(socket, &port.tls).await {
+        Ok(tls::Accepted { stream, peer, handshake }) => {
+            connection.peer = peer;
+            connection.protocol = protocol::http1::PROTOCOL.name;
+            if let Some(handshake) = &handshake {
+                worker.metrics.handshake(handshake.resumed, handshake.took);
+            }
+            http1::serve(worker, stream, connection, handshake, port).await;
+        }
+        Err(refusal) => worker.refused_handshake(&connection, &refusal),
+    }
+}
+
+fn admitted(worker: &Worker, inside: &Inside, listener: &Listener, to: OriginalDestination) -> Result<Port, Reason> {
+    match inside.refused {
+        Some(reason) => Err(reason),
+        None => listen::declared(listener, &worker.own, to).cloned(),
+    }
+}
+
+/// Counted in the metrics while it lasts.
+struct CountOpen<'w>(&'w Worker, Direction);
+
+impl<'w> CountOpen<'w> {
+    fn new(worker: &'w Worker, direction: Direction) -> Self {
+        worker.metrics.opened(direction);
+        Self(worker, direction)
+    }
+}
+
+impl Drop for CountOpen<'_> {
+    fn drop(&mut self) {
+        self.0.metrics.closed(self.1);
+    }
+}
+
+/// A panic costs the connection it happened on, and is recorded.
+struct TellPanic<'w> {
+    worker: &'w Worker,
+    id: ConnectionId,
+    from: ClientAddr,
+}
+
+impl Drop for TellPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.worker.shared.panicked(self.id, self.from);
+        }
+    }
+}

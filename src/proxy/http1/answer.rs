@@ -1,0 +1,214 @@
+//! The upstream's half of an exchange: its answer is read, checked and passed on as it comes, never faster than the
+//! client takes it. An answer that breaks off is never passed off as whole.
+
+use super::client::{BROKE_OFF, READ_SLOW};
+use crate::flow::{Kind, Reason};
+use crate::protocol::http1::{Asked, BodyDecoder, Framing, ResponseHead, Scan, Version, emit};
+use crate::proxy::deadline::Deadline;
+use crate::proxy::inbox::{Inbox, Scratch};
+use crate::proxy::outbox::Outbox;
+use crate::proxy::settings::Limits;
+use crate::proxy::worker::Worker;
+use std::cell::Cell;
+use std::future::poll_fn;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// The upstream closed or reset the connection before it answered.
+pub(super) const NO_ANSWER: Reason =
+    Reason::new("upstream-closed", Kind::Upstream, "the upstream closed without an answer");
+/// The upstream did not begin its answer in time.
+pub(super) const SLOW: Reason =
+    Reason::new("upstream-response-timeout", Kind::Upstream, "the upstream did not answer in time");
+/// The upstream's answer ended before its end.
+pub(super) const TRUNCATED: Reason =
+    Reason::new("upstream-broke-off", Kind::Upstream, "the upstream's answer broke off");
+/// The upstream's answer does not go on.
+pub(super) const STALLED: Reason =
+    Reason::new("upstream-progress-timeout", Kind::Upstream, "the upstream's answer did not go on");
+
+/// What of the request decides the form of its answer.
+pub(super) struct Wish<'a> {
+    pub(super) asked: Asked,
+    pub(super) version: Version,
+    pub(super) keep_alive: bool,
+    /// Whether the request's body is still being sent: its connection then ends with the answer.
+    pub(super) uploading: &'a Cell<bool>,
+}
+
+/// How far an answer came. Kept outside the future, so that it can be told whatever becomes of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Seen {
+    pub(super) status: Option<u16>,
+    /// Whether the client was given any of it.
+    pub(super) begun: bool,
+    /// Body bytes passed on.
+    pub(super) released: u64,
+}
+
+/// How an answer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answered {
+    /// All of it has been passed on.
+    Whole {
+        /// Whether the upstream connection can carry another exchange.
+        reusable: bool,
+        /// Whether the client's can.
+        keep_alive: bool,
+    },
+    /// The upstream switched to what was asked for: a WebSocket, a tunnel.
+    Switched,
+}
+
+/// Whose fault it is that an answer did not come to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Broken {
+    Upstream(Reason),
+    Client(Reason),
+}
+
+/// Both ends of one answer.
+pub(super) struct Answer<'a, R, W> {
+    pub(super) worker: &'a Worker,
+    pub(super) upstream: &'a mut R,
+    pub(super) inbox: &'a mut Inbox,
+    pub(super) client: &'a mut W,
+    pub(super) outbox: &'a mut Outbox,
+    pub(super) deadline: &'a mut Deadline,
+    pub(super) wish: &'a Wish<'a>,
+    pub(super) seen: &'a mut Seen,
+}
+
+impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Answer<'_, R, W> {
+    /// Passes the answer on.
+    ///
+    /// # Errors
+    /// Whose fault it is that it did not come to its end. `seen` says what the client has been given.
+    pub(super) async fn pass(mut self) -> Result<Answered, Broken> {
+        self.deadline.set(self.limits().response, SLOW);
+        loop {
+            let (head, bytes) = self.head().await?;
+            self.seen.status = Some(head.status);
+            if head.websocket || head.tunnel {
+                self.write_head(&head, &bytes, false);
+                self.send().await?;
+                return Ok(Answered::Switched);
+            }
+            if !head.is_interim() {
+                return self.whole(&head, &bytes).await;
+            }
+            // 100 answers an expectation, which we have answered already.
+            if head.status != 100 && self.wish.version == Version::Http11 {
+                self.write_head(&head, &bytes, true);
+                self.send().await?;
+            }
+        }
+    }
+
+    async fn head(&mut self) -> Result<(ResponseHead, Vec<u8>), Broken> {
+        let mut scan = Scan::default();
+        loop {
+            let unread = self.inbox.unread();
+            let decoded = ResponseHead::decode_on(unread, &mut scan, self.wish.asked, &self.limits().http1);
+            if let Some(head) = decoded.map_err(|malformed| Broken::Upstream(malformed.why))? {
+                let bytes = self.inbox.take(head.len);
+                return Ok((head, bytes));
+            }
+            if self.fill().await? == 0 {
+                let reason = if self.inbox.is_empty() { NO_ANSWER } else { TRUNCATED };
+                return Err(Broken::Upstream(reason));
+            }
+        }
+    }
+
+    async fn whole(mut self, head: &ResponseHead, bytes: &[u8]) -> Result<Answered, Broken> {
+        let wish = self.wish;
+        let until_close = head.framing_for(wish.version) == Framing::UntilClose;
+        let keep_alive = wish.keep_alive && !until_close && !wish.uploading.get() && !self.worker.stopping();
+        self.write_head(head, bytes, keep_alive);
+        let lives = self.body(head).await?;
+        let reusable = lives && head.keep_alive && self.inbox.is_empty() && !wish.uploading.get();
+        Ok(Answered::Whole { reusable, keep_alive })
+    }
+
+    fn write_head(&mut self, head: &ResponseHead, bytes: &[u8], keep_alive: bool) {
+        let client = self.wish.version;
+        let reply = emit::Reply { framing: head.framing_for(client), client, keep_alive };
+        emit::response_head(self.outbox.buffer(), head.view(bytes), &reply);
+    }
+
+    /// Passes the body on; whether the upstream connection is still there.
+    async fn body(&mut self, head: &ResponseHead) -> Result<bool, Broken> {
+        let chunked = head.framing_for(self.wish.version) == Framing::Chunked;
+        let mut decoder = BodyDecoder::new(head.framing, &self.limits().http1);
+        while !decoder.is_done() {
+            self.take(&mut decoder, chunked)?;
+            if decoder.is_done() {
+                break;
+            }
+            self.send().await?;
+            if self.fill().await? == 0 {
+                decoder.end_of_input().map_err(|_| Broken::Upstream(TRUNCATED))?;
+            }
+        }
+        if chunked {
+            emit::last_chunk(self.outbox.buffer(), decoder.trailers().iter());
+        }
+        self.send().await?;
+        Ok(head.framing != Framing::UntilClose)
+    }
+
+    /// Moves the content of what was read into the outbox, in the client's framing.
+    fn take(&mut self, decoder: &mut BodyDecoder, chunked: bool) -> Result<(), Broken> {
+        while !decoder.is_done() && !self.inbox.is_empty() {
+            let unread = self.inbox.unread();
+            let piece = decoder.step(unread).map_err(|malformed| Broken::Upstream(malformed.why))?;
+            let content = unread.get(piece.data).unwrap_or_default();
+            self.seen.released += content.len() as u64;
+            let out = self.outbox.buffer();
+            if chunked {
+                emit::chunk(out, content);
+            } else {
+                out.extend_from_slice(content);
+            }
+            self.inbox.consume(piece.consumed);
+            if piece.consumed == 0 && !piece.done {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn fill(&mut self) -> Result<usize, Broken> {
+        if self.seen.begun {
+            self.deadline.set(self.limits().response_progress, STALLED);
+        }
+        let filled = loop {
+            let (inbox, scratch, upstream) = (&mut *self.inbox, &self.worker.scratch, &mut *self.upstream);
+            let filling = poll_fn(|cx| inbox.poll_fill(cx, scratch, upstream, Scratch::BYTES));
+            match self.deadline.within(filling).await {
+                // As long as the body is still being sent, which has a deadline of its own, no answer is due.
+                Err(_) if self.wish.uploading.get() => self.deadline.set(self.limits().response, SLOW),
+                filled => break filled.map_err(Broken::Upstream)?,
+            }
+        };
+        match filled {
+            Ok(count) => Ok(count),
+            Err(_) if self.seen.begun || !self.inbox.is_empty() => Err(Broken::Upstream(TRUNCATED)),
+            Err(_) => Err(Broken::Upstream(NO_ANSWER)),
+        }
+    }
+
+    async fn send(&mut self) -> Result<(), Broken> {
+        if self.outbox.is_empty() {
+            return Ok(());
+        }
+        self.seen.begun = true;
+        self.deadline.set(self.limits().write_progress, READ_SLOW);
+        let sent = self.deadline.within(self.outbox.send(self.client)).await;
+        sent.map_err(Broken::Client)?.map_err(|_| Broken::Client(BROKE_OFF))
+    }
+
+    fn limits(&self) -> &Limits {
+        self.worker.limits()
+    }
+}

@@ -1,0 +1,210 @@
+//! The client's half of an HTTP/1.1 connection: heads and held bodies are read here, each under its deadline.
+
+use crate::flow::{Kind, Reason};
+use crate::protocol::Malformed;
+use crate::protocol::http1::{BodyDecoder, RequestHead};
+use crate::proxy::deadline::Deadline;
+use crate::proxy::held::Share;
+use crate::proxy::inbox::{Inbox, Scratch};
+use crate::proxy::outbox::Outbox;
+use crate::proxy::tls::Stream;
+use crate::proxy::worker::Worker;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::Pin;
+use std::task::Poll;
+
+/// A head that was begun is not ended in time.
+pub(super) const HEADER_SLOW: Reason = Reason::new("limit-header", Kind::TooSlow, "the head was not sent in time");
+/// A body that was begun does not go on.
+pub(super) const BODY_SLOW: Reason = Reason::new("limit-body-progress", Kind::TooSlow, "the body was not sent in time");
+/// No further request came.
+pub(super) const IDLE: Reason = Reason::new("limit-idle", Kind::TooSlow, "no further request came in time");
+/// The client does not take its answer.
+pub(super) const READ_SLOW: Reason =
+    Reason::new("limit-write-progress", Kind::TooSlow, "the client did not take its answer");
+/// The client broke off in the middle of a request.
+pub(super) const BROKE_OFF: Reason =
+    Reason::new("client-broke-off", Kind::Malformed, "the client broke off inside a request");
+
+/// Each time this much of a held body has come, its deadline is put off.
+const PROGRESS_BYTES: usize = 1024;
+
+/// The client's half of a connection.
+pub(super) struct Client {
+    pub(super) stream: Stream,
+    pub(super) inbox: Inbox,
+    pub(super) outbox: Outbox,
+    pub(super) deadline: Deadline,
+    pub(super) share: Share,
+    stopped: Pin<Box<dyn Future<Output = ()>>>,
+}
+
+/// What came instead of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NoHead {
+    /// The client is done, has been silent for as long as it may, or the sidecar stops: close without a word.
+    Over,
+    /// It must be told, if it still listens.
+    Refused(Malformed),
+}
+
+/// A body that was held.
+pub(super) enum Held {
+    /// All of it.
+    Whole(Vec<u8>),
+    /// Its first bytes: it is larger than what is held.
+    Over(Vec<u8>),
+}
+
+impl Client {
+    pub(super) fn new(worker: &Worker, stream: Stream) -> Self {
+        let mut stop = worker.stop.clone();
+        Self {
+            stream,
+            inbox: Inbox::default(),
+            outbox: Outbox::default(),
+            deadline: Deadline::after(worker.limits().header, HEADER_SLOW),
+            share: Share::none(&worker.shared.held),
+            stopped: Box::pin(async move {
+                // An error means that no one is left to say stop, which is a stop.
+                let _ = stop.wait_for(|stop| *stop).await;
+            }),
+        }
+    }
+
+    /// Waits for the next head. The first one of a connection has the head's deadline from the start; later ones may
+    /// be waited for as long as the connection may be idle.
+    pub(super) async fn head(&mut self, worker: &Worker, first: bool) -> Result<RequestHead, NoHead> {
+        let limits = worker.limits();
+        let mut begun = first || !self.inbox.is_empty();
+        let (wait, reason) = if begun { (limits.header, HEADER_SLOW) } else { (limits.idle, IDLE) };
+        self.deadline.set(wait, reason);
+        loop {
+            if !self.inbox.is_empty() {
+                let decoded = RequestHead::decode(self.inbox.unread(), &limits.http1);
+                if let Some(head) = decoded.map_err(NoHead::Refused)? {
+                    self.give_back();
+                    return Ok(head);
+                }
+                self.hold(0).map_err(|why| NoHead::Refused(Malformed { at: 0, why }))?;
+                if !begun {
+                    begun = true;
+                    self.deadline.set(limits.header, HEADER_SLOW);
+                }
+            }
+            self.fill_or_stop(worker).await?;
+        }
+    }
+
+    /// Reads once. A client that ends between requests, or an idle one when the sidecar stops, is over.
+    async fn fill_or_stop(&mut self, worker: &Worker) -> Result<(), NoHead> {
+        let quiet = self.inbox.is_empty();
+        let Self { stream, inbox, deadline, stopped, .. } = self;
+        let filled = poll_fn(|cx| {
+            if let Poll::Ready(filled) = inbox.poll_fill(cx, &worker.scratch, stream, Scratch::BYTES) {
+                return Poll::Ready(Ok(filled));
+            }
+            if quiet && stopped.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Ok(Ok(0)));
+            }
+            deadline.poll_passed(cx).map(Err)
+        });
+        let filled = filled.await;
+        let refused = |why| NoHead::Refused(Malformed { at: self.inbox.len(), why });
+        match filled {
+            Ok(Ok(0)) | Ok(Err(_)) if quiet => Err(NoHead::Over),
+            Ok(Ok(0)) | Ok(Err(_)) => Err(refused(BROKE_OFF)),
+            Ok(Ok(_)) => Ok(()),
+            Err(reason) if reason == IDLE => Err(NoHead::Over),
+            Err(reason) => Err(refused(reason)),
+        }
+    }
+
+    /// Reads a body until it ends or exceeds `most` bytes.
+    ///
+    /// # Errors
+    /// Why it cannot be read: malformed, too slow, broken off, or no room to hold it.
+    pub(super) async fn body(
+        &mut self,
+        worker: &Worker,
+        decoder: &mut BodyDecoder,
+        most: usize,
+    ) -> Result<Held, Malformed> {
+        let mut body = Vec::new();
+        let mut next_progress = PROGRESS_BYTES;
+        self.deadline.set(worker.limits().body_progress, BODY_SLOW);
+        loop {
+            let progress = decoder.decode(self.inbox.unread(), &mut body)?;
+            self.inbox.consume(progress.consumed);
+            if body.len() > most {
+                return Ok(Held::Over(body));
+            }
+            if progress.done {
+                return Ok(Held::Whole(body));
+            }
+            self.hold(body.len()).map_err(|why| Malformed { at: body.len(), why })?;
+            if body.len() >= next_progress {
+                next_progress = body.len() + PROGRESS_BYTES;
+                self.deadline.set(worker.limits().body_progress, BODY_SLOW);
+            }
+            self.fill(worker).await.map_err(|why| Malformed { at: body.len(), why })?;
+        }
+    }
+
+    /// Reads once, in the middle of a request.
+    pub(super) async fn fill(&mut self, worker: &Worker) -> Result<(), Reason> {
+        let Self { stream, inbox, deadline, .. } = self;
+        let filled = poll_fn(|cx| inbox.poll_fill(cx, &worker.scratch, stream, Scratch::BYTES));
+        match deadline.within(filled).await? {
+            Ok(0) | Err(_) => Err(BROKE_OFF),
+            Ok(_) => Ok(()),
+        }
+    }
+
+    /// Sends what is in the outbox.
+    pub(super) async fn send(&mut self, worker: &Worker) -> Result<(), Reason> {
+        self.deadline.set(worker.limits().write_progress, READ_SLOW);
+        let Self { stream, outbox, deadline, .. } = self;
+        match deadline.within(outbox.send(stream)).await? {
+            Ok(()) => Ok(()),
+            Err(_) => Err(BROKE_OFF),
+        }
+    }
+
+    /// Reads and throws away what the client still sends, so that it reads our last words before it meets a closed
+    /// connection. Bounded in bytes and in time.
+    pub(super) async fn linger(&mut self, worker: &Worker) {
+        use tokio::io::AsyncWriteExt;
+        self.deadline.set(LINGER, IDLE);
+        let Self { stream, deadline, .. } = self;
+        let drained = async {
+            stream.shutdown().await?;
+            let mut left = LINGER_BYTES;
+            while left > 0 {
+                let read = poll_fn(|cx| worker.scratch.poll_read(cx, stream, Scratch::BYTES, <[u8]>::len)).await?;
+                if read == 0 {
+                    break;
+                }
+                left = left.saturating_sub(read);
+            }
+            io::Result::Ok(())
+        };
+        // Whether the client listened to the end changes nothing for us.
+        let _ = deadline.within(drained).await;
+    }
+
+    /// Accounts for what is held back: `more` bytes beside the inbox.
+    fn hold(&mut self, more: usize) -> Result<(), Reason> {
+        self.share.resize(self.inbox.len() + more)
+    }
+
+    /// Nothing is held back any more.
+    pub(super) fn give_back(&mut self) {
+        // Making a share smaller always succeeds.
+        let _ = self.share.resize(0);
+    }
+}
+
+const LINGER: std::time::Duration = std::time::Duration::from_secs(2);
+const LINGER_BYTES: usize = 1024 * 1024;

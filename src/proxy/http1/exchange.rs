@@ -1,0 +1,302 @@
+//! One request and its answer: judge the head, hold or stream the body, ask the upstream, pass its answer on; or refuse,
+//! and say so in HTTP. Nothing of a message goes on before it has been judged.
+
+use super::answer::{Answer, Answered, Broken, NO_ANSWER, Wish};
+use super::client::Held;
+use super::report::Told;
+use super::upload::{self, Judging};
+use super::{Conversation, Next};
+use crate::engine::{Case, Engine};
+use crate::flow::{Judgement, Kind, Message, Past, Reason, Side};
+use crate::protocol::body::{self, Declared};
+use crate::protocol::head;
+use crate::protocol::http1::{Asked, BodyDecoder, Framing, RequestHead, RequestView, Trailers, emit};
+use crate::proxy::tunnel::{self, Lane};
+use crate::proxy::upstream::{self, Upstream};
+use std::cell::Cell;
+
+/// A body larger than is held, on a route that does not say `stream`.
+pub(super) const BODY_TOO_LARGE: Reason = Reason::new(
+    "limit-inspect-bytes",
+    Kind::TooLarge,
+    "the body is larger than is held for inspection, and its rule does not say `stream`",
+);
+/// A compressed body that is larger than is held: what cannot be looked into does not pass.
+pub(super) const CODED_STREAM: Reason =
+    Reason::new("body-coded-stream", Kind::TooLarge, "a compressed body is larger than is held for inspection");
+/// The upstream does not take the request.
+pub(super) const REQUEST_SLOW: Reason =
+    Reason::new("upstream-request-timeout", Kind::Upstream, "the upstream did not take the request in time");
+
+/// A request on its way: its head, decoded, with the bytes it borrows from.
+pub(super) struct Request {
+    pub(super) head: RequestHead,
+    pub(super) bytes: Vec<u8>,
+}
+
+impl Request {
+    pub(super) fn view(&self) -> RequestView<'_> {
+        self.head.view(&self.bytes)
+    }
+}
+
+/// A request's body, as far as it was taken before anything went on.
+enum Body {
+    None,
+    /// All of it.
+    Whole(Vec<u8>, Trailers),
+    /// The first bytes of one that is larger than is held.
+    Stream(Vec<u8>, BodyDecoder),
+}
+
+impl Conversation<'_> {
+    /// Carries one exchange to its end.
+    pub(super) async fn exchange(&mut self, head: RequestHead) -> Next {
+        let request = Request { bytes: self.client.inbox.take(head.len), head };
+        let engine = self.worker.engine();
+        let mut told = Told::begin(&engine);
+        let mut case = engine.open(&self.scene(&Past::default()));
+        let judgement = self.judge_head(&mut case, &request);
+        if let Some(denial) = self.note(&mut told, &request, &judgement) {
+            return self.refuse(&told, &request, denial, request.head.framing.has_body()).await;
+        }
+        let body = match self.take_body(&mut case, &request).await {
+            Ok(body) => body,
+            Err(judgement) => {
+                let denial = self.note(&mut told, &request, &judgement);
+                return match denial {
+                    Some(denial) => self.refuse(&told, &request, denial, true).await,
+                    None => Next::Abort,
+                };
+            }
+        };
+        if let Body::Whole(bytes, trailers) = &body {
+            let judgement = self.judge_body(&mut case, &request, bytes, trailers);
+            if let Some(denial) = self.note(&mut told, &request, &judgement) {
+                return self.refuse(&told, &request, denial, false).await;
+            }
+        }
+        self.client.give_back();
+        let next = self.forward(&mut told, &mut case, &request, body).await;
+        self.tell(&told, &case, &request);
+        next
+    }
+
+    fn judge_head(&self, case: &mut Case<'_>, request: &Request) -> Judgement {
+        let asked = request.view().request();
+        let accesses = match asked.accesses(case.readings()) {
+            Ok(accesses) => accesses,
+            Err(malformed) => return case.condemn(malformed.why),
+        };
+        let parts = asked.parts();
+        let last = !request.head.framing.has_body();
+        let message = Message { side: Side::Client, accesses: &accesses, parts: &parts, last };
+        case.judge(&self.scene(&Past::default()), &message, &mut Engine::budget(request.bytes.len()))
+    }
+
+    /// Reads the body as far as it is held.
+    async fn take_body(&mut self, case: &mut Case<'_>, request: &Request) -> Result<Body, Judgement> {
+        let framing = request.head.framing;
+        if !framing.has_body() {
+            return Ok(Body::None);
+        }
+        let limits = self.worker.limits();
+        let stream = case.terms().is_some_and(|terms| terms.stream);
+        let over = matches!(framing, Framing::Length(length) if length > limits.inspect_bytes as u64);
+        if over && !stream {
+            return Err(case.condemn(BODY_TOO_LARGE));
+        }
+        if request.head.expect_continue && self.client.inbox.is_empty() {
+            self.client.outbox.buffer().extend_from_slice(emit::CONTINUE);
+            self.client.send(self.worker).await.map_err(|reason| case.condemn(reason))?;
+        }
+        let mut decoder = BodyDecoder::new(framing, &limits.http1);
+        match self.client.body(self.worker, &mut decoder, limits.inspect_bytes).await {
+            Ok(Held::Whole(bytes)) => Ok(Body::Whole(bytes, decoder.trailers().clone())),
+            Ok(Held::Over(bytes)) if stream => Ok(Body::Stream(bytes, decoder)),
+            Ok(Held::Over(_)) => Err(case.condemn(BODY_TOO_LARGE)),
+            Err(malformed) => Err(case.condemn(malformed.why)),
+        }
+    }
+
+    fn judge_body(&self, case: &mut Case<'_>, request: &Request, bytes: &[u8], trailers: &Trailers) -> Judgement {
+        let mut fuel = Engine::budget(bytes.len());
+        let limits = &self.worker.limits().body;
+        let opened = match body::open(bytes, &declared(&request.view()), limits, &mut fuel) {
+            Ok(opened) => opened,
+            Err(malformed) => return case.condemn(malformed.why),
+        };
+        let mut parts = match opened.parts(limits, &mut fuel) {
+            Ok(parts) => parts,
+            Err(malformed) => return case.condemn(malformed.why),
+        };
+        parts.extend(head::trailer_parts(trailers.iter()));
+        let message = Message { side: Side::Client, accesses: &[], parts: &parts, last: true };
+        case.judge(&self.scene(&Past::default()), &message, &mut fuel)
+    }
+
+    /// Sends the request to the upstream and passes its answer on. A pooled connection that turns out to be stale is
+    /// replaced once, if asking twice is safe.
+    async fn forward(&mut self, told: &mut Told, case: &mut Case<'_>, request: &Request, mut body: Body) -> Next {
+        let mut fresh_only = request.head.body_may_stay_unread(&request.bytes);
+        loop {
+            let mut upstream = match self.reach(fresh_only).await {
+                Ok(upstream) => upstream,
+                Err(reason) => return self.fail(told, request, Broken::Upstream(reason)).await,
+            };
+            let stale_is_mended = upstream.reused && may_ask_again(request, &body);
+            let answered = match &mut body {
+                Body::Stream(first, decoder) => {
+                    let first = std::mem::take(first);
+                    match self.ask_streaming(told, case, request, &mut upstream, (first, decoder)).await {
+                        Ok(answered) => answered,
+                        Err(next) => return next,
+                    }
+                }
+                held => self.ask(told, request, &mut upstream, held).await,
+            };
+            match answered {
+                Ok(Answered::Whole { reusable, keep_alive }) => {
+                    if reusable && !request.head.body_may_stay_unread(&request.bytes) {
+                        self.worker.pool.put(upstream);
+                    }
+                    return if keep_alive { Next::Request } else { Next::Close };
+                }
+                Ok(Answered::Switched) => return self.carry(told, upstream).await,
+                Err(broken) if stale_is_mended && broken == Broken::Upstream(NO_ANSWER) => fresh_only = true,
+                Err(broken) => return self.fail(told, request, broken).await,
+            }
+        }
+    }
+
+    async fn reach(&self, fresh_only: bool) -> Result<Upstream, Reason> {
+        let to = self.port.upstream;
+        if !fresh_only && let Some(upstream) = self.worker.pool.take(to) {
+            return Ok(upstream);
+        }
+        upstream::connect(to, self.worker.limits().connect).await.map_err(|(reason, _)| reason)
+    }
+
+    async fn ask(
+        &mut self,
+        told: &mut Told,
+        request: &Request,
+        upstream: &mut Upstream,
+        body: &Body,
+    ) -> Result<Answered, Broken> {
+        self.write_request(told, request, upstream, body);
+        let uploading = Cell::new(false);
+        let wish = wish(request, &uploading);
+        let client = &mut self.client;
+        client.deadline.set(self.worker.limits().response, REQUEST_SLOW);
+        let sent = client.deadline.within(upstream.outbox.send(&mut upstream.socket)).await;
+        // An upstream that closes while it is being written to may have answered first; the answer's side finds out.
+        let _ = sent.map_err(Broken::Upstream)?;
+        let answer = Answer {
+            worker: self.worker,
+            upstream: &mut upstream.socket,
+            inbox: &mut upstream.inbox,
+            client: &mut client.stream,
+            outbox: &mut client.outbox,
+            deadline: &mut client.deadline,
+            wish: &wish,
+            seen: &mut told.seen,
+        };
+        answer.pass().await
+    }
+
+    async fn ask_streaming(
+        &mut self,
+        told: &mut Told,
+        case: &mut Case<'_>,
+        request: &Request,
+        upstream: &mut Upstream,
+        body: (Vec<u8>, &mut BodyDecoder),
+    ) -> Result<Result<Answered, Broken>, Next> {
+        if request.view().header("content-encoding").is_some() {
+            return Ok(Err(Broken::Client(CODED_STREAM)));
+        }
+        self.write_head(request, upstream, request.head.framing);
+        let uploading = Cell::new(true);
+        let wish = wish(request, &uploading);
+        let past = Past::default();
+        let scene = crate::flow::Scene {
+            connection: &self.connection,
+            session: &self.session,
+            past: &past,
+            now: self.worker.now(),
+        };
+        let judging = Judging { case, scene, request };
+        let told_of = (&wish, &mut told.seen, &mut told.sent);
+        let client = &mut self.client;
+        let cut = match Box::pin(upload::run(self.worker, client, upstream, judging, body, told_of)).await {
+            Ok(answered) => return Ok(Ok(answered)),
+            Err(upload::Cut::Broken(broken)) => return Ok(Err(broken)),
+            Err(upload::Cut::Denied(judgement)) => judgement,
+        };
+        upstream.abort();
+        match self.note(told, request, &cut) {
+            Some(denial) if !told.seen.begun => Err(self.refuse(told, request, denial, true).await),
+            _ => Err(Next::Abort),
+        }
+    }
+
+    /// Writes a held request: the head, with framing of our own, and the body behind it.
+    fn write_request(&self, told: &mut Told, request: &Request, upstream: &mut Upstream, body: &Body) {
+        let Body::Whole(bytes, trailers) = body else {
+            return self.write_head(request, upstream, request.head.framing);
+        };
+        told.sent = bytes.len() as u64;
+        if trailers.is_empty() {
+            self.write_head(request, upstream, Framing::Length(told.sent));
+            upstream.outbox.buffer().extend_from_slice(bytes);
+        } else {
+            self.write_head(request, upstream, Framing::Chunked);
+            let out = upstream.outbox.buffer();
+            emit::chunk(out, bytes);
+            emit::last_chunk(out, trailers.iter());
+        }
+    }
+
+    fn write_head(&self, request: &Request, upstream: &mut Upstream, framing: Framing) {
+        let client_certificate = self.handshake.as_ref().map(|handshake| &*handshake.xfcc);
+        let close = request.head.body_may_stay_unread(&request.bytes);
+        let rewrite = emit::Rewrite { framing, client_certificate, close };
+        emit::request_head(upstream.outbox.buffer(), request.view(), &rewrite);
+    }
+
+    /// Carries an upgraded connection to its end.
+    async fn carry(&mut self, told: &mut Told, mut upstream: Upstream) -> Next {
+        let mut up = Lane::starting_with(self.client.inbox.unread());
+        let mut down = Lane::starting_with(upstream.inbox.unread());
+        self.client.inbox.consume(usize::MAX);
+        let idle = self.worker.limits().upgraded_idle;
+        let (stream, socket) = (&mut self.client.stream, &mut upstream.socket);
+        // Silence ends an upgraded connection as any other end does.
+        let _ = Box::pin(tunnel::carry(stream, socket, &mut up, &mut down, &self.worker.scratch, idle)).await;
+        told.sent += up.carried;
+        told.seen.released += down.carried;
+        Next::Close
+    }
+}
+
+fn wish<'a>(request: &Request, uploading: &'a Cell<bool>) -> Wish<'a> {
+    let method = request.view().method();
+    Wish {
+        asked: Asked { head: method == "HEAD", connect: method == "CONNECT", websocket: request.head.websocket },
+        version: request.head.version,
+        keep_alive: request.head.keep_alive,
+        uploading,
+    }
+}
+
+/// What the head declares about the body.
+fn declared<'a>(view: &RequestView<'a>) -> Declared<'a> {
+    Declared { content_type: view.header("content-type"), content_encoding: view.header("content-encoding") }
+}
+
+/// RFC 9110 §9.2.2: asking twice does what asking once does.
+fn may_ask_again(request: &Request, body: &Body) -> bool {
+    let idempotent = matches!(request.view().method(), "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE");
+    idempotent && !matches!(body, Body::Stream(..))
+}

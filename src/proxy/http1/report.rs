@@ -1,0 +1,170 @@
+//! What the record and the metrics are told of an exchange, and what the client is told when it is refused. Two texts:
+//! the record keeps everything, the client learns a status and the event's id.
+
+use super::answer::{Broken, Seen};
+use super::exchange::Request;
+use super::{Conversation, Next};
+use crate::canon::path::Readings;
+use crate::engine::{Case, Engine};
+use crate::flow::{Access, Cut, Denial, Judgement, Mode, Past, Reason, RuleName, Verdict};
+use crate::protocol::Malformed;
+use crate::protocol::http1::{self, Refusal, RequestHead};
+use crate::record::{Event, EventId, Exchange, Revision, Traffic};
+use std::sync::Arc;
+use tokio::time::Instant;
+
+/// What is told of one exchange, gathered on its way.
+pub(super) struct Told {
+    revision: Arc<Revision>,
+    began: Instant,
+    pub(super) seen: Seen,
+    /// Bytes of the request's body that went on.
+    pub(super) sent: u64,
+    event: Option<EventId>,
+}
+
+impl Told {
+    pub(super) fn begin(engine: &Engine) -> Self {
+        let revision = Arc::clone(engine.revision());
+        Self { revision, began: Instant::now(), seen: Seen::default(), sent: 0, event: None }
+    }
+}
+
+impl Conversation<'_> {
+    /// Records a judgement that denies, acted on or not. Gives the denial that must be acted on.
+    pub(super) fn note(&self, told: &mut Told, request: &Request, judgement: &Judgement) -> Option<Denial> {
+        if judgement.verdict == Verdict::Allow {
+            return None;
+        }
+        let past = Past::default();
+        let scene = self.scene(&past);
+        let id = self.worker.shared.recorder.id(scene.now.wall);
+        let access = resource(request);
+        let exchange = self.exchange_of(told, request, &access, None);
+        self.worker.shared.recorder.judged(Event::judged(id, &scene, judgement, &exchange, &told.revision));
+        self.worker.metrics.judged(self.connection.direction, judgement.mode, &judgement.verdict);
+        told.event = Some(id);
+        judgement.stops()
+    }
+
+    /// Records what needed no judgement: an upstream that fails, a client that does.
+    fn note_failure(&self, told: &mut Told, request: &Request, reason: Reason, detail: Option<&str>) -> EventId {
+        let now = self.worker.now().wall;
+        let id = self.worker.shared.recorder.id(now);
+        let denial = Denial { reason, cut: Cut::CloseSession };
+        let access = resource(request);
+        let exchange = self.exchange_of(told, request, &access, detail);
+        let event = Event::refused(id, now, &self.connection, denial, &exchange, &told.revision);
+        self.worker.shared.recorder.judged(event);
+        self.worker.metrics.judged(self.connection.direction, Mode::Enforce, &Verdict::Deny(denial));
+        told.event = Some(id);
+        id
+    }
+
+    fn exchange_of<'a>(
+        &self,
+        told: &Told,
+        request: &'a Request,
+        resource: &'a str,
+        detail: Option<&'a str>,
+    ) -> Exchange<'a> {
+        let view = request.view();
+        Exchange {
+            number: self.session.exchanges,
+            action: view.method(),
+            resource,
+            original: view.target().as_bytes(),
+            traceparent: view.header("traceparent"),
+            released: told.sent,
+            upstream_status: told.seen.status,
+            detail,
+        }
+    }
+
+    /// Refuses a request that was judged. A body still unread ends the connection.
+    pub(super) async fn refuse(&mut self, told: &Told, request: &Request, denial: Denial, unread: bool) -> Next {
+        let close = unread || denial.cut != Cut::Refuse || !request.head.keep_alive || self.worker.stopping();
+        let head = request.view().method() == "HEAD";
+        self.say(told.event, denial.reason, close, head).await
+    }
+
+    /// Refuses what never became a request.
+    pub(super) async fn refuse_unread(&mut self, malformed: Malformed) -> Next {
+        let now = self.worker.now().wall;
+        let id = self.worker.shared.recorder.id(now);
+        let denial = Denial { reason: malformed.why, cut: Cut::CloseSession };
+        let detail = format!("at byte {} of the head", malformed.at);
+        let exchange = Exchange {
+            number: self.session.exchanges + 1,
+            original: self.client.inbox.unread(),
+            detail: Some(&detail),
+            ..Exchange::default()
+        };
+        let revision = Arc::clone(self.worker.engine().revision());
+        let event = Event::refused(id, now, &self.connection, denial, &exchange, &revision);
+        self.worker.shared.recorder.judged(event);
+        self.worker.metrics.judged(self.connection.direction, Mode::Enforce, &Verdict::Deny(denial));
+        self.say(Some(id), malformed.why, true, false).await
+    }
+
+    /// Refuses a request because of its connection: the certificate has ended, or its bundle has gone.
+    pub(super) async fn refuse_connection(&mut self, head: RequestHead, reason: Reason, detail: &str) -> Next {
+        let request = Request { bytes: self.client.inbox.take(head.len), head };
+        let mut told = Told::begin(&self.worker.engine());
+        let id = self.note_failure(&mut told, &request, reason, Some(detail));
+        self.say(Some(id), reason, true, false).await
+    }
+
+    /// Ends an exchange that its upstream or its client broke: with an answer of ours if none has begun, with a reset
+    /// if one has.
+    pub(super) async fn fail(&mut self, told: &mut Told, request: &Request, broken: Broken) -> Next {
+        let (Broken::Upstream(reason) | Broken::Client(reason)) = broken;
+        let id = self.note_failure(told, request, reason, None);
+        match broken {
+            Broken::Upstream(_) if !told.seen.begun => {
+                let unread = !self.client.inbox.is_empty() || told.sent > 0;
+                let close = unread || !request.head.keep_alive || self.worker.stopping();
+                let head = request.view().method() == "HEAD";
+                self.client.outbox.buffer().clear();
+                self.say(Some(id), reason, close, head).await
+            }
+            Broken::Client(_) if !told.seen.begun => self.say(Some(id), reason, true, false).await,
+            _ => Next::Abort,
+        }
+    }
+
+    /// Tells the metrics and the aggregates of a request that was let through.
+    pub(super) fn tell(&self, told: &Told, case: &Case<'_>, request: &Request) {
+        let metrics = &self.worker.metrics;
+        metrics.answered(self.connection.direction, told.seen.status.unwrap_or_default(), told.began.elapsed());
+        if case.denied() {
+            return;
+        }
+        let unnamed = RuleName::from("");
+        let rule = case.terms().map_or(&unnamed, |terms| &terms.rule);
+        let traffic = Traffic::exchange(request.bytes.len() as u64 + told.sent, told.seen.released);
+        metrics.judged(self.connection.direction, case.mode(), &Verdict::Allow);
+        metrics.carried(self.connection.direction, traffic.bytes_in, traffic.bytes_out);
+        self.worker.aggregate.note(&self.caller, rule, traffic);
+    }
+
+    async fn say(&mut self, event: Option<EventId>, reason: Reason, close: bool, head: bool) -> Next {
+        let event = event.map(|id| id.to_string()).unwrap_or_default();
+        let refusal = Refusal { status: http1::status(&reason), event: &event, close, head };
+        refusal.write(self.client.outbox.buffer());
+        match self.client.send(self.worker).await {
+            Ok(()) if !close => Next::Request,
+            Ok(()) => Next::Close,
+            Err(_) => Next::Abort,
+        }
+    }
+}
+
+/// The resource in its first reading; as it was spelled, if it has none.
+fn resource(request: &Request) -> String {
+    let view = request.view();
+    let asked = view.request();
+    let accesses = asked.accesses(&Readings::default());
+    let first = accesses.ok().and_then(|accesses| accesses.first().map(Access::resource));
+    first.unwrap_or_else(|| view.target().to_owned())
+}

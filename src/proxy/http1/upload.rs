@@ -1,0 +1,190 @@
+//! A request whose body is larger than is held, on a route that says so: judged window by window, each released only
+//! after its judgement, while the answer may already come. A window that is denied forwards no byte of itself; what went
+//! before is recorded as delivered.
+
+use super::answer::{Answer, Answered, Broken, Seen, Wish};
+use super::client::{BODY_SLOW, BROKE_OFF, Client};
+use super::exchange::{REQUEST_SLOW, Request};
+use crate::engine::{Case, Engine};
+use crate::flow::{Judgement, Message, Reason, Scene, Side};
+use crate::protocol::body::Windows;
+use crate::protocol::http1::{BodyDecoder, Framing, emit};
+use crate::protocol::{Malformed, head};
+use crate::proxy::deadline::Deadline;
+use crate::proxy::halves::Half;
+use crate::proxy::inbox::{Inbox, Scratch};
+use crate::proxy::outbox::Outbox;
+use crate::proxy::tls::Stream;
+use crate::proxy::upstream::Upstream;
+use crate::proxy::worker::Worker;
+use std::cell::RefCell;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+use tokio::net::TcpStream;
+
+/// How a streamed exchange ended before its answer did.
+pub(super) enum Cut {
+    /// A window was denied.
+    Denied(Box<Judgement>),
+    Broken(Broken),
+}
+
+/// What judging needs while a body streams.
+pub(super) struct Judging<'a, 'e> {
+    pub(super) case: &'a mut Case<'e>,
+    pub(super) scene: Scene<'a>,
+    pub(super) request: &'a Request,
+}
+
+/// One body on its way.
+struct Upload<'a, 'e> {
+    worker: &'a Worker,
+    client: Half<'a, Stream>,
+    inbox: &'a mut Inbox,
+    upstream: Half<'a, TcpStream>,
+    outbox: &'a mut Outbox,
+    judging: Judging<'a, 'e>,
+    decoder: &'a mut BodyDecoder,
+    windows: Windows,
+    deadline: Deadline,
+    released: &'a mut u64,
+}
+
+/// Sends the body while the answer is passed on; ends with the answer. `first` is what was read of the body so far.
+pub(super) async fn run(
+    worker: &Worker,
+    client: &mut Client,
+    upstream: &mut Upstream,
+    judging: Judging<'_, '_>,
+    (first, decoder): (Vec<u8>, &mut BodyDecoder),
+    (wish, seen, released): (&Wish<'_>, &mut Seen, &mut u64),
+) -> Result<Answered, Cut> {
+    let (stream, socket) = (RefCell::new(&mut client.stream), RefCell::new(&mut upstream.socket));
+    let upload = Upload {
+        worker,
+        client: Half::of(&stream),
+        inbox: &mut client.inbox,
+        upstream: Half::of(&socket),
+        outbox: &mut upstream.outbox,
+        judging,
+        decoder,
+        windows: Windows::default(),
+        deadline: Deadline::after(worker.limits().body_progress, BODY_SLOW),
+        released,
+    };
+    let answer = Answer {
+        worker,
+        upstream: &mut Half::of(&socket),
+        inbox: &mut upstream.inbox,
+        client: &mut Half::of(&stream),
+        outbox: &mut client.outbox,
+        deadline: &mut client.deadline,
+        wish,
+        seen,
+    };
+    both(upload.send(first), answer.pass(), wish).await
+}
+
+/// Drives both directions until the answer is through, or the body cannot go on.
+async fn both(
+    upload: impl Future<Output = Result<(), Cut>>,
+    answer: impl Future<Output = Result<Answered, Broken>>,
+    wish: &Wish<'_>,
+) -> Result<Answered, Cut> {
+    let (mut upload, mut answer) = (pin!(upload), pin!(answer));
+    wish.uploading.set(true);
+    poll_fn(|cx| {
+        if wish.uploading.get()
+            && let Poll::Ready(sent) = upload.as_mut().poll(cx)
+        {
+            match sent {
+                // An upstream that no longer reads may still answer.
+                Ok(()) | Err(Cut::Broken(Broken::Upstream(_))) => wish.uploading.set(false),
+                Err(cut) => return Poll::Ready(Err(cut)),
+            }
+        }
+        answer.as_mut().poll(cx).map_err(Cut::Broken)
+    })
+    .await
+}
+
+impl Upload<'_, '_> {
+    /// Unit after unit: judge, write, read the next.
+    async fn send(mut self, mut unit: Vec<u8>) -> Result<(), Cut> {
+        loop {
+            self.judge(&unit)?;
+            self.write(&unit);
+            self.flush().await?;
+            if self.decoder.is_done() {
+                return Ok(());
+            }
+            unit.clear();
+            self.read(&mut unit).await?;
+        }
+    }
+
+    fn judge(&mut self, unit: &[u8]) -> Result<(), Cut> {
+        let last = self.decoder.is_done();
+        let mut fuel = Engine::budget(unit.len());
+        let mut parts = self.windows.feed(unit, last, &self.worker.limits().body).map_err(Cut::condemned)?;
+        parts.extend(head::trailer_parts(self.decoder.trailers().iter()));
+        let message = Message { side: Side::Client, accesses: &[], parts: &parts, last };
+        let Judging { case, scene, .. } = &mut self.judging;
+        let judgement = case.judge(scene, &message, &mut fuel);
+        if judgement.stops().is_some() { Err(Cut::Denied(Box::new(judgement))) } else { Ok(()) }
+    }
+
+    fn write(&mut self, unit: &[u8]) {
+        let out = self.outbox.buffer();
+        *self.released += unit.len() as u64;
+        if self.judging.request.head.framing != Framing::Chunked {
+            out.extend_from_slice(unit);
+            return;
+        }
+        emit::chunk(out, unit);
+        if self.decoder.is_done() {
+            emit::last_chunk(out, self.decoder.trailers().iter());
+        }
+    }
+
+    async fn flush(&mut self) -> Result<(), Cut> {
+        self.deadline.set(self.worker.limits().response, REQUEST_SLOW);
+        let sent = self.deadline.within(self.outbox.send(&mut self.upstream)).await;
+        // The answer's side tells why the upstream no longer reads.
+        sent.map_err(Cut::upstream)?.map_err(|_| Cut::upstream(REQUEST_SLOW))
+    }
+
+    /// Reads until there is content, or the body's end.
+    async fn read(&mut self, unit: &mut Vec<u8>) -> Result<(), Cut> {
+        self.deadline.set(self.worker.limits().body_progress, BODY_SLOW);
+        loop {
+            let progress =
+                self.decoder.decode(self.inbox.unread(), unit).map_err(|malformed| Cut::client(malformed.why))?;
+            self.inbox.consume(progress.consumed);
+            if progress.done || !unit.is_empty() {
+                return Ok(());
+            }
+            let (inbox, scratch, client) = (&mut *self.inbox, &self.worker.scratch, &mut self.client);
+            let filled = poll_fn(|cx| inbox.poll_fill(cx, scratch, client, Scratch::BYTES));
+            match self.deadline.within(filled).await.map_err(Cut::client)? {
+                Ok(0) | Err(_) => return Err(Cut::client(BROKE_OFF)),
+                Ok(_) => {}
+            }
+        }
+    }
+}
+
+impl Cut {
+    fn client(reason: Reason) -> Self {
+        Self::Broken(Broken::Client(reason))
+    }
+
+    fn upstream(reason: Reason) -> Self {
+        Self::Broken(Broken::Upstream(reason))
+    }
+
+    fn condemned(malformed: Malformed) -> Self {
+        Self::client(malformed.why)
+    }
+}

@@ -1,0 +1,121 @@
+//! What was read from a socket and not yet used. Reads go through one scratch buffer per worker, so a connection with
+//! nothing unread owns no buffer at all.
+
+use std::cell::RefCell;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, ReadBuf};
+
+/// One worker's scratch buffer: every read of its connections lands here first.
+pub(super) struct Scratch(RefCell<Box<[u8]>>);
+
+impl Scratch {
+    /// The most that one read brings.
+    pub(super) const BYTES: usize = 64 * 1024;
+
+    pub(super) fn new() -> Self {
+        Self(RefCell::new(vec![0; Self::BYTES].into_boxed_slice()))
+    }
+
+    /// Reads at most `most` bytes and hands them to `use_bytes`; no bytes means that the sender is done.
+    pub(super) fn poll_read<T>(
+        &self,
+        cx: &mut Context<'_>,
+        from: &mut (impl AsyncRead + Unpin),
+        most: usize,
+        use_bytes: impl FnOnce(&[u8]) -> T,
+    ) -> Poll<io::Result<T>> {
+        let mut scratch = self.0.borrow_mut();
+        let most = most.clamp(1, Self::BYTES);
+        let mut into = ReadBuf::new(scratch.get_mut(..most).unwrap_or_default());
+        ready!(Pin::new(from).poll_read(cx, &mut into))?;
+        Poll::Ready(Ok(use_bytes(into.filled())))
+    }
+}
+
+/// Bytes read and not yet used. `used <= bytes.len()`; when they are equal both are 0 and nothing is allocated.
+#[derive(Debug, Default)]
+pub(super) struct Inbox {
+    bytes: Vec<u8>,
+    used: usize,
+}
+
+impl Inbox {
+    pub(super) fn unread(&self) -> &[u8] {
+        self.bytes.get(self.used..).unwrap_or_default()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.used == self.bytes.len()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len() - self.used
+    }
+
+    /// Marks `count` bytes as used.
+    pub(super) fn consume(&mut self, count: usize) {
+        self.used = (self.used + count).min(self.bytes.len());
+        if self.used == self.bytes.len() {
+            *self = Self::default();
+        }
+    }
+
+    /// Takes the first `count` unread bytes out.
+    pub(super) fn take(&mut self, count: usize) -> Vec<u8> {
+        if self.used == 0 && count == self.bytes.len() {
+            return std::mem::take(self).bytes;
+        }
+        let taken = self.unread().get(..count).unwrap_or_default().to_vec();
+        self.consume(count);
+        taken
+    }
+
+    pub(super) fn append(&mut self, more: &[u8]) {
+        if self.used > 0 {
+            self.bytes.drain(..self.used);
+            self.used = 0;
+        }
+        self.bytes.extend_from_slice(more);
+    }
+
+    /// Reads once and appends; 0 means that the sender is done.
+    pub(super) fn poll_fill(
+        &mut self,
+        cx: &mut Context<'_>,
+        scratch: &Scratch,
+        from: &mut (impl AsyncRead + Unpin),
+        most: usize,
+    ) -> Poll<io::Result<usize>> {
+        scratch.poll_read(cx, from, most, |bytes| {
+            self.append(bytes);
+            bytes.len()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn used_up_inbox_owns_nothing() {
+        let mut inbox = Inbox::default();
+        inbox.append(b"abc");
+        inbox.consume(1);
+        assert_eq!(inbox.unread(), b"bc");
+        inbox.append(b"d");
+        assert_eq!(inbox.take(2), b"bc");
+        inbox.consume(1);
+        assert_eq!((inbox.bytes.capacity(), inbox.used), (0, 0));
+    }
+
+    #[test]
+    fn consuming_too_much_stops_at_the_end() {
+        let mut inbox = Inbox::default();
+        inbox.append(b"abc");
+        inbox.consume(9);
+        assert!(inbox.is_empty());
+    }
+}

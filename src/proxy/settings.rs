@@ -1,0 +1,125 @@
+//! What the data path needs to know before it starts: fixed for the life of the process. The bootstrap configuration is
+//! written in people's terms and becomes these.
+
+use crate::flow::Direction;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::tls;
+use crate::protocol::{body, http1};
+
+/// Everything the data path is told at its start.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where it listens.
+    pub listeners: Vec<Listener>,
+    /// How much and how long.
+    pub limits: Limits,
+    /// Worker threads, each with a runtime, listeners and an upstream pool of its own. At least 1.
+    pub workers: usize,
+}
+
+/// One listening address.
+#[derive(Clone, Debug)]
+pub struct Listener {
+    /// The address to listen on.
+    pub listen: SocketAddr,
+    /// Whether others call the pod here, or the pod calls others.
+    pub direction: Direction,
+    /// Whether the kernel redirects connections here; their original destination then names the port.
+    pub redirected: bool,
+    /// The declared ports; exactly one when nothing is redirected.
+    pub ports: Vec<Port>,
+}
+
+impl Listener {
+    /// The declared port that a connection to `dialled` is judged under.
+    pub(super) fn port(&self, dialled: SocketAddr) -> Option<&Port> {
+        if self.redirected { self.ports.iter().find(|port| port.port == dialled.port()) } else { self.ports.first() }
+    }
+}
+
+/// One declared port.
+#[derive(Clone, Debug)]
+pub struct Port {
+    /// The number that policies and records know it by.
+    pub port: u16,
+    /// How its connections begin.
+    pub tls: tls::Port,
+    /// Where granted requests go.
+    pub upstream: SocketAddr,
+}
+
+/// How much and how long. Every one of them refuses by its own name.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Heads, header fields, targets, chunks.
+    pub http1: http1::Limits,
+    /// Depth, count and size of what is inside bodies.
+    pub body: body::Limits,
+    /// TLS handshakes.
+    pub tls: tls::Limits,
+    /// A body up to this size is held whole and judged before a byte of it goes on.
+    pub inspect_bytes: usize,
+    /// Bytes that all connections together may hold back.
+    pub held_bytes: usize,
+    /// Open connections, over all workers.
+    pub connections: usize,
+    /// Open connections from one address.
+    pub connections_per_address: u32,
+    /// Requests on one connection.
+    pub requests_per_connection: u64,
+    /// From the first byte of a head to its last.
+    pub header: Duration,
+    /// For each KiB of a held body, and for anything at all of a streamed one.
+    pub body_progress: Duration,
+    /// Between two requests.
+    pub idle: Duration,
+    /// For a client to take some of an answer.
+    pub write_progress: Duration,
+    /// For an upstream to take a connection.
+    pub connect: Duration,
+    /// For an upstream to begin its answer, and to take some of a request.
+    pub response: Duration,
+    /// Between two pieces of an answer (server-sent events are silent for long).
+    pub response_progress: Duration,
+    /// Between two pieces, either way, of an upgraded connection.
+    pub upgraded_idle: Duration,
+    /// How long an unused upstream connection is kept.
+    pub upstream_idle: Duration,
+    /// Unused upstream connections kept per worker and address.
+    pub upstream_pool: usize,
+    /// For what is in flight when the sidecar is told to stop.
+    pub drain: Duration,
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// Limits that no test meets unless it sets them.
+    pub(in crate::proxy) fn limits() -> Limits {
+        let minute = Duration::from_secs(60);
+        Limits {
+            http1: http1::Limits::default(),
+            body: body::Limits::default(),
+            tls: tls::Limits::default(),
+            inspect_bytes: 256 << 10,
+            held_bytes: 64 << 20,
+            connections: 1000,
+            connections_per_address: 1000,
+            requests_per_connection: 1000,
+            header: minute,
+            body_progress: minute,
+            idle: minute,
+            write_progress: minute,
+            connect: minute,
+            response: minute,
+            response_progress: minute,
+            upgraded_idle: minute,
+            upstream_idle: minute,
+            upstream_pool: 8,
+            drain: minute,
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! What the data path tells the record and the metrics outside of exchanges: connections refused at the door, handshakes,
+//! panics; and the counting that every exchange does.
+
+use super::worker::{Shared, Worker};
+use crate::flow::{ClientAddr, Connection, ConnectionId, Cut, Denial, Direction, Peer, Reason};
+use crate::identity::Refusal;
+use crate::record::event::Clipped;
+use crate::record::line::Panic;
+use crate::record::{Caller, Event, Exchange, Handshake, Line, Revision};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+impl Worker {
+    /// Under which policy and signatures this moment's judgements are made.
+    pub(super) fn revision(&self) -> Arc<Revision> {
+        Arc::clone(self.engine().revision())
+    }
+
+    /// A connection that is refused before a byte of it is read.
+    pub(super) fn refused_connection(&self, connection: &Connection, reason: Reason) {
+        let now = SystemTime::now();
+        let denial = Denial { reason, cut: Cut::Drop };
+        let exchange = Exchange { action: "connect", ..Exchange::default() };
+        let recorder = &self.shared.recorder;
+        recorder.judged(Event::refused(recorder.id(now), now, connection, denial, &exchange, &self.revision()));
+        self.metrics.refused(connection.direction, reason);
+    }
+
+    /// A handshake that failed.
+    pub(super) fn refused_handshake(&self, connection: &Connection, refusal: &Refusal) {
+        let time = SystemTime::now();
+        self.shared.recorder.handshake(Handshake {
+            id: self.shared.recorder.id(time),
+            time,
+            reason: refusal.reason,
+            from: connection.from,
+            to: connection.to,
+            claimed: refusal.claimed.as_ref().map(|claimed| Clipped::text(claimed.as_bytes())),
+            detail: Some(Clipped::text(refusal.detail.as_bytes())),
+        });
+        self.metrics.handshake_failed(refusal.reason);
+    }
+}
+
+impl Shared {
+    /// A panic: it costs the connection it happened on, and is told.
+    pub(super) fn panicked(&self, _connection: ConnectionId, from: ClientAddr) {
+        let time = SystemTime::now();
+        self.metrics.panicked();
+        self.recorder.line(Line::Panic(Panic {
+            id: self.recorder.id(time),
+            time,
+            message: "a defect ended this connection; standard error has the place".into(),
+            caller: Some(Caller::new(&Peer::Unverified, from.0.ip(), Direction::Inbound)),
+        }));
+    }
+}

@@ -1,0 +1,128 @@
+//! An upgraded connection: bytes go both ways until one side is done, or both are silent for too long. Each direction
+//! keeps at most one read's worth of bytes, so a slow reader slows its sender down.
+
+use super::deadline::Deadline;
+use super::inbox::Scratch;
+use super::outbox::Outbox;
+use crate::flow::{Kind, Reason};
+use std::future::poll_fn;
+use std::io;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// Nothing went either way for `limits.upgraded_idle`.
+pub(super) const UPGRADED_IDLE: Reason =
+    Reason::new("limit-upgraded-idle", Kind::TooSlow, "nothing went either way on the upgraded connection");
+
+/// One direction: what was read and not yet written.
+#[derive(Default)]
+pub(super) struct Lane {
+    waiting: Outbox,
+    done: bool,
+    /// Bytes carried.
+    pub(super) carried: u64,
+}
+
+impl Lane {
+    /// A lane that starts with bytes that were read before the upgrade.
+    pub(super) fn starting_with(bytes: &[u8]) -> Self {
+        let mut lane = Self { carried: bytes.len() as u64, ..Self::default() };
+        lane.waiting.buffer().extend_from_slice(bytes);
+        lane
+    }
+
+    /// Carries what there is; ready when the sender is done. Counts in `moved` what it carried.
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        scratch: &Scratch,
+        from: &mut (impl AsyncRead + Unpin),
+        to: &mut (impl AsyncWrite + Unpin),
+    ) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.waiting.poll_send(cx, to))?;
+            if self.done {
+                return Poll::Ready(Ok(()));
+            }
+            let buffer = self.waiting.buffer();
+            let count = ready!(scratch.poll_read(cx, from, Scratch::BYTES, |bytes| {
+                buffer.extend_from_slice(bytes);
+                bytes.len()
+            }))?;
+            self.carried += count as u64;
+            self.done = count == 0;
+        }
+    }
+}
+
+/// Carries bytes both ways until one side is done and what it sent has been passed on.
+///
+/// # Errors
+/// [`UPGRADED_IDLE`]. A side that breaks off is an end like any other: the other side is told by the close.
+pub(super) async fn carry<A, B>(
+    client: &mut A,
+    server: &mut B,
+    up: &mut Lane,
+    down: &mut Lane,
+    scratch: &Scratch,
+    idle: Duration,
+) -> Result<(), Reason>
+where
+    A: AsyncRead + AsyncWrite + Unpin,
+    B: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut deadline = Deadline::after(idle, UPGRADED_IDLE);
+    poll_fn(|cx| {
+        let before = up.carried + down.carried;
+        let upward = up.poll(cx, scratch, client, server);
+        let downward = down.poll(cx, scratch, server, client);
+        if upward.is_ready() || downward.is_ready() {
+            return Poll::Ready(Ok(()));
+        }
+        if up.carried + down.carried > before {
+            deadline.set(idle, UPGRADED_IDLE);
+        }
+        deadline.poll_passed(cx).map(Err)
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    #[tokio::test(start_paused = true)]
+    async fn bytes_go_both_ways_until_one_side_is_done() {
+        let (mut client, mut client_end) = duplex(16);
+        let (mut server, mut server_end) = duplex(16);
+        let scratch = Scratch::new();
+        let (mut up, mut down) = (Lane::starting_with(b"early"), Lane::default());
+        let talk = async {
+            let mut heard = [0; 9];
+            client_end.write_all(b"late").await.unwrap();
+            server_end.read_exact(&mut heard).await.unwrap();
+            assert_eq!(&heard, b"earlylate");
+            server_end.write_all(b"answer").await.unwrap();
+            drop(server_end);
+            let mut answer = [0; 6];
+            client_end.read_exact(&mut answer).await.unwrap();
+            assert_eq!(&answer, b"answer");
+        };
+        let wait = Duration::from_secs(1);
+        let (ended, ()) = tokio::join!(carry(&mut client, &mut server, &mut up, &mut down, &scratch, wait), talk);
+        assert_eq!(ended, Ok(()));
+        assert_eq!((up.carried, down.carried), (9, 6));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_ends_at_its_limit() {
+        let (mut client, _keep_client) = duplex(16);
+        let (mut server, _keep_server) = duplex(16);
+        let (mut up, mut down) = (Lane::default(), Lane::default());
+        let wait = Duration::from_secs(1);
+        let ended = carry(&mut client, &mut server, &mut up, &mut down, &Scratch::new(), wait).await;
+        assert_eq!(ended, Err(UPGRADED_IDLE));
+    }
+}

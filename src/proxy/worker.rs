@@ -1,0 +1,235 @@
+//! One worker: one thread, one current-thread runtime, listening sockets and an upstream pool of its own. What workers
+//! share is immutable and swapped whole, or made for sharing (the byte account, counters, the recorder).
+
+use super::door::Door;
+use super::held::Account;
+use super::inbox::Scratch;
+use super::settings::{Limits, Settings};
+use super::upstream::Pool;
+use super::{connection, tls};
+use crate::engine::Engine;
+use crate::flow::{ClientAddr, ConnectionId};
+use crate::identity;
+use crate::record::{Aggregate, Handles, Metrics, Recorder};
+use arc_swap::ArcSwap;
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::net::SocketAddr;
+use std::ops::Deref;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, watch};
+
+/// What all workers share.
+pub struct Shared {
+    pub(super) settings: Settings,
+    pub(super) engine: ArcSwap<Engine>,
+    pub(super) identity: Option<Arc<identity::Store>>,
+    pub(super) recorder: Recorder,
+    pub(super) metrics: Metrics,
+    pub(super) held: Arc<Account>,
+    pub(super) door: Arc<Door>,
+    pub(super) started: Instant,
+    next_connection: AtomicU64,
+}
+
+impl Shared {
+    /// What workers need, before the first of them starts.
+    pub fn new(
+        settings: Settings,
+        engine: Engine,
+        identity: Option<Arc<identity::Store>>,
+        recorder: Recorder,
+        metrics: Metrics,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            held: Account::new(settings.limits.held_bytes),
+            settings,
+            engine: ArcSwap::from_pointee(engine),
+            identity,
+            recorder,
+            metrics,
+            door: Arc::default(),
+            started: Instant::now(),
+            next_connection: AtomicU64::new(1),
+        })
+    }
+
+    /// Puts another engine in place; open connections meet it with their next message.
+    pub fn replace_engine(&self, engine: Engine) {
+        self.engine.store(Arc::new(engine));
+    }
+
+    /// The engine in place.
+    pub fn engine(&self) -> Arc<Engine> {
+        self.engine.load_full()
+    }
+
+    /// Bytes held back for judging.
+    pub fn held_bytes(&self) -> usize {
+        self.held.held()
+    }
+
+    /// Open connections.
+    pub fn open_connections(&self) -> usize {
+        self.door.open()
+    }
+
+    pub(super) fn next_connection(&self) -> ConnectionId {
+        ConnectionId(self.next_connection.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub(super) fn own_addresses(&self) -> Vec<SocketAddr> {
+        self.settings.listeners.iter().map(|listener| listener.listen).collect()
+    }
+}
+
+/// What the connections of one worker share.
+pub(super) struct Worker {
+    pub(super) shared: Arc<Shared>,
+    pub(super) scratch: Scratch,
+    pub(super) pool: Pool,
+    pub(super) own: Vec<SocketAddr>,
+    pub(super) acceptor: tls::Acceptor,
+    pub(super) stop: watch::Receiver<bool>,
+    /// Counts what this worker lets through.
+    pub(super) aggregate: Arc<Aggregate>,
+    pub(super) metrics: Handles,
+    /// The engine in place, counted by this worker alone: judging touches no counter that workers share.
+    engine: RefCell<Rc<InPlace>>,
+    alive: Cell<usize>,
+    ended: Notify,
+}
+
+impl Worker {
+    pub(super) fn limits(&self) -> &Limits {
+        &self.shared.settings.limits
+    }
+
+    /// Whether the sidecar has been told to stop.
+    pub(super) fn stopping(&self) -> bool {
+        *self.stop.borrow()
+    }
+
+    /// The engine in place.
+    pub(super) fn engine(&self) -> Rc<InPlace> {
+        let latest = self.shared.engine.load();
+        let mut mine = self.engine.borrow_mut();
+        if !Arc::ptr_eq(&latest, &mine.0) {
+            *mine = Rc::new(InPlace(Arc::clone(&latest)));
+        }
+        mine.clone()
+    }
+}
+
+/// The engine that a worker judges by.
+pub(super) struct InPlace(Arc<Engine>);
+
+impl Deref for InPlace {
+    type Target = Engine;
+
+    fn deref(&self) -> &Engine {
+        &self.0
+    }
+}
+
+/// One open connection, counted while it lasts, however it ends.
+struct Alive(Rc<Worker>);
+
+impl Alive {
+    fn new(worker: &Rc<Worker>) -> Self {
+        worker.alive.set(worker.alive.get() + 1);
+        Self(worker.clone())
+    }
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.0.alive.set(self.0.alive.get() - 1);
+        self.0.ended.notify_one();
+    }
+}
+
+/// How often a worker looks after its idle upstream connections.
+const SWEEP: Duration = Duration::from_secs(5);
+
+/// Runs a worker until it is told to stop and its connections have ended, or the drain limit has passed.
+pub(super) fn run(
+    shared: Arc<Shared>,
+    sockets: Vec<(usize, std::net::TcpListener)>,
+    stop: watch::Receiver<bool>,
+) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .build_local(tokio::runtime::LocalOptions::default())?;
+    runtime.block_on(async move {
+        let limits = &shared.settings.limits;
+        let worker = Rc::new(Worker {
+            scratch: Scratch::new(),
+            pool: Pool::new(limits.upstream_pool, limits.upstream_idle),
+            own: shared.own_addresses(),
+            acceptor: tls::Acceptor::new(shared.identity.clone(), limits.tls),
+            stop: stop.clone(),
+            aggregate: shared.recorder.worker(),
+            metrics: shared.metrics.worker(),
+            engine: RefCell::new(Rc::new(InPlace(shared.engine()))),
+            alive: Cell::new(0),
+            ended: Notify::new(),
+            shared: shared.clone(),
+        });
+        let mut accepting = tokio::task::JoinSet::new();
+        for (index, socket) in sockets {
+            let socket = TcpListener::from_std(socket)?;
+            accepting.spawn_local(accept(worker.clone(), index, socket, stop.clone()));
+        }
+        accepting.spawn_local(sweep(worker.clone(), stop.clone()));
+        while accepting.join_next().await.is_some() {}
+        drain(&worker).await;
+        Ok(())
+    })
+}
+
+/// After an accept that failed for want of something (file descriptors, memory), before the next.
+const BREATH: Duration = Duration::from_millis(50);
+
+async fn accept(worker: Rc<Worker>, index: usize, socket: TcpListener, mut stop: watch::Receiver<bool>) {
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop) => return,
+            accepted = socket.accept() => accepted,
+        };
+        match accepted {
+            Ok((socket, from)) => {
+                let alive = Alive::new(&worker);
+                let worker = worker.clone();
+                tokio::task::spawn_local(async move {
+                    connection::serve(&worker, index, socket, ClientAddr(from)).await;
+                    drop(alive);
+                });
+            }
+            Err(_) => tokio::time::sleep(BREATH).await,
+        }
+    }
+}
+
+async fn sweep(worker: Rc<Worker>, mut stop: watch::Receiver<bool>) {
+    while tokio::time::timeout(SWEEP, stop.wait_for(|stop| *stop)).await.is_err() {
+        worker.pool.sweep();
+    }
+}
+
+/// Lets what is in flight end, within the limit.
+async fn drain(worker: &Worker) {
+    let ended = async {
+        while worker.alive.get() > 0 {
+            worker.ended.notified().await;
+        }
+    };
+    // What has not ended by then ends with the runtime; the record says how many there were.
+    let _ = tokio::time::timeout(worker.limits().drain, ended).await;
+}
