@@ -3,5 +3,8 @@
 
 pub mod admin;
 pub mod config;
+pub mod judging;
+pub mod life;
 pub mod status;
+mod translate;
 pub mod watch;

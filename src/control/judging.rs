@@ -1,0 +1,119 @@
+//! Files become an engine: every allowlist and signature file is read and compiled, or nothing changes. All problems of
+//! all files are reported at once.
+
+use crate::detect::{Detectors, signature};
+use crate::document::{self, Document, Problem};
+use crate::engine::Engine;
+use crate::policy::{self, Allowlist, Policy, Tls};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// Where what judges is written down.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// Files and directories of allowlists.
+    pub allowlists: Vec<PathBuf>,
+    /// Files and directories of signatures.
+    pub signatures: Vec<PathBuf>,
+    /// Whether the shipped signatures are used.
+    pub shipped: bool,
+    /// Our own trust domain.
+    pub trust_domain: Option<String>,
+    /// Whether callers of each declared port prove who they are.
+    pub tls: BTreeMap<u16, Tls>,
+}
+
+/// What was loaded, and what its authors should know.
+pub struct Loaded {
+    /// The policy of all allowlists.
+    pub policy: Policy,
+    /// All signatures.
+    pub detectors: Detectors,
+    /// What does not keep them from being used.
+    pub warnings: Vec<String>,
+}
+
+impl Sources {
+    /// Reads and compiles everything.
+    ///
+    /// # Errors
+    /// Every problem of every file, rendered for people.
+    pub fn load(&self, now: SystemTime) -> Result<Loaded, Vec<String>> {
+        let policy = self.policy(now);
+        let detectors = self.detectors();
+        match (policy, detectors) {
+            (Ok((policy, warnings)), Ok(detectors)) => Ok(Loaded { policy, detectors, warnings: rendered(&warnings) }),
+            (policy, detectors) => Err([policy.err(), detectors.err()].into_iter().flatten().flatten().collect()),
+        }
+    }
+
+    fn policy(&self, now: SystemTime) -> Result<(Policy, Vec<Problem>), Vec<String>> {
+        let mut documents: Vec<Document<Allowlist>> = Vec::new();
+        let mut problems = Vec::new();
+        for path in yaml_files(&self.allowlists).map_err(|problem| vec![problem])? {
+            match read(&path).map(|text| document::read::<Allowlist>(&path.display().to_string(), &text)) {
+                Ok(Ok(more)) => documents.extend(more),
+                Ok(Err(found)) => problems.extend(rendered(&found)),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let trust_domain = self.trust_domain.as_deref();
+        let context = policy::Context { now, trust_domain, tls: Some(&self.tls) };
+        let compiled = policy::compile(&documents, &context).map_err(|found| rendered(&found))?;
+        Ok((compiled.policy, compiled.warnings))
+    }
+
+    fn detectors(&self) -> Result<Detectors, Vec<String>> {
+        let mut all = signature::load(&self.signatures).map_err(|problems| vec![problems])?;
+        if !self.shipped {
+            let shipped = signature::shipped().map_err(|found| rendered(&found))?;
+            all.retain(|signature| !shipped.iter().any(|other| other.id == signature.id));
+        }
+        Ok(Detectors::new(all))
+    }
+}
+
+impl Loaded {
+    /// The engine of the `generation`th load.
+    pub fn engine(self, generation: u64) -> Engine {
+        Engine::new(self.policy, self.detectors, generation)
+    }
+}
+
+/// Every YAML file that is named, or lies in a directory that is; in a stable order.
+fn yaml_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
+    let mut files = Vec::new();
+    for path in paths {
+        if !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let mut inside = entries(path).map_err(|error| told(path, &error))?;
+        inside.retain(|file| file.is_file() && file.extension().is_some_and(|end| end == "yaml" || end == "yml"));
+        inside.sort();
+        files.extend(inside);
+    }
+    Ok(files)
+}
+
+fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect()
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    fs::read_to_string(path).map_err(|error| told(path, &error))
+}
+
+fn told(path: &Path, error: &io::Error) -> String {
+    format!("{}: {error}", path.display())
+}
+
+fn rendered(problems: &[Problem]) -> Vec<String> {
+    problems.iter().map(Problem::render).collect()
+}

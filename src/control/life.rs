@@ -1,0 +1,230 @@
+//! A sidecar's life: everything is loaded before anything listens, what changes on disk is put to use while it runs, and
+//! at its end what is in flight is let through.
+
+use super::config::Config;
+use super::{judging, translate};
+use crate::identity::{self, Store};
+use crate::proxy::{Shared, Sidecar};
+use crate::record::line::{Reload, Start, Stop};
+use crate::record::{Line, Metrics, Origin, Recorder, Writer};
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+/// A running sidecar.
+pub struct Life {
+    sidecar: Sidecar,
+    writer: Writer,
+    state: Arc<State>,
+}
+
+/// What reloading and the admin endpoint look at.
+pub struct State {
+    shared: Arc<Shared>,
+    recorder: Recorder,
+    metrics: Metrics,
+    identity: Option<Arc<Store>>,
+    judging: judging::Sources,
+    last: Mutex<LastReload>,
+    draining: AtomicBool,
+}
+
+/// What became of the last change on disk.
+#[derive(Clone, Debug, Default)]
+pub struct LastReload {
+    /// When; nothing before the first.
+    pub at: Option<SystemTime>,
+    /// What it was of: `policy`, `certificates`.
+    pub what: &'static str,
+    /// Why the old state still serves; empty when the new one does.
+    pub problems: Vec<String>,
+}
+
+/// Why a sidecar cannot start. Every problem at once.
+#[derive(Debug)]
+pub struct CannotStart(pub Vec<String>);
+
+/// The record's last lines are waited for no longer than this.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+impl Life {
+    /// Loads everything, then listens.
+    ///
+    /// # Errors
+    /// Everything that keeps it from starting; nothing listens then.
+    pub fn start(config: &Config) -> Result<Self, CannotStart> {
+        let identity = open_identity(config)?;
+        let trust_domain = identity.as_ref().map(|store| store.current().own.id.trust_domain().to_owned());
+        let judging = translate::judging(config, trust_domain);
+        let loaded = judging.load(SystemTime::now()).map_err(CannotStart)?;
+        let warnings = loaded.warnings.clone();
+        let (settings, sinks) = translate::record(config).map_err(|error| one("record", &error))?;
+        let origin = Origin { pod: config.pod.clone(), version: env!("CARGO_PKG_VERSION"), ..Origin::default() };
+        let (recorder, writer) = Recorder::start(settings, origin, sinks).map_err(|error| one("record", &error))?;
+        let metrics = Metrics::new();
+        let engine = loaded.engine(0);
+        let revision = Arc::clone(engine.revision());
+        let data_path = translate::data_path(config);
+        let shared = Shared::new(data_path, engine, identity.clone(), recorder.clone(), metrics.clone());
+        let sidecar =
+            Sidecar::start(shared.clone()).map_err(|cannot| one(&cannot.address.to_string(), &cannot.error))?;
+        recorder.line(Line::Start(Start {
+            time: SystemTime::now(),
+            revision,
+            listeners: sidecar.addresses().iter().map(SocketAddr::to_string).collect(),
+            warnings,
+        }));
+        let state = State {
+            shared,
+            recorder,
+            metrics,
+            identity,
+            judging,
+            last: Mutex::default(),
+            draining: AtomicBool::new(false),
+        };
+        Ok(Self { sidecar, writer, state: Arc::new(state) })
+    }
+
+    /// The addresses listened on, in the order of the configuration.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        self.sidecar.addresses()
+    }
+
+    /// What reloading and the admin endpoint look at.
+    pub fn state(&self) -> &Arc<State> {
+        &self.state
+    }
+
+    /// Whether every worker still runs.
+    pub fn is_alive(&self) -> bool {
+        self.sidecar.is_alive()
+    }
+
+    /// Stops accepting, lets what is in flight end within its limit, and writes the record's last line. Gives the number
+    /// of connections that were cut.
+    pub fn stop(self, why: &str) -> usize {
+        let cut = self.sidecar.stop();
+        let stop = Stop { time: SystemTime::now(), why: why.to_owned(), cut: cut as u64 };
+        // A record that cannot be written in time has said so in its metrics.
+        let _ = self.writer.stop(stop, LAST_WORDS);
+        cut
+    }
+}
+
+impl State {
+    /// The certificates in use; nothing when every port is plaintext.
+    pub fn identity(&self) -> Option<&Arc<Store>> {
+        self.identity.as_ref()
+    }
+
+    /// The data path's shared state.
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// The metrics.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// The recorder.
+    pub fn recorder(&self) -> &Recorder {
+        &self.recorder
+    }
+
+    /// Every file and directory whose change asks for a new engine.
+    pub fn watched(&self) -> impl Iterator<Item = &std::path::PathBuf> {
+        self.judging.allowlists.iter().chain(&self.judging.signatures)
+    }
+
+    /// What became of the last change on disk.
+    pub fn last_reload(&self) -> LastReload {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Reads allowlists and signatures anew. All is well, or the old ones go on serving and the alarms say so.
+    pub fn reload_policy(&self) {
+        let before = self.shared.engine();
+        match self.judging.load(SystemTime::now()) {
+            Ok(loaded) => {
+                let weakens = loaded.policy.weaker_than(before.policy());
+                let engine = loaded.engine(before.revision().generation + 1);
+                let revision = Arc::clone(engine.revision());
+                if revision.policy == before.revision().policy && revision.signatures == before.revision().signatures {
+                    return;
+                }
+                self.metrics.generation(revision.generation);
+                self.shared.replace_engine(engine);
+                self.told("policy", Vec::new(), weakens);
+            }
+            Err(problems) => self.told("policy", problems, Vec::new()),
+        }
+    }
+
+    /// Reads certificates, key and bundles anew, if they have changed.
+    pub fn reload_identity(&self) {
+        let Some(store) = self.identity.as_ref().filter(|store| store.changed()) else { return };
+        match store.reload() {
+            identity::Outcome::Unchanged => {}
+            identity::Outcome::Replaced { .. } => self.told("certificates", Vec::new(), Vec::new()),
+            identity::Outcome::Kept(problems) => {
+                let problems = problems.iter().map(ToString::to_string).collect();
+                self.told("certificates", problems, Vec::new());
+            }
+        }
+    }
+
+    /// From here on the sidecar is not ready: what is in flight ends, nothing else begins.
+    pub fn begin_drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the sidecar has been told to stop.
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Brings the metrics up to date that nothing on the data path writes.
+    pub fn measure(&self) {
+        self.metrics.held_bytes(self.shared.held_bytes() as u64);
+        self.metrics.recorded(&self.recorder.losses());
+        if let Some(store) = &self.identity {
+            let material = store.current();
+            self.metrics.certificate_ends("own", material.own.not_after);
+            if let Some(end) = material.bundles_end() {
+                self.metrics.certificate_ends("bundle", end);
+            }
+        }
+    }
+
+    fn told(&self, what: &'static str, problems: Vec<String>, weakens: Vec<String>) {
+        let time = SystemTime::now();
+        self.metrics.reloaded(what, problems.is_empty());
+        let last = LastReload { at: Some(time), what, problems: problems.clone() };
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = last;
+        let revision = Arc::clone(self.shared.engine().revision());
+        self.recorder.line(Line::Reload(Reload { time, what, problems, weakens, revision }));
+    }
+}
+
+fn open_identity(config: &Config) -> Result<Option<Arc<Store>>, CannotStart> {
+    let Some((sources, limits)) = translate::identity(config) else { return Ok(None) };
+    let store = Store::open(sources, limits);
+    let store = store.map_err(|problems| CannotStart(problems.iter().map(ToString::to_string).collect()))?;
+    Ok(Some(Arc::new(store)))
+}
+
+fn one(what: &str, error: &std::io::Error) -> CannotStart {
+    CannotStart(vec![format!("{what}: {error}")])
+}
+
+impl fmt::Display for CannotStart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("\n"))
+    }
+}
+
+impl std::error::Error for CannotStart {}
