@@ -4,10 +4,14 @@
 pub mod check;
 #[cfg(feature = "sidecar")]
 pub mod config;
+#[cfg(feature = "sidecar")]
+pub mod demo;
 pub mod judge;
 pub mod log;
 #[cfg(feature = "sidecar")]
 pub mod pki;
+#[cfg(feature = "sidecar")]
+pub mod run;
 pub mod signatures;
 
 use std::ffi::OsString;
@@ -35,6 +39,15 @@ pub static COMMANDS: &[Command] = &[
         summary: "check allowlists, configurations and signatures",
         help: check::HELP,
         run: |arguments| check::run(arguments),
+    },
+    #[cfg(feature = "sidecar")]
+    Command { name: "run", summary: "run the sidecar", help: run::HELP, run: |arguments| run::run(arguments) },
+    #[cfg(feature = "sidecar")]
+    Command {
+        name: "demo",
+        summary: "watch real callers being served or refused",
+        help: demo::HELP,
+        run: |arguments| demo::run(arguments),
     },
     #[cfg(feature = "sidecar")]
     Command {
