@@ -21,7 +21,7 @@ pub(super) fn data_path(config: &Config) -> Settings {
     Settings {
         listeners: config.listeners.iter().map(listener).collect(),
         limits: limits(config),
-        workers: usize::from(config.workers),
+        workers: usize::from(config.workers()),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::engine::{Case, Engine};
 use crate::flow::{Judgement, Kind, Message, Past, Reason, Side};
 use crate::protocol::body::{self, Declared};
 use crate::protocol::head;
-use crate::protocol::http1::{Asked, BodyDecoder, Framing, RequestHead, RequestView, Trailers, emit};
+use crate::protocol::http1::{Asked, BodyDecoder, Framing, RequestHead, RequestView, Trailers, emit, websocket};
 use crate::proxy::tunnel::{self, Lane};
 use crate::proxy::upstream::{self, Upstream};
 use std::cell::Cell;
@@ -283,11 +283,17 @@ impl Conversation<'_> {
 fn wish<'a>(request: &Request, uploading: &'a Cell<bool>) -> Wish<'a> {
     let method = request.view().method();
     Wish {
-        asked: Asked { head: method == "HEAD", connect: method == "CONNECT", websocket: request.head.websocket },
+        asked: Asked { head: method == "HEAD", connect: method == "CONNECT", websocket: websocket_proof(request) },
         version: request.head.version,
         keep_alive: request.head.keep_alive,
         uploading,
     }
+}
+
+/// What the upstream must answer to a WebSocket handshake, if this is one.
+fn websocket_proof(request: &Request) -> Option<websocket::Accept> {
+    let key = request.view().header("sec-websocket-key")?;
+    request.head.websocket.then(|| websocket::accept(key))
 }
 
 /// What the head declares about the body.

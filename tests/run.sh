@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# All of Podwall's tests, from a fresh machine with a Rust toolchain. Installs the real programs that the tests talk to
+# (Debian packages when run as root, Python packages in tests/.venv), then checks format, lints, documentation and
+# behaviour. A test whose program is missing says so on a line of its own that begins with SKIPPED.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+say() { printf '\n== %s\n' "$*"; }
+
+say "programs that the tests talk to"
+packages=(nginx-light apache2 curl wrk openssl python3 python3-venv iproute2 nftables)
+command -v node >/dev/null || packages+=(nodejs)
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    missing=()
+    for package in "${packages[@]}"; do
+        dpkg -s "$package" >/dev/null 2>&1 || missing+=("$package")
+    done
+    if dpkg -s nginx >/dev/null 2>&1; then missing=("${missing[@]/nginx-light/}"); fi
+    read -ra missing <<<"${missing[*]:-}"
+    if [ "${#missing[@]}" -gt 0 ]; then
+        apt-get update -qq
+        # Installed to be run by the tests, not to be started as services.
+        printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d && chmod +x /usr/sbin/policy-rc.d
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+        rm -f /usr/sbin/policy-rc.d
+    fi
+else
+    echo "not root, or no apt-get: the tests use what is installed of: ${packages[*]}"
+fi
+if [ ! -x tests/.venv/bin/python ]; then
+    python3 -m venv tests/.venv
+fi
+tests/.venv/bin/pip install -q --disable-pip-version-check -r tests/requirements.txt
+
+say "format"
+cargo fmt --check
+
+say "lints, with and without the sidecar"
+cargo clippy --quiet --all-targets -- -D warnings
+cargo clippy --quiet --all-targets --no-default-features -- -D warnings
+
+say "documentation"
+RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps
+
+say "tests of the parts, without the sidecar"
+cargo test --quiet --no-default-features
+
+say "the program as it is shipped"
+cargo build --quiet --release
+
+say "the demonstration"
+cargo run --quiet --release -- demo
+
+say "all tests"
+cargo test
