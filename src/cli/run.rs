@@ -1,7 +1,9 @@
 //! `podwall run`: the sidecar, until it is told to stop.
 
+use crate::control::admin;
 use crate::control::config::{self, Environment};
 use crate::control::life::{Life, State};
+use crate::control::watch::Watch;
 use crate::document::render_all;
 use lexopt::prelude::{Long, Short, ValueExt};
 use std::ffi::OsString;
@@ -9,6 +11,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// What `podwall help run` says.
@@ -76,10 +79,14 @@ fn serve(path: &std::path::Path) -> Result<(), String> {
 async fn live(config: &config::Config) -> Result<(), String> {
     let signals = Signals::new().map_err(|error| format!("error: no signals: {error}"))?;
     let life = Life::start(config).map_err(|problems| format!("error: cannot start\n{problems}"))?;
+    let admin = TcpListener::bind(config.admin.listen).await;
+    let admin = admin.map_err(|error| format!("error: admin.listen {}: {error}", config.admin.listen))?;
+    let serving = tokio::spawn(admin::serve(admin, life.state().status().clone()));
     let why = told_to_stop(&life, signals, config.watch_interval.0).await;
-    life.state().begin_drain();
+    life.state().status().draining();
     let died = !life.is_alive();
     let cut = tokio::task::spawn_blocking(move || life.stop(why)).await.unwrap_or_default();
+    serving.abort();
     match (died, cut) {
         (true, _) => Err("error: a worker died".into()),
         (false, 0) => Ok(()),
@@ -89,13 +96,14 @@ async fn live(config: &config::Config) -> Result<(), String> {
 
 /// Waits for a signal, putting to use what changes meanwhile.
 async fn told_to_stop(life: &Life, mut signals: Signals, interval: Duration) -> &'static str {
+    let mut watch = Watch::new(life.state().watched().cloned());
     let mut tick = tokio::time::interval(interval);
     loop {
         tokio::select! {
             _ = signals.terminate.recv() => return "SIGTERM",
             _ = signals.interrupt.recv() => return "SIGINT",
-            _ = signals.hangup.recv() => look(life.state()),
-            _ = tick.tick() => look(life.state()),
+            _ = signals.hangup.recv() => look(life.state(), &mut watch),
+            _ = tick.tick() => look(life.state(), &mut watch),
         }
         if !life.is_alive() {
             return "a worker died";
@@ -103,8 +111,10 @@ async fn told_to_stop(life: &Life, mut signals: Signals, interval: Duration) -> 
     }
 }
 
-fn look(state: &Arc<State>) {
-    state.reload_policy();
+fn look(state: &Arc<State>, watch: &mut Watch) {
+    if watch.has_changed() {
+        state.reload_policy();
+    }
     state.reload_identity();
     state.measure();
 }

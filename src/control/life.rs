@@ -2,15 +2,15 @@
 //! at its end what is in flight is let through.
 
 use super::config::Config;
+use super::status::Status;
 use super::{judging, translate};
 use crate::identity::{self, Store};
 use crate::proxy::{Shared, Sidecar};
 use crate::record::line::{Reload, Start, Stop};
-use crate::record::{Line, Metrics, Origin, Recorder, Writer};
+use crate::record::{Metrics, Origin, Recorder, Writer};
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 /// A running sidecar.
@@ -23,23 +23,10 @@ pub struct Life {
 /// What reloading and the admin endpoint look at.
 pub struct State {
     shared: Arc<Shared>,
-    recorder: Recorder,
-    metrics: Metrics,
     identity: Option<Arc<Store>>,
     judging: judging::Sources,
-    last: Mutex<LastReload>,
-    draining: AtomicBool,
-}
-
-/// What became of the last change on disk.
-#[derive(Clone, Debug, Default)]
-pub struct LastReload {
-    /// When; nothing before the first.
-    pub at: Option<SystemTime>,
-    /// What it was of: `policy`, `certificates`.
-    pub what: &'static str,
-    /// Why the old state still serves; empty when the new one does.
-    pub problems: Vec<String>,
+    status: Status,
+    metrics: Metrics,
 }
 
 /// Why a sidecar cannot start. Every problem at once.
@@ -55,6 +42,7 @@ impl Life {
     /// # Errors
     /// Everything that keeps it from starting; nothing listens then.
     pub fn start(config: &Config) -> Result<Self, CannotStart> {
+        let began = SystemTime::now();
         let identity = open_identity(config)?;
         let trust_domain = identity.as_ref().map(|store| store.current().own.id.trust_domain().to_owned());
         let judging = translate::judging(config, trust_domain);
@@ -70,21 +58,15 @@ impl Life {
         let shared = Shared::new(data_path, engine, identity.clone(), recorder.clone(), metrics.clone());
         let sidecar =
             Sidecar::start(shared.clone()).map_err(|cannot| one(&cannot.address.to_string(), &cannot.error))?;
-        recorder.line(Line::Start(Start {
+        let status = Status::new(recorder, metrics.clone(), config.pod.clone(), began);
+        status.started(Start {
             time: SystemTime::now(),
             revision,
             listeners: sidecar.addresses().iter().map(SocketAddr::to_string).collect(),
             warnings,
-        }));
-        let state = State {
-            shared,
-            recorder,
-            metrics,
-            identity,
-            judging,
-            last: Mutex::default(),
-            draining: AtomicBool::new(false),
-        };
+        });
+        let state = State { shared, identity, judging, status, metrics };
+        state.measure();
         Ok(Self { sidecar, writer, state: Arc::new(state) })
     }
 
@@ -125,24 +107,14 @@ impl State {
         &self.shared
     }
 
-    /// The metrics.
-    pub fn metrics(&self) -> &Metrics {
-        &self.metrics
-    }
-
-    /// The recorder.
-    pub fn recorder(&self) -> &Recorder {
-        &self.recorder
+    /// How it fares, for the admin endpoint.
+    pub fn status(&self) -> &Status {
+        &self.status
     }
 
     /// Every file and directory whose change asks for a new engine.
     pub fn watched(&self) -> impl Iterator<Item = &std::path::PathBuf> {
         self.judging.allowlists.iter().chain(&self.judging.signatures)
-    }
-
-    /// What became of the last change on disk.
-    pub fn last_reload(&self) -> LastReload {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Reads allowlists and signatures anew. All is well, or the old ones go on serving and the alarms say so.
@@ -156,7 +128,6 @@ impl State {
                 if revision.policy == before.revision().policy && revision.signatures == before.revision().signatures {
                     return;
                 }
-                self.metrics.generation(revision.generation);
                 self.shared.replace_engine(engine);
                 self.told("policy", Vec::new(), weakens);
             }
@@ -177,36 +148,21 @@ impl State {
         }
     }
 
-    /// From here on the sidecar is not ready: what is in flight ends, nothing else begins.
-    pub fn begin_drain(&self) {
-        self.draining.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether the sidecar has been told to stop.
-    pub fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Relaxed)
-    }
-
     /// Brings the metrics up to date that nothing on the data path writes.
     pub fn measure(&self) {
         self.metrics.held_bytes(self.shared.held_bytes() as u64);
-        self.metrics.recorded(&self.recorder.losses());
-        if let Some(store) = &self.identity {
-            let material = store.current();
-            self.metrics.certificate_ends("own", material.own.not_after);
-            if let Some(end) = material.bundles_end() {
-                self.metrics.certificate_ends("bundle", end);
-            }
+        let Some(store) = &self.identity else { return };
+        let material = store.current();
+        self.status.certificate("own", material.own.not_after);
+        if let Some(end) = material.bundles_end() {
+            self.status.certificate("bundles", end);
         }
     }
 
     fn told(&self, what: &'static str, problems: Vec<String>, weakens: Vec<String>) {
         let time = SystemTime::now();
-        self.metrics.reloaded(what, problems.is_empty());
-        let last = LastReload { at: Some(time), what, problems: problems.clone() };
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = last;
         let revision = Arc::clone(self.shared.engine().revision());
-        self.recorder.line(Line::Reload(Reload { time, what, problems, weakens, revision }));
+        self.status.reloaded(Reload { time, what, problems, weakens, revision });
     }
 }
 
