@@ -21,9 +21,6 @@ pub(super) const BODY_TOO_LARGE: Reason = Reason::new(
     Kind::TooLarge,
     "the body is larger than is held for inspection, and its rule does not say `stream`",
 );
-/// A compressed body that is larger than is held: what cannot be looked into does not pass.
-pub(super) const CODED_STREAM: Reason =
-    Reason::new("body-coded-stream", Kind::TooLarge, "a compressed body is larger than is held for inspection");
 /// The upstream does not take the request.
 pub(super) const REQUEST_SLOW: Reason =
     Reason::new("upstream-request-timeout", Kind::Upstream, "the upstream did not take the request in time");
@@ -213,9 +210,6 @@ impl Conversation<'_> {
         upstream: &mut Upstream,
         body: (Vec<u8>, &mut BodyDecoder),
     ) -> Result<Result<Answered, Broken>, Next> {
-        if request.view().header("content-encoding").is_some() {
-            return Ok(Err(Broken::Client(CODED_STREAM)));
-        }
         self.write_head(request, upstream, request.head.framing);
         let uploading = Cell::new(true);
         let wish = wish(request, &uploading);
@@ -297,7 +291,7 @@ fn websocket_proof(request: &Request) -> Option<websocket::Accept> {
 }
 
 /// What the head declares about the body.
-fn declared<'a>(view: &RequestView<'a>) -> Declared<'a> {
+pub(super) fn declared<'a>(view: &RequestView<'a>) -> Declared<'a> {
     Declared { content_type: view.header("content-type"), content_encoding: view.header("content-encoding") }
 }
 

@@ -4,7 +4,7 @@
 
 use super::answer::{Answer, Answered, Broken, Seen, Wish};
 use super::client::{BODY_SLOW, BROKE_OFF, Client};
-use super::exchange::{REQUEST_SLOW, Request};
+use super::exchange::{REQUEST_SLOW, Request, declared};
 use crate::engine::{Case, Engine};
 use crate::flow::{Judgement, Message, Reason, Scene, Side};
 use crate::protocol::body::Windows;
@@ -60,6 +60,7 @@ pub(super) async fn run(
     (first, decoder): (Vec<u8>, &mut BodyDecoder),
     (wish, seen, released): (&Wish<'_>, &mut Seen, &mut u64),
 ) -> Result<Answered, Cut> {
+    let windows = Windows::new(&declared(&judging.request.view())).map_err(Cut::condemned)?;
     let (stream, socket) = (RefCell::new(&mut client.stream), RefCell::new(&mut upstream.socket));
     let upload = Upload {
         worker,
@@ -69,7 +70,7 @@ pub(super) async fn run(
         outbox: &mut upstream.outbox,
         judging,
         decoder,
-        windows: Windows::default(),
+        windows,
         deadline: Deadline::after(worker.limits().body_progress, BODY_SLOW),
         released,
     };
