@@ -48,7 +48,8 @@ impl Life {
         let judging = translate::judging(config, trust_domain);
         let loaded = judging.load(SystemTime::now()).map_err(CannotStart)?;
         let warnings = loaded.warnings.clone();
-        let (settings, sinks) = translate::record(config).map_err(|error| one("record", &error))?;
+        let settings = config.record.settings().map_err(|error| one("record", &error))?;
+        let sinks = config.record.open().map_err(|error| one("record", &error))?;
         let origin = Origin { pod: config.pod.clone(), version: env!("CARGO_PKG_VERSION"), ..Origin::default() };
         let (recorder, writer) = Recorder::start(settings, origin, sinks).map_err(|error| one("record", &error))?;
         let metrics = Metrics::new();
@@ -167,8 +168,8 @@ impl State {
 }
 
 fn open_identity(config: &Config) -> Result<Option<Arc<Store>>, CannotStart> {
-    let Some((sources, limits)) = translate::identity(config) else { return Ok(None) };
-    let store = Store::open(sources, limits);
+    let Some(identity) = &config.identity else { return Ok(None) };
+    let store = Store::open(identity.sources(), config.limits.certificates());
     let store = store.map_err(|problems| CannotStart(problems.iter().map(ToString::to_string).collect()))?;
     Ok(Some(Arc::new(store)))
 }

@@ -28,7 +28,7 @@ pub(super) async fn serve(worker: &Rc<Worker>, listener: usize, socket: TcpStrea
         protocol: "tcp",
         opened: SystemTime::now(),
     };
-    let inside = worker.shared.door.enter(from, worker.limits());
+    let inside = worker.shared.door.enter(worker.limits());
     let _told = TellPanic { worker, id: connection.id, from };
     let port = match admitted(worker, &inside, listener, to) {
         Ok(port) => port,

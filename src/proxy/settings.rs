@@ -65,8 +65,6 @@ pub struct Limits {
     pub held_bytes: usize,
     /// Open connections, over all workers.
     pub connections: usize,
-    /// Open connections from one address.
-    pub connections_per_address: u32,
     /// Requests on one connection.
     pub requests_per_connection: u64,
     /// From the first byte of a head to its last.
@@ -107,7 +105,6 @@ pub(super) mod tests {
             inspect_bytes: 256 << 10,
             held_bytes: 64 << 20,
             connections: 1000,
-            connections_per_address: 1000,
             requests_per_connection: 1000,
             header: minute,
             body_progress: minute,
