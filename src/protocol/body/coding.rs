@@ -53,12 +53,12 @@ pub(super) fn undo<'a>(
     fuel: &mut Fuel,
 ) -> Result<Reading<'a>, Malformed> {
     let mut reading = Reading { bytes: Cow::Borrowed(bytes), chain: Chain::EMPTY };
+    if bytes.is_empty() {
+        return Ok(reading);
+    }
     let mut undone = 0;
     for name in declared.rsplit(|b| *b == b',') {
         let Some(coding) = Coding::parse(name.trim_ascii())? else { continue };
-        if bytes.is_empty() {
-            continue;
-        }
         undone += 1;
         if undone > limits.codings {
             return refuse(TOO_MANY);
@@ -303,6 +303,11 @@ mod tests {
         for name in ["compress", "aws-chunked", "gzip;q=1", "gzip br"] {
             assert_eq!(undone(b"x", name, &Limits::default()), Err(UNKNOWN), "{name}");
         }
+    }
+
+    #[test]
+    fn nothing_needs_no_coding() {
+        assert_eq!(undone(b"", "compress, gzip", &Limits::default()).as_deref(), Ok(&b""[..]));
     }
 
     #[test]

@@ -3,8 +3,10 @@
 //! by anything.
 //!
 //! Text is printable ASCII, tab, line breaks and what is shaped like UTF-8. A run counts when it has [`MIN_RUN`] bytes
-//! and [`SEED`] printable ones in a row: what is shorter is noise (random bytes hold such a run every 500 bytes), and no
-//! attack is so short. Seeds are looked for eight bytes at a time, so that binary uploads cost little.
+//! and some printable ones in a row: [`SEED`] in fields of forms and where most of the bytes are text, as in CBOR,
+//! MessagePack or protobuf, and [`SPARSE_SEED`] in images and archives, whose bytes are like random ones: those hold four in a row every 100 bytes,
+//! twelve every 150 KB, and three of them are enough to look like something. Seeds are looked for eight bytes at a time,
+//! so that binary uploads cost little.
 
 use super::collect::Parts;
 use super::swar;
@@ -14,13 +16,17 @@ use crate::protocol::Malformed;
 /// The shortest run of text that is looked at.
 pub(super) const MIN_RUN: usize = 6;
 
-/// Printable bytes in a row that a run has.
+/// Printable bytes in a row that a run has in bytes that are mostly printable.
 const SEED: usize = 4;
+
+/// Printable bytes in a row that a run has in other bytes.
+const SPARSE_SEED: usize = 12;
 
 /// Adds every run of text in `bytes` as a part.
 pub(super) fn runs<'a>(bytes: &'a [u8], place: Place, name: &'a [u8], parts: &mut Parts<'a>) -> Result<(), Malformed> {
+    let wanted = if place == Place::FormValue || like_text(bytes) { SEED } else { SPARSE_SEED };
     let mut behind = 0;
-    while let Some(at) = seed(bytes, behind) {
+    while let Some(at) = seed(bytes, behind, wanted) {
         let start = run_start(bytes, behind, at);
         behind = run_end(bytes, at);
         if let Some(run) = bytes.get(start..behind).filter(|run| run.len() >= MIN_RUN) {
@@ -30,23 +36,33 @@ pub(super) fn runs<'a>(bytes: &'a [u8], place: Place, name: &'a [u8], parts: &mu
     Ok(())
 }
 
-/// Where the first [`SEED`] printable bytes in a row stand, at `from` or behind.
-fn seed(bytes: &[u8], from: usize) -> Option<usize> {
+/// Whether more than half of the bytes are printable (of random bytes 37 % are), or all of them are UTF-8.
+fn like_text(bytes: &[u8]) -> bool {
+    let (chunks, rest) = bytes.as_chunks::<8>();
+    let rest = rest.iter().filter(|b| matches!(b, b' '..=b'~')).count();
+    let printable = chunks.iter().map(|chunk| swar::printable(*chunk).count_ones() as usize).sum::<usize>() + rest;
+    printable * 2 > bytes.len() || std::str::from_utf8(bytes).is_ok()
+}
+
+/// Where the first `wanted` printable bytes in a row stand, at `from` or behind. `wanted` is one of the two seeds.
+fn seed(bytes: &[u8], from: usize, wanted: usize) -> Option<usize> {
+    const BEFORE: usize = SPARSE_SEED - 1;
     let mut at = from;
-    let mut last_three = 0;
+    let mut before = 0;
     while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
-        let mask = u32::from(swar::printable(*chunk));
-        let bits = last_three | mask << (SEED - 1);
-        let seeds = bits & bits >> 1 & bits >> 2 & bits >> 3;
+        let bits = before | u32::from(swar::printable(*chunk)) << BEFORE;
+        let two = bits & bits >> 1;
+        let four = two & two >> 2;
+        let seeds = if wanted == SEED { four } else { four & four >> 4 & four >> 8 };
         if seeds != 0 {
-            return Some(at + seeds.trailing_zeros() as usize + 1 - SEED);
+            return Some(at + seeds.trailing_zeros() as usize - BEFORE);
         }
-        last_three = mask >> (8 - (SEED - 1));
+        before = bits >> 8;
         at += 8;
     }
-    let from = at.saturating_sub(SEED - 1).max(from);
+    let from = at.saturating_sub(wanted - 1).max(from);
     let printable = |window: &[u8]| window.iter().all(|b| matches!(b, b' '..=b'~'));
-    bytes.get(from..)?.windows(SEED).position(printable).map(|found| from + found)
+    bytes.get(from..)?.windows(wanted).position(printable).map(|found| from + found)
 }
 
 /// Where the run begins that holds the byte at `at`, not before `floor`.
@@ -131,11 +147,32 @@ mod tests {
         assert_eq!(found("abc\nd\r\n\0abcd\n\n".as_bytes()), ["abcd\n\n"]);
     }
 
+    #[test]
+    fn run_in_binary_needs_twelve() {
+        let noise = [0xff; 64];
+        for (run, expected) in [(&b"abcdefghijkl"[..], 1), (b"abcdefghijk", 0)] {
+            for shift in 0..9 {
+                let bytes = [&noise[..shift], run, &noise].concat();
+                assert_eq!(found(&bytes).len(), expected, "{shift}");
+            }
+        }
+    }
+
+    #[test]
+    fn run_in_a_field_needs_four() {
+        let mut parts = Parts::new(&Limits::default(), 0);
+        let bytes = [&b"' or 1=1-- "[..], &[0xff; 64]].concat();
+        runs(&bytes, Place::FormValue, b"", &mut parts).unwrap();
+        assert_eq!(parts.list.len(), 1);
+    }
+
     proptest! {
         #[test]
         fn runs_are_what_a_loop_finds(bytes in prop::collection::vec(prop_oneof![any::<u8>(), b' '..=b'~'], 0..200)) {
             let text = |b: &u8| matches!(b, b' '..=b'~' | b'\t' | b'\n' | b'\r');
-            let seeded = |run: &&[u8]| run.len() >= MIN_RUN && run.windows(SEED).any(|four| four.iter().all(u8::is_ascii_graphic));
+            let wanted = if like_text(&bytes) { SEED } else { SPARSE_SEED };
+            let printable = |window: &[u8]| window.iter().all(|b| matches!(b, b' '..=b'~'));
+            let seeded = |run: &&[u8]| run.len() >= MIN_RUN && run.windows(wanted).any(printable);
             for run in bytes.split(|b| !text(b)).filter(seeded) {
                 let run = String::from_utf8_lossy(run).into_owned();
                 prop_assert!(found(&bytes).iter().any(|found| found.contains(&run)));
