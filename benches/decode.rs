@@ -36,10 +36,10 @@ fn main() {
         emit::request_head(&mut out, head.view(REQUEST), &emit::Rewrite::default());
         out.len()
     });
-    measure("what it asks for and carries", || {
-        let request = head.view(black_box(REQUEST)).request();
-        request.accesses(&Readings::default()).unwrap().len() + request.parts().len()
-    });
+    let request = head.view(REQUEST).request();
+    measure("what is known about it", || head.view(black_box(REQUEST)).request().facts().len());
+    measure("what it asks for", || request.accesses(&Readings::default()).unwrap().len());
+    measure("what it carries", || request.parts().len());
     measure("a response head", || {
         ResponseHead::decode(black_box(RESPONSE), Default::default(), &limits).unwrap().unwrap().len
     });
@@ -47,7 +47,7 @@ fn main() {
         path::readings(black_box(b"/orders/7/items"), &Readings::default()).unwrap().len()
     });
     measure("the readings of a doubtful path", || {
-        path::readings(black_box(b"/a%2Fb;c//d"), &Readings::default()).unwrap().len()
+        path::readings(black_box(b"/a%2Fb;c/d"), &Readings::default()).unwrap().len()
     });
     let mut chunks = Vec::new();
     (0..16).for_each(|_| emit::chunk(&mut chunks, &[b'x'; 4096]));

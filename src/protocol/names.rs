@@ -187,7 +187,12 @@ const fn starts() -> [u8; LONGEST + 2] {
 pub(super) fn known(name: &[u8]) -> Option<&'static Name> {
     let start = usize::from(*STARTS.get(name.len())?);
     let end = usize::from(*STARTS.get(name.len() + 1)?);
-    TABLE.get(start..end)?.iter().find(|entry| entry.lower.as_bytes().eq_ignore_ascii_case(name))
+    // Names of one length rarely end alike, so that one comparison is usually enough.
+    let last = name.last()?.to_ascii_lowercase();
+    TABLE.get(start..end)?.iter().find(|entry| {
+        let lower = entry.lower.as_bytes();
+        lower.last() == Some(&last) && lower.eq_ignore_ascii_case(name)
+    })
 }
 
 /// Prefixes that only intermediaries write, so that no other spelling may fold onto them.

@@ -44,8 +44,12 @@ impl<'a> Request<'a> {
         Ok(accesses)
     }
 
+    fn methods(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.head.method).chain(self.methods.iter().map(String::as_str))
+    }
+
     fn under_each_method<'s>(&'s self, path: Cow<'s, str>, accesses: &mut Vec<Access<'s>>) {
-        accesses.extend(self.methods.iter().map(|method| Access {
+        accesses.extend(self.methods().map(|method| Access {
             action: method,
             scheme: "http",
             authority: self.head.host.as_ref().map_or("", |host| &host.name),
@@ -55,7 +59,7 @@ impl<'a> Request<'a> {
     }
 }
 
-fn refused(head: &Head<'_>, methods: &[Cow<'_, str>]) -> Option<Reason> {
+fn refused(head: &Head<'_>, methods: &[String]) -> Option<Reason> {
     let redirects = |header: &Header<'_>| header.known.is_some_and(|known| known.is == Is::PathOverride);
     if head.headers.iter().any(redirects) {
         return Some(PATH_OVERRIDE);
@@ -64,18 +68,18 @@ fn refused(head: &Head<'_>, methods: &[Cow<'_, str>]) -> Option<Reason> {
     (!tokens).then_some(METHOD_OVERRIDE)
 }
 
-/// The method, and those that frameworks let a request name instead: in a header, or with POST as `_method` in the query.
-fn methods<'a>(head: &Head<'a>, facts: &[Fact<'a>]) -> Vec<Cow<'a, str>> {
-    let mut methods = vec![Cow::Borrowed(head.method)];
+/// The methods that frameworks let a request name instead: in a header, or with POST as `_method` in the query.
+fn methods(head: &Head<'_>, facts: &[Fact<'_>]) -> Vec<String> {
+    let mut methods = Vec::new();
     let headers = head.headers.iter().filter(|header| header.known.is_some_and(|known| known.is == Is::MethodOverride));
-    methods.extend(headers.map(|header| Cow::Owned(String::from_utf8_lossy(header.value).to_ascii_uppercase())));
+    methods.extend(headers.map(|header| query::text(header.value).to_ascii_uppercase()));
     if head.method == "POST" {
         let named = facts
             .iter()
             .filter(|fact| fact.kind == FactKind::Query && fact.name == "_method" && !fact.value.is_empty());
-        methods.extend(named.map(|fact| Cow::Owned(fact.value.to_ascii_uppercase())));
+        methods.extend(named.map(|fact| fact.value.to_ascii_uppercase()));
     }
-    methods.dedup();
+    methods.retain(|method| method != head.method);
     methods
 }
 
@@ -97,7 +101,11 @@ fn facts<'a>(head: &Head<'a>) -> Vec<Fact<'a>> {
 }
 
 fn query_fact(pair: query::Pair<'_>) -> Fact<'_> {
-    Fact { kind: FactKind::Query, name: query::text(pair.name), value: query::text(pair.value.unwrap_or_default()) }
+    Fact {
+        kind: FactKind::Query,
+        name: query::form_text(pair.name),
+        value: query::form_text(pair.value.unwrap_or_default()),
+    }
 }
 
 fn header_fact<'a>(header: &Header<'a>) -> Fact<'a> {
@@ -106,5 +114,5 @@ fn header_fact<'a>(header: &Header<'a>) -> Fact<'a> {
         None if header.name.bytes().any(|b| b.is_ascii_uppercase()) => Cow::Owned(header.name.to_ascii_lowercase()),
         None => Cow::Borrowed(header.name),
     };
-    Fact { kind: FactKind::Header, name, value: String::from_utf8_lossy(header.value) }
+    Fact { kind: FactKind::Header, name, value: query::text(header.value) }
 }

@@ -23,7 +23,6 @@ pub use parts::{Parts, trailer_parts};
 use super::names::Name;
 use crate::canon::host::Host;
 use crate::flow::{Fact, Reason};
-use std::borrow::Cow;
 
 /// A request's head, as its codec understood it.
 #[derive(Clone, Debug)]
@@ -87,8 +86,8 @@ impl Form {
 pub struct Request<'a> {
     head: Head<'a>,
     facts: Vec<Fact<'a>>,
-    /// The method, and the methods that the query asks the server to act under instead.
-    methods: Vec<Cow<'a, str>>,
+    /// The methods that it asks the server to act under instead.
+    methods: Vec<String>,
     refused: Option<Reason>,
 }
 

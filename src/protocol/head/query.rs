@@ -30,11 +30,14 @@ fn pair(piece: &[u8]) -> Pair<'_> {
 }
 
 /// Form-decoded text; what is no UTF-8 becomes the replacement character.
-pub fn text(spelled: &[u8]) -> Cow<'_, str> {
+pub fn form_text(spelled: &[u8]) -> Cow<'_, str> {
     match percent::decode_form(spelled).bytes {
-        Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
-        Cow::Owned(bytes) => {
-            Cow::Owned(String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned()))
-        }
+        Cow::Borrowed(bytes) => text(bytes),
+        Cow::Owned(bytes) => Cow::Owned(text(&bytes).into_owned()),
     }
+}
+
+/// Bytes as text; what is no UTF-8 becomes the replacement character.
+pub fn text(bytes: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }

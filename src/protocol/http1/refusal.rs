@@ -17,7 +17,7 @@ pub fn status(why: &Reason) -> u16 {
         Kind::TooLarge => 413,
         Kind::TooSlow => 408,
         // What all callers share is used up; what one caller may have is another matter.
-        Kind::TooMany if why.name.starts_with("limit-") => 503,
+        Kind::TooMany if matches!(why.name, "limit-connections" | "limit-held-bytes") => 503,
         Kind::TooMany => 429,
         Kind::Upstream if why.name.ends_with("-timeout") => 504,
         Kind::Upstream if why.name.ends_with("-connect") => 503,

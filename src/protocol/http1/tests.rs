@@ -323,6 +323,7 @@ fn every_kind_has_its_status() {
     assert_eq!(of(Kind::TooSlow, "a"), 408);
     assert_eq!(of(Kind::TooMany, "rate"), 429);
     assert_eq!(of(Kind::TooMany, "limit-connections"), 503);
+    assert_eq!(of(Kind::TooMany, "limit-requests-per-connection"), 429);
     assert_eq!(of(Kind::TooLarge, "body"), 413);
     assert_eq!(of(Kind::Upstream, "upstream-reset"), 502);
     assert_eq!(of(Kind::Upstream, "upstream-connect"), 503);
