@@ -119,7 +119,8 @@ impl Conversation<'_> {
     fn judge_body(&self, case: &mut Case<'_>, request: &Request, bytes: &[u8], trailers: &Trailers) -> Judgement {
         let mut fuel = Engine::budget(bytes.len());
         let limits = &self.worker.limits().body;
-        let opened = match body::open(bytes, &declared(&request.view()), limits, &mut fuel) {
+        let declared = Declared::of(request.view().headers());
+        let opened = match declared.and_then(|declared| body::open(bytes, &declared, limits, &mut fuel)) {
             Ok(opened) => opened,
             Err(malformed) => return case.condemn(malformed.why),
         };
@@ -288,11 +289,6 @@ fn wish<'a>(request: &Request, uploading: &'a Cell<bool>) -> Wish<'a> {
 fn websocket_proof(request: &Request) -> Option<websocket::Accept> {
     let key = request.view().header("sec-websocket-key")?;
     request.head.websocket.then(|| websocket::accept(key))
-}
-
-/// What the head declares about the body.
-pub(super) fn declared<'a>(view: &RequestView<'a>) -> Declared<'a> {
-    Declared { content_type: view.header("content-type"), content_encoding: view.header("content-encoding") }
 }
 
 /// RFC 9110 §9.2.2: asking twice does what asking once does.

@@ -4,10 +4,10 @@
 
 use super::answer::{Answer, Answered, Broken, Seen, Wish};
 use super::client::{BODY_SLOW, BROKE_OFF, Client};
-use super::exchange::{REQUEST_SLOW, Request, declared};
+use super::exchange::{REQUEST_SLOW, Request};
 use crate::engine::{Case, Engine};
 use crate::flow::{Judgement, Message, Reason, Scene, Side};
-use crate::protocol::body::Windows;
+use crate::protocol::body::{Declared, Windows};
 use crate::protocol::http1::{BodyDecoder, Framing, emit};
 use crate::protocol::{Malformed, head};
 use crate::proxy::deadline::Deadline;
@@ -60,7 +60,8 @@ pub(super) async fn run(
     (first, decoder): (Vec<u8>, &mut BodyDecoder),
     (wish, seen, released): (&Wish<'_>, &mut Seen, &mut u64),
 ) -> Result<Answered, Cut> {
-    let windows = Windows::new(&declared(&judging.request.view())).map_err(Cut::condemned)?;
+    let declared = Declared::of(judging.request.view().headers());
+    let windows = declared.and_then(|declared| Windows::new(&declared)).map_err(Cut::condemned)?;
     let (stream, socket) = (RefCell::new(&mut client.stream), RefCell::new(&mut upstream.socket));
     let upload = Upload {
         worker,
