@@ -87,7 +87,7 @@ impl Filter {
     }
 
     /// At which of the first eight positions of these twelve bytes the table knows the four bytes there, as bits.
-    #[inline]
+    #[inline(always)] // called for every eight bytes of everything
     fn known_of_eight(&self, &[a, b, c, d, e, f, g, h, i, j, k, l]: &[u8; 12]) -> u32 {
         let front = u64::from_le_bytes([a, b, c, d, e, f, g, h]) | FOLD_EIGHT;
         let back = u64::from_le_bytes([e, f, g, h, i, j, k, l]) | FOLD_EIGHT;
@@ -97,7 +97,7 @@ impl Filter {
     }
 
     /// Whether the table has these four folded bytes.
-    #[inline]
+    #[inline(always)] // called for every byte of everything
     fn knows(&self, four: u32) -> bool {
         self.table.get(index(four & THREE)).copied().unwrap_or_default() & bit((four >> 24) as u8) != 0
     }
