@@ -4,7 +4,7 @@
 //!
 //! Most of what passes is ordinary, so most of the work is finding that out cheaply. For each part:
 //!
-//! 1. [`Classes`]: which bytes occur? Nothing but letters and digits needs no further look (unless it may be an encoding).
+//! 1. [`Classes`]: which bytes occur? A value of letters and digits needs no further look (unless it may be an encoding).
 //! 2. [`Filter`]: one pass finds every literal that any detector or signature asked for ([`Detector::wakes`]).
 //! 3. peel: a further encoding inside the value gives a derived part, which goes through the same funnel.
 //! 4. Only detectors whose bytes or literals occur are run; they parse.
@@ -36,7 +36,7 @@ pub use classes::Classes;
 pub use filter::Filter;
 pub use signature::Signature;
 
-use crate::flow::{Found, Fuel, Hit, Part, Weight};
+use crate::flow::{Found, Fuel, Hit, Part, Place, Weight};
 use filter::Occurrence;
 use sha2::{Digest, Sha256};
 use std::fmt;
@@ -183,7 +183,7 @@ impl Detectors {
     /// Looks at a part as it is, and puts what is encoded in it onto `derived`.
     fn inspect_layer<'a>(&self, part: &Part<'a>, derived: &mut Vec<Part<'a>>, found: &mut Found, fuel: &mut Fuel) {
         let classes = Classes::in_bytes(&part.canonical);
-        let plain = classes.only(Classes::PLAIN);
+        let plain = classes.only(Classes::PLAIN) && !is_name(part.place);
         if plain && !peel::may_be_encoded(part) || fuel.spend(part.canonical.len()).is_err() {
             return;
         }
@@ -245,6 +245,11 @@ impl Detectors {
     }
 }
 
+/// Few, and telling as they are: the names of parameters and cookies, and the values of headers.
+fn is_name(place: Place) -> bool {
+    matches!(place, Place::QueryName | Place::FormName | Place::CookieName | Place::HeaderName | Place::HeaderValue)
+}
+
 /// Encoded so often that nobody honest can have meant it.
 fn too_deep(part: &Part<'_>) -> Hit {
     let range = 0..part.canonical.len();
@@ -254,7 +259,7 @@ fn too_deep(part: &Part<'_>) -> Hit {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flow::{Chain, Place};
+    use crate::flow::Chain;
 
     fn total(value: &str) -> u32 {
         let mut found = Found::default();
