@@ -2,13 +2,11 @@
 //! all files are reported at once.
 
 use crate::detect::{Detectors, signature};
-use crate::document::{self, Document, Problem};
+use crate::document::Problem;
 use crate::engine::Engine;
-use crate::policy::{self, Allowlist, Policy, Tls};
+use crate::policy::{self, Policy, Tls};
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 /// Where what judges is written down.
@@ -51,18 +49,7 @@ impl Sources {
     }
 
     fn policy(&self, now: SystemTime) -> Result<(Policy, Vec<Problem>), Vec<String>> {
-        let mut documents: Vec<Document<Allowlist>> = Vec::new();
-        let mut problems = Vec::new();
-        for path in yaml_files(&self.allowlists).map_err(|problem| vec![problem])? {
-            match read(&path).map(|text| document::read::<Allowlist>(&path.display().to_string(), &text)) {
-                Ok(Ok(more)) => documents.extend(more),
-                Ok(Err(found)) => problems.extend(rendered(&found)),
-                Err(problem) => problems.push(problem),
-            }
-        }
-        if !problems.is_empty() {
-            return Err(problems);
-        }
+        let documents = policy::load::documents(&self.allowlists).map_err(|found| rendered(&found))?;
         let trust_domain = self.trust_domain.as_deref();
         let context = policy::Context { now, trust_domain, tls: Some(&self.tls) };
         let compiled = policy::compile(&documents, &context).map_err(|found| rendered(&found))?;
@@ -84,34 +71,6 @@ impl Loaded {
     pub fn engine(self, generation: u64) -> Engine {
         Engine::new(self.policy, self.detectors, generation)
     }
-}
-
-/// Every YAML file that is named, or lies in a directory that is; in a stable order.
-fn yaml_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
-    let mut files = Vec::new();
-    for path in paths {
-        if !path.is_dir() {
-            files.push(path.clone());
-            continue;
-        }
-        let mut inside = entries(path).map_err(|error| told(path, &error))?;
-        inside.retain(|file| file.is_file() && file.extension().is_some_and(|end| end == "yaml" || end == "yml"));
-        inside.sort();
-        files.extend(inside);
-    }
-    Ok(files)
-}
-
-fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect()
-}
-
-fn read(path: &Path) -> Result<String, String> {
-    fs::read_to_string(path).map_err(|error| told(path, &error))
-}
-
-fn told(path: &Path, error: &io::Error) -> String {
-    format!("{}: {error}", path.display())
 }
 
 fn rendered(problems: &[Problem]) -> Vec<String> {

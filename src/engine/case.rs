@@ -34,19 +34,26 @@ impl<'e> Case<'e> {
 
     /// Judges the next message of the exchange. A policy denial is final; detectors then need not run.
     pub fn judge(&mut self, scene: &Scene<'_>, message: &Message<'_>, fuel: &mut Fuel) -> Judgement {
-        let asked = self.ask(scene, message.accesses);
+        let mut asked = self.ask(scene, message.accesses);
         let reason = asked.reason.or_else(|| self.inspect(message, fuel));
         let verdict = match reason {
             Some(reason) => Verdict::Deny(Denial { reason, cut: Cut::Refuse }),
             None => Verdict::Allow,
         };
         self.denied |= reason.is_some();
-        let rules = match (&self.terms, asked.rules) {
-            (Some(terms), rules) if rules.is_empty() => vec![terms.rule.clone()],
-            (_, rules) => rules,
-        };
+        if asked.rules.is_empty() {
+            asked.rules.extend(self.terms.iter().map(|terms| terms.rule.clone()));
+        }
+        asked.rules.extend_from_slice(self.found.excused());
         let evidence = if reason.is_some() { self.found.take() } else { Vec::new() };
-        Judgement { verdict, mode: self.mode, rules, nearest: asked.nearest, evidence, effects: Vec::new() }
+        Judgement {
+            verdict,
+            mode: self.mode,
+            rules: asked.rules,
+            nearest: asked.nearest,
+            evidence,
+            effects: Vec::new(),
+        }
     }
 
     /// A judgement for what could not be read at all: malformed, over a limit, too slow.
@@ -85,6 +92,9 @@ impl<'e> Case<'e> {
     /// Asks the policy about every access, under every reading. All must be granted; any denial wins.
     fn ask(&mut self, scene: &Scene<'_>, accesses: &[Access<'_>]) -> Asked {
         let mut asked = Asked::default();
+        if !accesses.is_empty() {
+            self.found.except(self.engine.policy().exceptions(scene, accesses));
+        }
         for access in accesses {
             match self.engine.policy().grants(scene, access) {
                 Grant::Granted(terms) => self.grant(&terms, &mut asked),

@@ -184,7 +184,7 @@ impl Conversation<'_> {
     ) -> Result<Answered, Broken> {
         self.write_request(told, request, upstream, body);
         let uploading = Cell::new(false);
-        let wish = wish(request, &uploading);
+        let wish = self.wish(request, &uploading);
         let client = &mut self.client;
         client.deadline.set(self.worker.limits().response, REQUEST_SLOW);
         let sent = client.deadline.within(upstream.outbox.send(&mut upstream.socket)).await;
@@ -213,7 +213,7 @@ impl Conversation<'_> {
     ) -> Result<Result<Answered, Broken>, Next> {
         self.write_head(request, upstream, request.head.framing);
         let uploading = Cell::new(true);
-        let wish = wish(request, &uploading);
+        let wish = self.wish(request, &uploading);
         let past = Past::default();
         let scene = crate::flow::Scene {
             connection: &self.connection,
@@ -260,6 +260,18 @@ impl Conversation<'_> {
         emit::request_head(upstream.outbox.buffer(), request.view(), &rewrite);
     }
 
+    fn wish<'a>(&self, request: &Request, uploading: &'a Cell<bool>) -> Wish<'a> {
+        let method = request.view().method();
+        let (head, connect) = (method == "HEAD", method == "CONNECT");
+        let last = self.session.exchanges >= self.worker.limits().requests_per_connection;
+        Wish {
+            asked: Asked { head, connect, websocket: websocket_proof(request) },
+            version: request.head.version,
+            keep_alive: request.head.keep_alive && !last,
+            uploading,
+        }
+    }
+
     /// Carries an upgraded connection to its end.
     async fn carry(&mut self, told: &mut Told, mut upstream: Upstream) -> Next {
         let mut up = Lane::starting_with(self.client.inbox.unread());
@@ -272,16 +284,6 @@ impl Conversation<'_> {
         told.sent += up.carried;
         told.seen.released += down.carried;
         Next::Close
-    }
-}
-
-fn wish<'a>(request: &Request, uploading: &'a Cell<bool>) -> Wish<'a> {
-    let method = request.view().method();
-    Wish {
-        asked: Asked { head: method == "HEAD", connect: method == "CONNECT", websocket: websocket_proof(request) },
-        version: request.head.version,
-        keep_alive: request.head.keep_alive,
-        uploading,
     }
 }
 
