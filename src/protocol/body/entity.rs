@@ -118,7 +118,13 @@ impl<'a> Holder<'a> {
         let read = match self.media.family {
             Family::Json if !self.is_file => json::read(content, parts, limits, fuel)?,
             Family::Xml => xml::read(content, parts, limits, fuel)?,
-            _ if self.is_file && sniff::surely_xml(content) => xml::read(content, parts, limits, fuel)?,
+            _ if self.is_file && sniff::surely_xml(content) => {
+                // A file in another charset, or one too deep, is judged as the text that it is.
+                xml::read(content, parts, limits, fuel).or_else(|malformed| match malformed.why {
+                    why if why == charset::UNKNOWN || why == xml::TOO_DEEP => Ok(json::Read::Lenient),
+                    _ => Err(malformed),
+                })?
+            }
             _ => return Ok(false),
         };
         if read == json::Read::Lenient && !self.is_file {

@@ -108,6 +108,7 @@ pub fn open<'a>(
     let mut readings = vec![plain];
     if let Some(plain) = readings.first() {
         let texts = charset::texts(&plain.bytes, media.charset);
+        texts.iter().try_for_each(|(text, _)| collect::spend(fuel, text))?;
         let outer = plain.chain;
         let reading = |(text, chain)| Reading { bytes: Cow::Owned(text), chain: collect::join(outer, chain) };
         readings.extend(texts.into_iter().map(reading));
@@ -202,6 +203,7 @@ mod tests {
     fn broken_markup_is_read_as_text_too() {
         assert_eq!(places("application/xml", "<a>b"), [Place::XmlName, Place::XmlText, Place::BodyText]);
         assert_eq!(places("text/html", "<p>b<br>c"), [Place::BodyText]);
+        assert_eq!(places("text/html", &"<br>line".repeat(200)), [Place::BodyText]);
     }
 
     #[test]

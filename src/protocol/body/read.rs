@@ -67,6 +67,7 @@ fn sniffed<'a>(
         })?;
     }
     if declared == Family::GraphQl {
+        spend(fuel, text)?;
         explained |= graphql::read(&Value::plain(text), b"", limits.depth, parts)?;
     }
     if declared != Family::Form && !explained && sniff::like_form(text) {
@@ -85,11 +86,20 @@ fn attempt<'a>(
     reader: impl FnOnce(&mut Parts<'a>) -> Result<bool, Malformed>,
 ) -> Result<bool, Malformed> {
     let before = parts.list.len();
-    let strict = reader(parts)?;
+    let strict = match reader(parts) {
+        Err(malformed) if !declared && is_depth(&malformed) => false,
+        read => read?,
+    };
     if !strict && !declared {
         parts.list.truncate(before);
     }
     Ok(strict)
+}
+
+/// Whether this is nesting beyond the limit: in what only looks like JSON or XML, it shows that it is neither (a page
+/// with a hundred `<br>`).
+pub(super) fn is_depth(malformed: &Malformed) -> bool {
+    [json::TOO_DEEP, xml::TOO_DEEP].contains(&malformed.why)
 }
 
 /// Reads what only looks like a multipart body; what is malformed under that reading is no multipart body.

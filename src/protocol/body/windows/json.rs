@@ -75,7 +75,7 @@ impl Json {
             let unfinished = !last && lexer.at() == text.len();
             match token {
                 Token::Text { inside, escaped } => pending = Some(Pending { at: begins, inside, escaped }),
-                Token::Open(_) if self.depth >= limits.depth => {
+                Token::Open(_) if sound && self.depth >= limits.depth => {
                     return Err(Malformed { at: begins, why: TOO_DEEP });
                 }
                 Token::Open(_) => self.depth += 1,

@@ -4,8 +4,8 @@
 //! piece; of one longer than [`OVERLAP_BYTES`] the last so many are kept, so that an attack on the seam of two pieces is
 //! seen before its end goes on.
 //!
-//! What is declared is not believed: the first [`SNIFF_BYTES`] decide with it which readings there are, and a text that
-//! breaks its grammar is read as plain text from there on. Memory: a piece and the overlap. Cost: each piece and, once
+//! What is declared is not believed: the first [`SNIFF_BYTES`] decide with it which readings there are. A text that
+//! breaks its declared grammar is read as plain text, too, from there on; a grammar that was only guessed is dropped. Memory: a piece and the overlap. Cost: each piece and, once
 //! more, at most the overlap. Rejected by name: content codings (nothing is released inside an unfinished layer), wide
 //! charsets, multipart spellings and sizes as in whole bodies.
 
@@ -17,7 +17,7 @@ mod xml;
 
 use super::collect::Parts;
 use super::media::{Family, Media};
-use super::{Declared, Limits, charset::Charset, sniff};
+use super::{Declared, Limits, charset::Charset, read, sniff};
 use crate::flow::{Extent, Kind, Part, Reason};
 use crate::protocol::Malformed;
 
@@ -58,6 +58,8 @@ enum Undecided {
 #[derive(Debug)]
 struct Reading {
     grammar: Grammar,
+    /// Whether the head declares it; a reading that is only a guess ends where the bytes are something else.
+    declared: bool,
     /// Where what it has not finished begins in the window.
     from: usize,
 }
@@ -102,7 +104,7 @@ impl Windows {
     }
 
     fn over(declared: Undecided) -> Self {
-        let plain = Reading { grammar: Grammar::Text(text::Text::default()), from: 0 };
+        let plain = Reading { grammar: Grammar::Text(text::Text::default()), declared: true, from: 0 };
         let readings = match &declared {
             Undecided::Other => vec![plain],
             _ => Vec::new(),
@@ -122,13 +124,21 @@ impl Windows {
         let mut parts = Parts::new(limits, window.len());
         let mut at = 0;
         while let Some(reading) = readings.get_mut(at) {
-            let unread = window.get(reading.from..).unwrap_or_default();
-            let (done, sound) = reading.grammar.read(unread, last, &mut parts, limits)?;
-            let from = reading.from;
+            let (from, before) = (reading.from, parts.list.len());
+            let unread = window.get(from..).unwrap_or_default();
+            let (done, sound) = match reading.grammar.read(unread, last, &mut parts, limits) {
+                Err(malformed) if !reading.declared && read::is_depth(&malformed) => (0, false),
+                read => read?,
+            };
+            if !sound && !reading.declared {
+                parts.list.truncate(before);
+                readings.remove(at);
+                continue;
+            }
             reading.from = (from + done).min(window.len());
             let has_text = readings.iter().any(|reading| matches!(reading.grammar, Grammar::Text(_)));
             if !sound && !has_text {
-                readings.push(Reading { grammar: Grammar::Text(text::Text::default()), from });
+                readings.push(Reading { grammar: Grammar::Text(text::Text::default()), declared: true, from });
             }
             at += 1;
         }
@@ -149,24 +159,23 @@ impl Windows {
         let Some(declared) = self.undecided.take_if(|_| enough) else { return Ok(()) };
         let text = self.window.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.window);
         let from = self.window.len() - text.len();
-        let mut found = Vec::new();
-        let other = matches!(declared, Undecided::Other);
         if matches!(declared, Undecided::Json | Undecided::Xml) && Charset::sniff(&self.window).is_some() {
             return refuse(WIDE);
         }
-        if matches!(declared, Undecided::Json) || sniff::like_json(text) {
-            found.push(Grammar::Json(json::Json::default()));
-        }
-        if matches!(declared, Undecided::Xml) || sniff::like_xml(text) {
-            found.push(Grammar::Xml(xml::Xml));
-        }
-        if matches!(declared, Undecided::Form) || other && sniff::like_form(text) {
-            found.push(Grammar::Form(form::Form::default()));
-        }
         if let Undecided::Multipart(boundary) = &declared {
-            found = vec![Grammar::Multipart(Box::new(multipart::Multipart::new(boundary)))];
+            let grammar = Grammar::Multipart(Box::new(multipart::Multipart::new(boundary)));
+            self.readings.push(Reading { grammar, declared: true, from });
+            return Ok(());
         }
-        self.readings.extend(found.into_iter().map(|grammar| Reading { grammar, from }));
+        let (json, xml) = (matches!(declared, Undecided::Json), matches!(declared, Undecided::Xml));
+        let (form, other) = (matches!(declared, Undecided::Form), matches!(declared, Undecided::Other));
+        let candidates = [
+            (json, sniff::like_json(text), Grammar::Json(json::Json::default())),
+            (xml, sniff::like_xml(text), Grammar::Xml(xml::Xml)),
+            (form, other && sniff::like_form(text), Grammar::Form(form::Form::default())),
+        ];
+        let chosen = candidates.into_iter().filter(|(declared, looks, _)| *declared || *looks);
+        self.readings.extend(chosen.map(|(declared, _, grammar)| Reading { grammar, declared, from }));
         Ok(())
     }
 }
@@ -311,6 +320,20 @@ mod tests {
     fn what_breaks_its_grammar_is_text_too() {
         let found = streamed("application/json", b"{\"a\":1} no json at all", &[5]).unwrap();
         assert!(found.iter().any(|(place, text)| *place == Place::BodyText && text.contains("no json at all")));
+    }
+
+    #[test]
+    fn guessed_grammar_is_dropped_when_it_breaks() {
+        let found = streamed("text/plain", "[INFO] started [[ \"x\" ".repeat(200).as_bytes(), &[700]).unwrap();
+        assert!(found.iter().all(|(place, _)| *place == Place::BodyText));
+    }
+
+    #[test]
+    fn wide_text_is_read() {
+        let wide: Vec<u8> =
+            "some wide text, and more of it".repeat(300).encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let found = streamed("text/plain", &wide, &[5_001]).unwrap();
+        assert!(found.iter().any(|(place, text)| *place == Place::BodyText && text.contains("some wide text")));
     }
 
     #[test]

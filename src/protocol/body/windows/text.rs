@@ -3,8 +3,9 @@
 use super::{all_but_overlap, mark};
 use crate::flow::{Extent, Place};
 use crate::protocol::Malformed;
-use crate::protocol::body::collect::Parts;
-use crate::protocol::body::{opaque, sniff};
+use crate::protocol::body::collect::{Parts, Value};
+use crate::protocol::body::{charset, opaque, sniff};
+use std::borrow::Cow;
 
 /// Plain text, or opaque bytes with text in them.
 #[derive(Debug, Default)]
@@ -20,6 +21,12 @@ impl Text {
             opaque::runs(text, Place::BodyOpaque, b"", parts)?;
         } else if !text.trim_ascii().is_empty() {
             parts.plain(Place::BodyText, b"", text)?;
+        }
+        // Wide text without a declaration; it may begin and end within a unit here.
+        let units = text.get(..text.len() & !3).unwrap_or_default();
+        for (wide, chain) in charset::texts(units, None) {
+            let value = Value { raw: text, canonical: Cow::Owned(wide), chain };
+            parts.add(Place::BodyText, Cow::Borrowed(b""), value)?;
         }
         mark(parts, before, extent(&mut self.begun, last));
         Ok(all_but_overlap(text))

@@ -182,11 +182,12 @@ impl<'a, 'p> Reader<'a, 'p> {
         if empty {
             return Ok(());
         }
-        if self.open.len() >= self.depth {
-            return Err(Malformed { at: 0, why: TOO_DEEP });
+        if self.open.len() < self.depth {
+            self.open.push(name);
+            return Ok(());
         }
-        self.open.push(name);
-        Ok(())
+        // In markup that closes other tags than it opened, depth means nothing, and is not kept.
+        if self.read == Read::Lenient { Ok(()) } else { Err(Malformed { at: 0, why: TOO_DEEP }) }
     }
 
     fn end(&mut self, name: &'a [u8]) -> Result<(), Malformed> {
