@@ -212,6 +212,9 @@ async fn alpn_is_what_both_speak() {
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     let accepted = world.meet(&Arc::new(config.clone())).await.0.unwrap();
     assert_eq!(accepted.handshake.unwrap().alpn, Some("http/1.1"));
+    config.alpn_protocols = vec![b"http/1.0".to_vec()];
+    let accepted = world.meet(&Arc::new(config.clone())).await.0.unwrap();
+    assert_eq!(accepted.handshake.unwrap().alpn, Some("http/1.0"));
     config.alpn_protocols = vec![b"smtp".to_vec()];
     assert_eq!(reason(world.meet(&Arc::new(config)).await.0), NOTHING_IN_COMMON);
 }

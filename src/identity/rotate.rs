@@ -42,6 +42,12 @@ pub enum Alpn {
 impl Alpn {
     const ALL: [Self; 3] = [Self::None, Self::Http1, Self::Http2];
 
+    /// What is taken from clients. A client that speaks HTTP/1.0 only may say so.
+    fn served(self) -> Vec<Vec<u8>> {
+        let older = (self != Self::None).then(|| b"http/1.0".to_vec());
+        self.names().into_iter().chain(older).collect()
+    }
+
     fn names(self) -> Vec<Vec<u8>> {
         let names: &[&[u8]] = match self {
             Self::None => &[],
@@ -73,7 +79,7 @@ impl Material {
         let base = server_config(&loaded, provider)?;
         let servers = Alpn::ALL.map(|alpn| {
             let mut config = base.clone();
-            config.alpn_protocols = alpn.names();
+            config.alpn_protocols = alpn.served();
             (alpn, Arc::new(config))
         });
         let Loaded { own, certified, trust, fingerprint, warnings } = loaded;

@@ -262,6 +262,7 @@ fn alpn(tls: &ServerConnection) -> Option<&'static str> {
     match tls.alpn_protocol() {
         Some(b"h2") => Some("h2"),
         Some(b"http/1.1") => Some("http/1.1"),
+        Some(b"http/1.0") => Some("http/1.0"),
         _ => None,
     }
 }
