@@ -275,9 +275,9 @@ fn zeros(document: &Document<Config>) -> Vec<(String, bool)> {
     sizes.chain(times.into_iter().map(|(field, time)| (field.to_owned(), time.0.is_zero()))).collect()
 }
 
-/// Whether both cannot be listened on at once. Port 0 is a free one each time.
+/// Whether both cannot be listened on at once. Port 0 is a free one each time; an IPv6 listener takes no IPv4.
 fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
-    let any = |ip: IpAddr| ip.is_unspecified();
+    let any = |ip: IpAddr| ip.is_unspecified() && one.is_ipv4() == other.is_ipv4();
     let same = one.ip() == other.ip() || any(one.ip()) || any(other.ip());
     one.port() != 0 && one.port() == other.port() && same
 }
@@ -315,6 +315,12 @@ admin: {listen: 127.0.0.1:1}
         let found = found(text);
         assert!(found.contains(&"listeners[1].listen: 0.0.0.0:1, which overlaps listeners[0]".to_owned()), "{found:?}");
         assert!(found.contains(&"admin.listen: 127.0.0.1:1, which overlaps listeners[0]".to_owned()), "{found:?}");
+    }
+
+    #[test]
+    fn both_families_may_use_one_port() {
+        let of = |any| format!("  - {{listen: '{any}:3', redirected: true, ports: [{{port: 9, tls: off}}]}}\n");
+        assert_eq!(found(&format!("listeners:\n{}{}", of("0.0.0.0"), of("[::]"))), ["allowlists: none"]);
     }
 
     #[test]
