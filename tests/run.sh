@@ -48,6 +48,9 @@ cargo test --quiet --no-default-features
 say "the program as it is shipped"
 cargo build --quiet --release
 
+say "real clients and real upstreams"
+tests/.venv/bin/python tests/clients.py target/release/podwall
+
 say "the demonstration"
 cargo run --quiet --release -- demo
 
