@@ -42,6 +42,9 @@ const PLACES: &[Place] = &[
 
 /// Bytes that a compiled expression may take.
 const REGEX_BYTES: usize = 128 * 1024;
+/// The largest counted repetition. Each count is a state of its own, and all of them are alive at once on hostile text:
+/// `.{0,400}` is a hundred times as slow as `.*`, and the window bounds both.
+const REPEATS: usize = 40;
 /// The longest literal.
 const LITERAL_BYTES: usize = 200;
 
@@ -155,6 +158,12 @@ impl At<'_> {
     }
 
     fn compile(&self, written: &Written, problems: &mut Problems) -> Option<Signature> {
+        if let Some(count) = written.pattern.regex.as_deref().and_then(largest_count).filter(|count| *count > REPEATS) {
+            let remedy = "write `*` or `+`: an expression only sees a window of the value, so both are bounded";
+            let found = format!("a repetition of up to {count}");
+            problems.push(self.problem("pattern.regex", found, "counts of at most 40", remedy));
+            return None;
+        }
         let regex = match written.pattern.regex.as_deref().map(expression).transpose() {
             Ok(regex) => regex,
             Err(refused) => {
@@ -200,6 +209,12 @@ fn expression(text: &str) -> Result<Regex, regex::Error> {
         .build()
 }
 
+/// The largest count in the braces of an expression.
+fn largest_count(expression: &str) -> Option<usize> {
+    let braces = expression.split('{').skip(1).filter_map(|rest| rest.split_once('}'));
+    braces.filter_map(|(counts, _)| counts.split(',').map(|count| count.parse().ok()).max()?).max()
+}
+
 fn is_kebab(id: &str) -> bool {
     !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
@@ -233,6 +248,12 @@ mod tests {
     #[test]
     fn large_expression_is_refused() {
         assert!(refused("{any: ['abc'], regex: 'abc(x{900}){900}'}", "['abc ']").contains("pattern.regex"));
+    }
+
+    #[test]
+    fn counts_are_limited_at_forty() {
+        assert_eq!(refused("{any: ['abc'], regex: 'abc.{0,40}'}", "['abc ']"), "accepted");
+        assert!(refused("{any: ['abc'], regex: 'abc.{0,41}'}", "['abc ']").contains("repetition of up to 41"));
     }
 
     #[test]
