@@ -6,5 +6,5 @@ pub mod config;
 pub mod judging;
 pub mod life;
 pub mod status;
-mod translate;
+pub mod translate;
 pub mod watch;

@@ -9,7 +9,7 @@ use crate::proxy::settings::{self, Settings};
 use crate::proxy::tls;
 
 /// What the data path is told.
-pub(super) fn data_path(config: &Config) -> Settings {
+pub fn data_path(config: &Config) -> Settings {
     Settings {
         listeners: config.listeners.iter().map(listener).collect(),
         limits: limits(config),
@@ -56,7 +56,7 @@ fn limits(config: &Config) -> settings::Limits {
 }
 
 /// Where what judges is written down.
-pub(super) fn judging(config: &Config, trust_domain: Option<String>) -> judging::Sources {
+pub fn judging(config: &Config, trust_domain: Option<String>) -> judging::Sources {
     let tls = |mode| match mode {
         tls::Mode::Strict => policy::Tls::Strict,
         tls::Mode::Permissive => policy::Tls::Permissive,

@@ -126,7 +126,8 @@ impl Detectors {
         Self::compile(&[], signatures)
     }
 
-    fn compile(detectors: &'static [&'static dyn Detector], signatures: Vec<Signature>) -> Self {
+    /// Compiles these detectors and signatures, registered or not.
+    pub fn compile(detectors: &'static [&'static dyn Detector], signatures: Vec<Signature>) -> Self {
         let all = || detectors.iter().enumerate().map(|(index, detector)| (index, detector.wakes()));
         let of_detectors =
             all().flat_map(|(index, wake)| wake.literals.iter().map(move |text| (*text, Woken::Detector(1 << index))));

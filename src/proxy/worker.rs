@@ -68,6 +68,11 @@ impl Shared {
         self.engine.load_full()
     }
 
+    /// The metrics.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
     /// Bytes held back for judging.
     pub fn held_bytes(&self) -> usize {
         self.held.held()
