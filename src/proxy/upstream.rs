@@ -4,11 +4,13 @@
 use super::inbox::Inbox;
 use super::outbox::Outbox;
 use crate::flow::{Kind, Reason};
+use crate::record::Handles;
 use socket2::SockRef;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -28,6 +30,13 @@ pub(super) struct Upstream {
     pub(super) to: SocketAddr,
     /// Whether it has carried an exchange before; then it may turn out to be stale.
     pub(super) reused: bool,
+    metrics: Rc<Handles>,
+}
+
+impl Drop for Upstream {
+    fn drop(&mut self) {
+        self.metrics.upstream_closed();
+    }
 }
 
 impl Upstream {
@@ -88,12 +97,18 @@ impl Pool {
 }
 
 /// Opens a connection, in no more than `wait`.
-pub(super) async fn connect(to: SocketAddr, wait: Duration) -> Result<Upstream, (Reason, Option<io::Error>)> {
+pub(super) async fn connect(
+    to: SocketAddr,
+    wait: Duration,
+    metrics: &Rc<Handles>,
+) -> Result<Upstream, (Reason, Option<io::Error>)> {
     match tokio::time::timeout(wait, TcpStream::connect(to)).await {
         Ok(Ok(socket)) => {
             // Without it small requests wait for acknowledgements; the connection works all the same.
             let _ = socket.set_nodelay(true);
-            Ok(Upstream { socket, inbox: Inbox::default(), outbox: Outbox::default(), to, reused: false })
+            metrics.upstream_opened();
+            let (inbox, outbox) = (Inbox::default(), Outbox::default());
+            Ok(Upstream { socket, inbox, outbox, to, reused: false, metrics: metrics.clone() })
         }
         Ok(Err(error)) => Err((CONNECT, Some(error))),
         Err(_) => Err((CONNECT_SLOW, None)),

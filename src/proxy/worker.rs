@@ -102,7 +102,7 @@ pub(super) struct Worker {
     pub(super) stop: watch::Receiver<bool>,
     /// Counts what this worker lets through.
     pub(super) aggregate: Arc<Aggregate>,
-    pub(super) metrics: Handles,
+    pub(super) metrics: Rc<Handles>,
     /// The engine in place, counted by this worker alone: judging touches no counter that workers share.
     engine: RefCell<Rc<InPlace>>,
     alive: Cell<usize>,
@@ -180,7 +180,7 @@ pub(super) fn run(
             acceptor: tls::Acceptor::new(shared.identity.clone(), limits.tls),
             stop: stop.clone(),
             aggregate: shared.recorder.worker(),
-            metrics: shared.metrics.worker(),
+            metrics: Rc::new(shared.metrics.worker()),
             engine: RefCell::new(Rc::new(InPlace(shared.engine()))),
             alive: Cell::new(0),
             ended: Notify::new(),

@@ -1,8 +1,8 @@
 //! The client's half of an HTTP/1.1 connection: heads and held bodies are read here, each under its deadline.
 
-use crate::flow::{Kind, Reason};
+use crate::flow::{Direction, Kind, Reason};
 use crate::protocol::Malformed;
-use crate::protocol::http1::{BodyDecoder, RequestHead};
+use crate::protocol::http1::{BodyDecoder, RequestHead, Scan};
 use crate::proxy::deadline::Deadline;
 use crate::proxy::held::Share;
 use crate::proxy::inbox::{Inbox, Scratch};
@@ -13,6 +13,7 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::task::Poll;
+use std::time::{Duration, Instant};
 
 /// A head that was begun is not ended in time.
 pub(super) const HEADER_SLOW: Reason = Reason::new("limit-header", Kind::TooSlow, "the head was not sent in time");
@@ -74,15 +75,18 @@ impl Client {
     }
 
     /// Waits for the next head. The first one of a connection has the head's deadline from the start; later ones may
-    /// be waited for as long as the connection may be idle.
-    pub(super) async fn head(&mut self, worker: &Worker, first: bool) -> Result<RequestHead, NoHead> {
+    /// be waited for as long as the connection may be idle, and for `most`: how long its peer is to be trusted.
+    pub(super) async fn head(&mut self, worker: &Worker, first: bool, most: Duration) -> Result<RequestHead, NoHead> {
         let limits = worker.limits();
         let mut begun = first || !self.inbox.is_empty();
-        let (wait, reason) = if begun { (limits.header, HEADER_SLOW) } else { (limits.idle, IDLE) };
+        let (wait, reason) = if begun { (limits.header, HEADER_SLOW) } else { (limits.idle.min(most), IDLE) };
         self.deadline.set(wait, reason);
+        let mut scan = Scan::default();
         loop {
             if !self.inbox.is_empty() {
-                let decoded = RequestHead::decode(self.inbox.unread(), &limits.http1);
+                let began = Instant::now();
+                let decoded = RequestHead::decode_on(self.inbox.unread(), &mut scan, &limits.http1);
+                worker.metrics.decoded(Direction::Inbound, began.elapsed());
                 if let Some(head) = decoded.map_err(NoHead::Refused)? {
                     self.give_back();
                     return Ok(head);
@@ -206,5 +210,5 @@ impl Client {
     }
 }
 
-const LINGER: std::time::Duration = std::time::Duration::from_secs(2);
+const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 1024 * 1024;

@@ -53,7 +53,7 @@ impl Conversation<'_> {
         let engine = self.worker.engine();
         let mut told = Told::begin(&engine);
         let mut case = engine.open(&self.scene(&Past::default()));
-        let judgement = self.judge_head(&mut case, &request);
+        let judgement = told.timed(|| self.judge_head(&mut case, &request));
         if let Some(denial) = self.note(&mut told, &request, &judgement) {
             return self.refuse(&told, &request, denial, request.head.framing.has_body()).await;
         }
@@ -68,7 +68,7 @@ impl Conversation<'_> {
             }
         };
         if let Body::Whole(bytes, trailers) = &body {
-            let judgement = self.judge_body(&mut case, &request, bytes, trailers);
+            let judgement = told.timed(|| self.judge_body(&mut case, &request, bytes, trailers));
             if let Some(denial) = self.note(&mut told, &request, &judgement) {
                 return self.refuse(&told, &request, denial, false).await;
             }
@@ -172,7 +172,7 @@ impl Conversation<'_> {
         if !fresh_only && let Some(upstream) = self.worker.pool.take(to) {
             return Ok(upstream);
         }
-        upstream::connect(to, self.worker.limits().connect).await.map_err(|(reason, _)| reason)
+        upstream::connect(to, self.worker.limits().connect, &self.worker.metrics).await.map_err(|(reason, _)| reason)
     }
 
     async fn ask(

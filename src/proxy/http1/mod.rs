@@ -13,7 +13,7 @@ use crate::proxy::tls::{Handshake, Stream};
 use crate::proxy::worker::Worker;
 use crate::record::Caller;
 use client::{Client, NoHead};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// The peer's certificate has ended since the handshake.
 pub(super) const ENDED: Reason =
@@ -71,7 +71,7 @@ impl Conversation<'_> {
     /// Exchange after exchange. [`Next::Request`] means that the client has gone by itself.
     async fn hold(&mut self) -> Next {
         loop {
-            let head = match self.client.head(self.worker, self.session.exchanges == 0).await {
+            let head = match self.client.head(self.worker, self.session.exchanges == 0, self.trusted_for()).await {
                 Ok(head) => head,
                 Err(NoHead::Over) => return Next::Request,
                 Err(NoHead::Refused(malformed)) => return self.refuse_unread(malformed).await,
@@ -90,6 +90,12 @@ impl Conversation<'_> {
 
     fn scene<'a>(&'a self, past: &'a Past) -> Scene<'a> {
         Scene { connection: &self.connection, session: &self.session, past, now: self.worker.now() }
+    }
+
+    /// How long the peer's certificate still lasts.
+    fn trusted_for(&self) -> Duration {
+        let Some(identity) = self.connection.peer.identity() else { return Duration::MAX };
+        identity.not_after.duration_since(SystemTime::now()).unwrap_or_default()
     }
 
     /// Before each message: trust ends when it ends.

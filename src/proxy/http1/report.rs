@@ -11,6 +11,7 @@ use crate::protocol::Malformed;
 use crate::protocol::http1::{self, Refusal, RequestHead};
 use crate::record::{Event, EventId, Exchange, Revision, Traffic};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// What is told of one exchange, gathered on its way.
@@ -20,13 +21,25 @@ pub(super) struct Told {
     pub(super) seen: Seen,
     /// Bytes of the request's body that went on.
     pub(super) sent: u64,
+    /// Spent judging so far.
+    judging: Duration,
     event: Option<EventId>,
 }
 
 impl Told {
     pub(super) fn begin(engine: &Engine) -> Self {
         let revision = Arc::clone(engine.revision());
-        Self { revision, began: Instant::now(), seen: Seen::default(), sent: 0, event: None }
+        Self { revision, began: Instant::now(), seen: Seen::default(), sent: 0, judging: Duration::ZERO, event: None }
+    }
+}
+
+impl Told {
+    /// Notes how long a judgement takes.
+    pub(super) fn timed(&mut self, judge: impl FnOnce() -> Judgement) -> Judgement {
+        let began = Instant::now();
+        let judgement = judge();
+        self.judging += began.elapsed();
+        judgement
     }
 }
 
@@ -136,6 +149,7 @@ impl Conversation<'_> {
     /// Tells the metrics and the aggregates of a request that was let through.
     pub(super) fn tell(&self, told: &Told, case: &Case<'_>, request: &Request) {
         let metrics = &self.worker.metrics;
+        metrics.took_judging(self.connection.direction, told.judging);
         metrics.answered(self.connection.direction, told.seen.status.unwrap_or_default(), told.began.elapsed());
         if case.denied() {
             return;
