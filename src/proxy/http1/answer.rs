@@ -161,7 +161,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Answer<'_, R, W> {
     fn take(&mut self, decoder: &mut BodyDecoder, chunked: bool) -> Result<(), Broken> {
         while !decoder.is_done() && !self.inbox.is_empty() {
             let unread = self.inbox.unread();
-            let piece = decoder.step(unread).map_err(|malformed| Broken::Upstream(malformed.why))?;
+            let piece = decoder.step(unread).map_err(|malformed| Broken::Upstream(malformed.by_upstream().why))?;
             let content = unread.get(piece.data).unwrap_or_default();
             self.seen.released += content.len() as u64;
             let out = self.outbox.buffer();

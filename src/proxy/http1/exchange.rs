@@ -226,10 +226,13 @@ impl Conversation<'_> {
         let client = &mut self.client;
         let cut = match Box::pin(upload::run(self.worker, client, upstream, judging, body, told_of)).await {
             Ok(answered) => return Ok(Ok(answered)),
-            Err(upload::Cut::Broken(broken)) => return Ok(Err(broken)),
-            Err(upload::Cut::Denied(judgement)) => judgement,
+            Err(cut) => cut,
         };
         upstream.abort();
+        let cut = match cut {
+            upload::Cut::Broken(broken) => return Ok(Err(broken)),
+            upload::Cut::Denied(judgement) => judgement,
+        };
         match self.note(told, request, &cut) {
             Some(denial) if !told.seen.begun => Err(self.refuse(told, request, denial, true).await),
             _ => Err(Next::Abort),
