@@ -1,0 +1,22 @@
+//! The sidecar through its front door: real sockets before and behind it, and the record it leaves. Nothing is asserted
+//! about time; what was too slow is told by the reason that the record gives.
+
+#![cfg(feature = "sidecar")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::string_slice, clippy::indexing_slicing)]
+
+#[path = "proxy/bench.rs"]
+mod bench;
+#[path = "proxy/client.rs"]
+mod client;
+#[path = "proxy/denied.rs"]
+mod denied;
+#[path = "proxy/forms.rs"]
+mod forms;
+#[path = "proxy/limits.rs"]
+mod limits;
+#[path = "proxy/reload.rs"]
+mod reload;
+#[path = "proxy/slow.rs"]
+mod slow;
+#[path = "proxy/upstream.rs"]
+mod upstream;

@@ -1,0 +1,158 @@
+//! A sidecar in this process: its configuration in a folder of its own, an upstream behind it, and at the end the record.
+
+use crate::client::Client;
+use crate::upstream::{Received, Talk, Upstream, ok};
+use podwall::control::config::{Environment, load};
+use podwall::control::life::Life;
+use serde_json::Value;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::SystemTime;
+use tempfile::TempDir;
+
+/// Everything is granted, and `/stream` streams.
+const RULES: &str = "
+  - {name: stream, from: any, methods: [POST], path: /stream, stream: true}
+  - {name: all, from: any, methods: [GET, HEAD, POST], path: '/open/{rest...}'}";
+
+/// What a sidecar is made of.
+pub(crate) struct Setup {
+    limits: String,
+    rules: String,
+    tls: String,
+    folder: TempDir,
+    upstream: Upstream,
+    behind: SocketAddr,
+}
+
+/// A running sidecar.
+pub(crate) struct Bench {
+    life: Option<Life>,
+    folder: TempDir,
+    upstream: Upstream,
+}
+
+/// What a sidecar left.
+pub(crate) struct Ended {
+    pub(crate) lines: Vec<Value>,
+    pub(crate) received: Vec<Received>,
+}
+
+impl Setup {
+    /// Before an upstream that answers `ok` to everything.
+    pub(crate) fn new() -> Self {
+        Self::before(|talk| while talk.request().is_some() && ok(talk) {})
+    }
+
+    /// Before an upstream that treats each of its connections like this.
+    pub(crate) fn before(behaviour: impl Fn(&mut Talk) + Send + Sync + 'static) -> Self {
+        let upstream = Upstream::start(behaviour);
+        Self {
+            limits: String::new(),
+            rules: RULES.to_owned(),
+            tls: "off".to_owned(),
+            folder: tempfile::tempdir().unwrap(),
+            behind: upstream.address,
+            upstream,
+        }
+    }
+
+    /// Sets a limit: `head_bytes: 1KiB`.
+    pub(crate) fn limit(mut self, line: &str) -> Self {
+        self.limits += &format!("  {line}\n");
+        self
+    }
+
+    /// Puts another upstream behind it.
+    pub(crate) fn behind(mut self, address: SocketAddr) -> Self {
+        self.behind = address;
+        self
+    }
+
+    pub(crate) fn start(self) -> Bench {
+        let at = self.folder.path().display();
+        let Self { limits, tls, behind, .. } = &self;
+        let identity = format!(
+            "identity: {{certificate: {at}/server.crt, key: {at}/server.key, trust: [{{domain: cluster.test, bundle: {at}/ca.crt}}]}}\n"
+        );
+        let identity = if tls == "off" { "" } else { &identity };
+        let limits = if limits.is_empty() { String::new() } else { format!("limits:\n{limits}") };
+        let text = format!(
+            "apiVersion: podwall.dev/v1\nkind: Podwall\nlisteners:\n  - {{listen: '127.0.0.1:0', tls: {tls}, upstream: '{behind}'}}\n\
+             allowlists: [{at}/allowlist.yaml]\nrecord: {{stdout: false, file: {{path: {at}/record.jsonl}}}}\nworkers: 1\n{identity}{limits}"
+        );
+        write_rules(self.folder.path(), &self.rules);
+        let loaded = load::read("podwall.yaml", &text, &Environment::of(std::iter::empty())).expect("a configuration");
+        let life = Life::start(&loaded.config).expect("a sidecar");
+        Bench { life: Some(life), folder: self.folder, upstream: self.upstream }
+    }
+}
+
+impl Bench {
+    pub(crate) fn life(&self) -> &Life {
+        self.life.as_ref().unwrap()
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.life().addresses()[0]
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn client(&self) -> Client<std::net::TcpStream> {
+        Client::connect(self.address())
+    }
+
+    /// Puts other rules into the allowlist's file.
+    pub(crate) fn rewrite(&self, rules: &str) {
+        write_rules(self.folder(), rules);
+    }
+
+    /// What the sidecar says of itself.
+    pub(crate) fn report(&self) -> String {
+        self.life().state().status().report(SystemTime::now())
+    }
+
+    /// Gives the sidecar to a thread that stops it.
+    pub(crate) fn stop_aside(&mut self) -> std::thread::JoinHandle<usize> {
+        let life = self.life.take().unwrap();
+        std::thread::spawn(move || life.stop("the test drains"))
+    }
+
+    /// Stops the sidecar, then the upstream: what each has seen is complete.
+    pub(crate) fn end(mut self) -> Ended {
+        if let Some(life) = self.life.take() {
+            life.stop("the test is over");
+        }
+        let text = fs::read_to_string(self.folder.path().join("record.jsonl")).unwrap();
+        let lines = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        Ended { lines, received: self.upstream.end() }
+    }
+}
+
+impl Ended {
+    /// The reasons of everything that was refused, in order.
+    pub(crate) fn reasons(&self) -> Vec<&str> {
+        self.lines.iter().filter_map(|line| line["reason"].as_str()).collect()
+    }
+
+    /// All that the upstream received, on all connections.
+    pub(crate) fn all(&self) -> String {
+        self.received.iter().map(|received| String::from_utf8_lossy(&received.bytes).into_owned()).collect()
+    }
+
+    /// Lines of one sort.
+    pub(crate) fn of<'a>(&'a self, line: &'a str) -> impl Iterator<Item = &'a Value> {
+        self.lines.iter().filter(move |value| value["line"] == line)
+    }
+}
+
+fn write_rules(folder: &Path, rules: &str) {
+    let text = format!(
+        "apiVersion: podwall.dev/v1\nkind: Allowlist\nmetadata: {{name: test}}\nowner: tests\ninbound:{rules}\n"
+    );
+    fs::write(folder.join("allowlist.yaml"), text).unwrap();
+}
