@@ -45,6 +45,11 @@ impl<'a> Parts<'a> {
         let list = &self.list;
         let name = |at: &usize| list.get(*at).map(|part| &*part.name);
         let is_field = |at: &usize| list.get(*at).is_some_and(|part| part.place == Place::FormValue);
+        let mut names = Names::default();
+        let mut fields = list.iter().skip(before).filter(|part| part.place == Place::FormValue);
+        if !fields.any(|field| names.may_repeat(&field.name)) {
+            return Ok(());
+        }
         let mut fields: Vec<usize> = (before..list.len()).filter(is_field).collect();
         fields.sort_by(|one, other| name(one).cmp(&name(other)));
         let mut joined = Vec::new();
@@ -89,6 +94,23 @@ impl<'a> Parts<'a> {
         }
         self.list.push(part);
         Ok(())
+    }
+}
+
+/// A set of names that may take two for one, so that forms whose names differ, as most do, need not be sorted.
+#[derive(Default)]
+struct Names([u64; 16]);
+
+impl Names {
+    /// Adds a name; whether it, or one that looks like it, was there before.
+    fn may_repeat(&mut self, name: &[u8]) -> bool {
+        let hash = name.iter().fold(name.len(), |hash, b| (hash ^ usize::from(*b)).wrapping_mul(0x9e37_79b1));
+        let hash = hash ^ hash >> 15;
+        let bit = 1 << (hash % 64);
+        let Some(word) = self.0.get_mut(hash / 64 % 16) else { return true };
+        let there = *word & bit != 0;
+        *word |= bit;
+        there
     }
 }
 
