@@ -20,6 +20,7 @@ mod html;
 mod ldap;
 mod literals;
 mod lookup;
+mod memo;
 mod nosql;
 mod ordinary;
 mod path;
@@ -42,6 +43,7 @@ use sha2::{Digest, Sha256};
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Looks for one kind of attack in one part. Stateless; linear in the part's length; spends fuel for what it reads.
 pub trait Detector: Sync {
@@ -86,6 +88,8 @@ pub static DETECTORS: &[&dyn Detector] = &[
 
 /// The detectors and signatures compiled for use: immutable, shared by all workers.
 pub struct Detectors {
+    /// Unlike that of any other set in this process: what was found clean under one is not under another.
+    id: u64,
     detectors: &'static [&'static dyn Detector],
     signatures: Vec<Signature>,
     filter: Filter,
@@ -139,7 +143,9 @@ impl Detectors {
         let wakes = literals.into_iter().map(|(_, woken)| woken).collect();
         let bytes =
             all().flat_map(|(index, wake)| wake.bytes.iter().map(move |set| (index, Classes::of(set)))).collect();
-        Self { detectors, signatures, filter, wakes, bytes }
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self { id, detectors, signatures, filter, wakes, bytes }
     }
 
     /// The signatures, in the order they were given.
@@ -165,7 +171,13 @@ impl Detectors {
             if fuel.is_empty() {
                 return;
             }
+            if memo::is_clean(self.id, part) {
+                continue;
+            }
             self.inspect_part(part, found, fuel);
+            if found.is_clean() && !fuel.is_empty() {
+                memo::remember(self.id, part);
+            }
         }
     }
 

@@ -139,6 +139,11 @@ impl Found {
         self.beyond
     }
 
+    /// Whether nothing at all was found, and nothing would have been overlooked.
+    pub fn is_clean(&self) -> bool {
+        self.evidence.is_empty() && self.total == 0 && self.exceptions.is_empty()
+    }
+
     /// The exceptions that excused a finding.
     pub fn excused(&self) -> &[RuleName] {
         &self.excused
