@@ -40,7 +40,7 @@ const COMMANDS: &[(&str, Takes)] = &[
     ("alpine", PLAINLY), ("ansible", PLAINLY), ("ansible-playbook", PLAINLY), ("ansible-pull", PLAINLY),
     ("ansible-vault", PLAINLY), ("apk", PLAINLY), ("apt-get", PLAINLY), ("aptitude", PLAINLY), ("ar", PATH),
     ("arch", END | PATH), ("aria2c", RARE | HOST), ("arj", PLAINLY), ("arp", RARE | END), ("arping", RARE | HOST),
-    ("as", PATH), ("ash", RARE | END | PATH | QUOTED), ("aspell", PLAINLY), ("assoc", PLAINLY), ("at", PATH),
+    ("as", PATH), ("ash", RARE | END | PATH | QUOTED), ("aspell", PLAINLY), ("assoc", PLAINLY),
     ("atobm", PLAINLY), ("attrib", PLAINLY), ("awk", RARE | END | PATH | QUOTED), ("aws", PLAINLY),
     ("axel", RARE | HOST), ("az", PLAINLY), ("banner", PATH), ("base", END | PATH), ("base32", PLAINLY),
     ("base64", PLAINLY), ("basenc", PLAINLY), ("bash", RARE | END | PATH | QUOTED), ("batcat", PLAINLY),
