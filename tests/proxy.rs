@@ -18,5 +18,7 @@ mod limits;
 mod reload;
 #[path = "proxy/slow.rs"]
 mod slow;
+#[path = "proxy/trust.rs"]
+mod trust;
 #[path = "proxy/upstream.rs"]
 mod upstream;

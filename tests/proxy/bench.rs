@@ -64,6 +64,13 @@ impl Setup {
         self
     }
 
+    /// Asks callers for mTLS, with the certificates in the bench's folder.
+    pub(crate) fn strict(mut self, fill: impl FnOnce(&Path)) -> Self {
+        fill(self.folder.path());
+        self.tls = "strict".to_owned();
+        self
+    }
+
     /// Puts another upstream behind it.
     pub(crate) fn behind(mut self, address: SocketAddr) -> Self {
         self.behind = address;
