@@ -2,7 +2,7 @@
 //! whom to believe, what to judge by, where the record goes, and every limit. The doc comments below are the
 //! descriptions in the JSON Schema and in `podwall config --explain`.
 //!
-//! [`load`] reads it, [`check`] holds it against itself, [`settings`] lists every setting.
+//! [`load()`] reads it, [`check`] holds it against itself, [`settings()`] lists every setting.
 
 pub mod check;
 pub mod load;

@@ -73,7 +73,6 @@ impl Conversation<'_> {
                 return self.refuse(&told, &request, denial, false).await;
             }
         }
-        self.client.give_back();
         let next = self.forward(&mut told, &mut case, &request, body).await;
         self.tell(&told, &case, &request);
         next
