@@ -185,9 +185,10 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Answer<'_, R, W> {
         let filled = loop {
             let (inbox, scratch, upstream) = (&mut *self.inbox, &self.worker.scratch, &mut *self.upstream);
             let filling = poll_fn(|cx| inbox.poll_fill(cx, scratch, upstream, Scratch::BYTES));
+            // Until the body has been sent, which has a deadline of its own, no answer is due.
+            let uploading = self.wish.uploading.get();
             match self.deadline.within(filling).await {
-                // As long as the body is still being sent, which has a deadline of its own, no answer is due.
-                Err(_) if self.wish.uploading.get() => self.deadline.set(self.limits().response, SLOW),
+                Err(_) if uploading => self.deadline.set(self.limits().response, SLOW),
                 filled => break filled.map_err(Broken::Upstream)?,
             }
         };

@@ -97,16 +97,23 @@ async fn both(
     let (mut upload, mut answer) = (pin!(upload), pin!(answer));
     wish.uploading.set(true);
     poll_fn(|cx| {
-        if wish.uploading.get()
-            && let Poll::Ready(sent) = upload.as_mut().poll(cx)
-        {
+        // The answer first: a body that is always there to be read uses up what this task may do before it must yield,
+        // and neither the answer nor its deadline would be looked at.
+        if let Poll::Ready(answered) = answer.as_mut().poll(cx) {
+            return Poll::Ready(answered.map_err(Cut::Broken));
+        }
+        if !wish.uploading.get() {
+            return Poll::Pending;
+        }
+        if let Poll::Ready(sent) = upload.as_mut().poll(cx) {
             match sent {
                 // An upstream that no longer reads may still answer.
                 Ok(()) | Err(Cut::Broken(Broken::Upstream(_))) => wish.uploading.set(false),
                 Err(cut) => return Poll::Ready(Err(cut)),
             }
+            return answer.as_mut().poll(cx).map_err(Cut::Broken);
         }
-        answer.as_mut().poll(cx).map_err(Cut::Broken)
+        Poll::Pending
     })
     .await
 }
