@@ -5,7 +5,7 @@ use super::answer::{Answer, Answered, Broken, NO_ANSWER, Wish};
 use super::client::Held;
 use super::report::Told;
 use super::upload::{self, Judging};
-use super::{Conversation, Next};
+use super::{Conversation, Next, REQUESTS};
 use crate::engine::{Case, Engine};
 use crate::flow::{Judgement, Kind, Message, Past, Reason, Side};
 use crate::protocol::body::{self, Declared};
@@ -266,6 +266,9 @@ impl Conversation<'_> {
         let method = request.view().method();
         let (head, connect) = (method == "HEAD", method == "CONNECT");
         let last = self.session.exchanges >= self.worker.limits().requests_per_connection;
+        if last {
+            self.worker.metrics.refused(self.connection.direction, REQUESTS);
+        }
         Wish {
             asked: Asked { head, connect, websocket: websocket_proof(request) },
             version: request.head.version,

@@ -100,10 +100,6 @@ impl Conversation<'_> {
 
     /// Before each message: trust ends when it ends.
     fn still_welcome(&mut self) -> Result<(), (Reason, String)> {
-        let limits = self.worker.limits();
-        if self.session.exchanges > limits.requests_per_connection {
-            return Err((REQUESTS, format!("{} were served", limits.requests_per_connection)));
-        }
         let now = SystemTime::now();
         if self.connection.peer.identity().is_some_and(|identity| identity.not_after <= now) {
             return Err((ENDED, "at notAfter".into()));
