@@ -215,7 +215,8 @@ def wrk(door, podwall):
     if not found or int(found[1]) == 0:
         raise Failed(done.stdout)
     judged = [line for line in podwall.lines()[before:] if line["line"] == "judged"]
-    expect("refusals recorded", judged, [])
+    # When its time is over wrk drops its connections, some of them inside a request.
+    expect("refusals recorded", [line for line in judged if line["reason"] != "client-broke-off"], [])
     rate = re.search(r"Requests/sec:\s+(\S+)", done.stdout)
     return f"{found[1]} requests, {rate[1]}/s, no errors"
 
