@@ -1,4 +1,4 @@
-//! Header and cookie values come again with every request: the user agent, the token, the session. A value in which
+//! Headers and cookies come again with every request: the user agent, the token, the session. A name or value in which
 //! nothing was found need not be looked at again by the same detectors. Each thread remembers some of them whole, and
 //! compares them whole, so a look-alike is never taken for one; who sends others only misses the memory.
 
@@ -24,7 +24,8 @@ thread_local! {
 
 /// Whether a part is of the sort that comes again.
 fn may_come_again(part: &Part<'_>) -> bool {
-    matches!(part.place, Place::HeaderValue | Place::CookieValue) && part.canonical.len() <= MAX_BYTES
+    use Place::{CookieName, CookieValue, HeaderName, HeaderValue};
+    matches!(part.place, HeaderName | HeaderValue | CookieName | CookieValue) && part.canonical.len() <= MAX_BYTES
 }
 
 /// Whether these detectors are known to find nothing in the part.
