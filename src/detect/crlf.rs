@@ -3,11 +3,11 @@
 //!
 //! Steps: at most 3 for each byte and 64 for each line.
 
-use super::context::Context;
 use super::context::Strength::{self, Certain, Strong, Weak};
+use super::finding::Finding;
 use super::{Detector, Wake};
 use crate::canon::cursor::{self, Cursor};
-use crate::flow::{Found, Fuel, Hit, Part, Place};
+use crate::flow::{Found, Fuel, Part, Place};
 
 /// The registered detector.
 pub(super) static CRLF: Crlf = Crlf;
@@ -34,10 +34,7 @@ impl Detector for Crlf {
         }
         let in_path = matches!(part.place, Place::Path | Place::PathSegment);
         let Some((strength, name, at)) = find(bytes, is_line(part.place), in_path, fuel) else { return };
-        let weight = Context::of(part).weigh(strength);
-        if weight.0 > 0 {
-            found.add(part, Hit { detector: NAME, signature: name.into(), range: at..bytes.len(), weight });
-        }
+        Finding { strength, name, at, end: bytes.len() }.report(NAME, part, found);
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::context::Strength;
 use super::filter::Filter;
+use super::finding::Finding;
 use std::sync::LazyLock;
 
 /// One literal of a table: what it is, how clear it is, and the name it is reported under.
@@ -14,19 +15,6 @@ pub(crate) struct Idioms {
     compiled: LazyLock<Filter, fn() -> Filter>,
 }
 
-/// An idiom found in a text.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Found {
-    /// Where it starts.
-    pub(crate) at: usize,
-    /// Where it ends.
-    pub(crate) end: usize,
-    /// How clear it is.
-    pub(crate) strength: Strength,
-    /// The name it is reported under.
-    pub(crate) name: &'static str,
-}
-
 impl Idioms {
     /// A table and the function that compiles it: `Idioms::new(TABLE, || compile(TABLE))`.
     pub(crate) const fn new(table: &'static [Idiom], compile: fn() -> Filter) -> Self {
@@ -34,12 +22,12 @@ impl Idioms {
     }
 
     /// The idioms in `bytes` by where they start; overlapping ones too. One step for each byte.
-    pub(crate) fn find(&self, bytes: &[u8]) -> Vec<Found> {
+    pub(crate) fn find(&self, bytes: &[u8]) -> Vec<Finding> {
         let mut all = Vec::new();
         self.compiled.find(bytes, |occurrence| {
             if let Some((_, strength, name)) = self.table.get(occurrence.literal as usize) {
                 let end = occurrence.start + occurrence.len;
-                all.push(Found { at: occurrence.start, end, strength: *strength, name });
+                all.push(Finding { at: occurrence.start, end, strength: *strength, name });
             }
         });
         all.sort_unstable_by_key(|found| found.at);

@@ -3,12 +3,12 @@
 //!
 //! Steps: at most 4 for each byte. Nesting is followed to [`MAX_DEPTH`]; what is deeper is a sign by itself.
 
-use super::context::Context;
 use super::context::Strength::{self, Certain, Strong, Weak};
+use super::finding::Finding;
 use super::literals::{Idiom, Idioms, compile};
 use super::{Detector, Wake};
 use crate::canon::cursor::{self, Cursor};
-use crate::flow::{Found, Fuel, Hit, Part, Place};
+use crate::flow::{Found, Fuel, Part, Place};
 
 /// The registered detector.
 pub(super) static LOOKUP: Lookup = Lookup;
@@ -39,28 +39,12 @@ impl Detector for Lookup {
             return;
         }
         let lookup = lookups(bytes);
-        let expression = EXPRESSIONS.find(bytes).into_iter().max_by_key(|idiom| idiom.strength);
-        let expression = expression.map(|idiom| Finding {
-            strength: idiom.strength,
-            name: idiom.name,
-            at: idiom.at,
-            end: idiom.end,
-        });
-        let best = [lookup, expression].into_iter().flatten().max_by_key(|finding| finding.strength);
-        let Some(best) = best else { return };
-        let weight = Context::of(part).weigh(best.strength);
-        if weight.0 > 0 {
-            found.add(part, Hit { detector: NAME, signature: best.name.into(), range: best.at..best.end, weight });
+        let expression = Finding::clearest(EXPRESSIONS.find(bytes));
+        let best = Finding::clearest([lookup, expression].into_iter().flatten());
+        if let Some(best) = best {
+            best.report(NAME, part, found);
         }
     }
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Finding {
-    strength: Strength,
-    name: &'static str,
-    at: usize,
-    end: usize,
 }
 
 /// What wakes the detector besides an opened lookup.

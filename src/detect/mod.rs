@@ -16,6 +16,7 @@ mod code;
 mod context;
 mod crlf;
 pub mod filter;
+mod finding;
 mod html;
 mod ldap;
 mod literals;

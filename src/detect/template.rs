@@ -4,12 +4,12 @@
 //!
 //! Steps: at most 6 for each byte; an expression is read for at most [`MAX_EXPRESSION`] bytes.
 
-use super::context::Context;
 use super::context::Strength::{self, Certain, Strong, Weak};
-use super::literals::{Found as Reach, Idiom, Idioms, compile};
+use super::finding::Finding;
+use super::literals::{Idiom, Idioms, compile};
 use super::{Detector, Wake};
 use crate::canon::cursor::Cursor;
-use crate::flow::{Found, Fuel, Hit, Part, Place};
+use crate::flow::{Found, Fuel, Part, Place};
 
 /// The registered detector.
 pub(super) static TEMPLATE: Template = Template;
@@ -42,24 +42,12 @@ impl Detector for Template {
         if part.place == Place::BodyOpaque || fuel.spend(6 * bytes.len()).is_err() {
             return;
         }
-        let directive = DIRECTIVES.find(bytes).into_iter().max_by_key(|idiom| idiom.strength);
-        let directive =
-            directive.map(|idiom| Finding { strength: idiom.strength, name: idiom.name, at: idiom.at, end: idiom.end });
-        let best = [expressions(bytes), directive].into_iter().flatten().max_by_key(|finding| finding.strength);
-        let Some(best) = best else { return };
-        let weight = Context::of(part).weigh(best.strength);
-        if weight.0 > 0 {
-            found.add(part, Hit { detector: NAME, signature: best.name.into(), range: best.at..best.end, weight });
+        let directive = Finding::clearest(DIRECTIVES.find(bytes));
+        let best = Finding::clearest([expressions(bytes), directive].into_iter().flatten());
+        if let Some(best) = best {
+            best.report(NAME, part, found);
         }
     }
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Finding {
-    strength: Strength,
-    name: &'static str,
-    at: usize,
-    end: usize,
 }
 
 const LITERALS: &[&str] = &[
@@ -141,7 +129,7 @@ enum Kind {
 
 fn expressions(bytes: &[u8]) -> Option<Finding> {
     let mut best: Option<Finding> = None;
-    let reaches: Vec<Reach> = REACHES.find(bytes);
+    let reaches: Vec<Finding> = REACHES.find(bytes);
     let mut unclosed = 0_u16;
     let mut cursor = Cursor::new(bytes, 0);
     loop {
@@ -185,7 +173,7 @@ fn expression<'a>(rest: &'a [u8], close: &[u8], kind: Kind) -> &'a [u8] {
 }
 
 /// The clearest of the first few things that an expression reaches for.
-fn reached(all: &[Reach], start: usize, inner: &[u8]) -> Option<Strength> {
+fn reached(all: &[Finding], start: usize, inner: &[u8]) -> Option<Strength> {
     let first = all.partition_point(|reach| reach.at < start);
     let leading = start + inner.iter().take_while(|b| b" -=#{\t".contains(b)).count();
     let inside = all.iter().skip(first).take(8).take_while(|reach| reach.at < start + inner.len());

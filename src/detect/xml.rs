@@ -6,10 +6,11 @@
 
 use super::context::Context;
 use super::context::Strength::{self, Certain, Strong, Weak};
+use super::finding::Finding;
 use super::literals::{Idiom, Idioms, compile};
 use super::{Detector, Wake};
 use crate::canon::cursor::{self, Cursor};
-use crate::flow::{Found, Fuel, Hit, Part, Place, Weight};
+use crate::flow::{Found, Fuel, Part, Place, Weight};
 
 /// The registered detector.
 pub(super) static XML: Xml = Xml;
@@ -51,23 +52,14 @@ impl Detector for Xml {
         if fuel.spend(4 * bytes.len()).is_err() {
             return;
         }
-        let best = [declarations(bytes), includes(bytes)].into_iter().flatten().max_by_key(|finding| finding.strength);
-        let Some(best) = best else { return };
+        let Some(best) = Finding::clearest([declarations(bytes), includes(bytes)].into_iter().flatten()) else {
+            return;
+        };
         let markup = matches!(part.place, Place::XmlMarkup | Place::XmlAttribute | Place::XmlName);
         let weight =
             if markup && best.strength >= Strong { Weight::CERTAIN } else { Context::of(part).weigh(best.strength) };
-        if weight.0 > 0 {
-            found.add(part, Hit { detector: NAME, signature: best.name.into(), range: best.at..best.end, weight });
-        }
+        best.report_weighing(weight, NAME, part, found);
     }
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Finding {
-    strength: Strength,
-    name: &'static str,
-    at: usize,
-    end: usize,
 }
 
 /// The clearest of the document type and entity declarations.
@@ -184,8 +176,7 @@ const TABLE: &[Idiom] = &[
 static IDIOMS: Idioms = Idioms::new(TABLE, || compile(TABLE));
 
 fn includes(bytes: &[u8]) -> Option<Finding> {
-    let best = IDIOMS.find(bytes).into_iter().max_by_key(|idiom| idiom.strength)?;
-    Some(Finding { strength: best.strength, name: best.name, at: best.at, end: best.end })
+    Finding::clearest(IDIOMS.find(bytes))
 }
 
 #[cfg(test)]

@@ -6,12 +6,12 @@
 
 mod php;
 
-use super::context::Context;
-use super::context::Strength::{self, Certain, Strong, Weak};
-use super::literals::{Found as Reach, Idiom, Idioms, compile};
+use super::context::Strength::{Certain, Strong, Weak};
+use super::finding::Finding;
+use super::literals::{Idiom, Idioms, compile};
 use super::{Detector, Wake};
 use crate::canon::cursor::{self, Cursor};
-use crate::flow::{Found, Fuel, Hit, Part, Place};
+use crate::flow::{Found, Fuel, Part, Place};
 
 /// The registered detector.
 pub(super) static CODE: Code = Code;
@@ -37,23 +37,12 @@ impl Detector for Code {
             return;
         }
         let readings = [object(bytes), prototype(part), class_name(bytes), php::find(part), calls(bytes)];
-        let Some(best) = readings.into_iter().flatten().max_by_key(|finding| finding.strength) else { return };
+        let Some(best) = Finding::clearest(readings.into_iter().flatten()) else { return };
         if part.place == Place::BodyOpaque && best.name != "code-object" {
             return;
         }
-        let weight = Context::of(part).weigh(best.strength);
-        if weight.0 > 0 {
-            found.add(part, Hit { detector: NAME, signature: best.name.into(), range: best.at..best.end, weight });
-        }
+        best.report(NAME, part, found);
     }
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Finding {
-    strength: Strength,
-    name: &'static str,
-    at: usize,
-    end: usize,
 }
 
 const LITERALS: &[&str] = &[
@@ -234,7 +223,6 @@ fn calls(bytes: &[u8]) -> Option<Finding> {
         .find(bytes)
         .into_iter()
         .filter(|idiom| is_whole(bytes, idiom.at) && is_called(bytes, idiom))
-        .map(|idiom| Finding { strength: idiom.strength, name: idiom.name, at: idiom.at, end: idiom.end })
         .max_by_key(|finding| finding.strength)
 }
 
@@ -246,7 +234,7 @@ fn is_whole(bytes: &[u8], at: usize) -> bool {
 }
 
 /// The weakest of the names say something only with a number behind them, or where the value begins.
-fn is_called(bytes: &[u8], idiom: &Reach) -> bool {
+fn is_called(bytes: &[u8], idiom: &Finding) -> bool {
     match bytes.get(idiom.at..idiom.end) {
         Some(name) if name.eq_ignore_ascii_case(b"chr(") => bytes.get(idiom.end).is_some_and(u8::is_ascii_digit),
         Some(name) if cursor::starts_with(name, b"console.") => idiom.at == 0,

@@ -8,9 +8,10 @@ mod attribute;
 mod script;
 mod tag;
 
-use super::context::{Context, Strength};
+use super::context::Strength;
+use super::finding::Finding;
 use super::{Detector, Wake};
-use crate::flow::{Found, Fuel, Hit, Part, Place};
+use crate::flow::{Found, Fuel, Part, Place};
 
 /// The registered detector.
 pub(super) static HTML: Html = Html;
@@ -38,20 +39,8 @@ impl Detector for Html {
         let Some(best) = strongest(bytes) else { return };
         let named = matches!(part.place, Place::CookieName | Place::FormName | Place::QueryName | Place::HeaderName);
         let strength = if named { best.strength.max(Strength::Strong) } else { best.strength };
-        let weight = Context::of(part).weigh(strength);
-        if weight.0 > 0 {
-            found.add(part, Hit { detector: NAME, signature: best.name.into(), range: best.at..best.end, weight });
-        }
+        Finding { strength, ..best }.report(NAME, part, found);
     }
-}
-
-/// Something that runs, and how clear it is.
-#[derive(Clone, Copy, Debug)]
-struct Finding {
-    strength: Strength,
-    name: &'static str,
-    at: usize,
-    end: usize,
 }
 
 fn strongest(bytes: &[u8]) -> Option<Finding> {

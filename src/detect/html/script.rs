@@ -4,7 +4,7 @@
 use super::{Finding, stronger};
 use crate::canon::cursor;
 use crate::detect::context::Strength::{Certain, Strong, Weak};
-use crate::detect::literals::{Found, Idiom, Idioms, compile};
+use crate::detect::literals::{Idiom, Idioms, compile};
 use std::borrow::Cow;
 
 /// What wakes the detector besides `<`.
@@ -138,16 +138,11 @@ pub(super) fn find(bytes: &[u8]) -> Option<Finding> {
 }
 
 fn clearest(bytes: &[u8]) -> Option<Finding> {
-    IDIOMS
-        .find(bytes)
-        .into_iter()
-        .filter(|idiom| is_script(bytes, idiom))
-        .map(|idiom| Finding { strength: idiom.strength, name: idiom.name, at: idiom.at, end: idiom.end })
-        .max_by_key(|finding| finding.strength)
+    IDIOMS.find(bytes).into_iter().filter(|idiom| is_script(bytes, idiom)).max_by_key(|finding| finding.strength)
 }
 
 /// Whether an idiom is the word it seems to be, and not the end of another (`myalert(`) or the start of prose.
-fn is_script(bytes: &[u8], idiom: &Found) -> bool {
+fn is_script(bytes: &[u8], idiom: &Finding) -> bool {
     let before = idiom.at.checked_sub(1).and_then(|at| bytes.get(at)).copied();
     let after = bytes.get(idiom.end).copied();
     let after_next = bytes.get(idiom.end + 1).copied();

@@ -8,11 +8,11 @@ mod spelling;
 mod trail;
 mod upload;
 
-use super::context::Context;
 use super::context::Strength::{self, Certain, Strong, Weak};
+use super::finding::Finding;
 use super::{Detector, Wake};
 use crate::canon::cursor;
-use crate::flow::{Found, Fuel, Hit, Part, Place};
+use crate::flow::{Found, Fuel, Part, Place};
 use trail::Trail;
 
 /// The registered detector.
@@ -43,11 +43,8 @@ impl Detector for PathDetector {
         }
         let trail = Trail::read(bytes);
         let Some((strength, name)) = verdict(part, &trail) else { return };
-        let weight = Context::of(part).weigh(strength);
-        if weight.0 > 0 {
-            let range = trail.at..trail.end.max(trail.at);
-            found.add(part, Hit { detector: NAME, signature: name.into(), range, weight });
-        }
+        let (at, end) = (trail.at, trail.end.max(trail.at));
+        Finding { strength, name, at, end }.report(NAME, part, found);
     }
 }
 

@@ -1,7 +1,8 @@
 //! Files and folders that no caller of an application has business with.
 
+use super::Finding;
 use crate::detect::context::Strength::{Certain, Strong, Weak};
-use crate::detect::literals::{Found, Idiom, Idioms, compile};
+use crate::detect::literals::{Idiom, Idioms, compile};
 
 /// Files and folders that no caller of an application has business with, and how they stand in a path: a name with a
 /// leading `/` must start a path, one that ends with `/` is a folder.
@@ -52,7 +53,7 @@ const SECRETS: &[Idiom] = &[
 static IDIOMS: Idioms = Idioms::new(SECRETS, || compile(SECRETS));
 
 /// The secret files that a path in plain spelling names; `climbs`: it leads upwards.
-pub(super) fn find(path: &[u8], climbs: bool) -> impl Iterator<Item = Found> {
+pub(super) fn find(path: &[u8], climbs: bool) -> impl Iterator<Item = Finding> {
     IDIOMS.find(path).into_iter().filter(move |found| stands(path, found.at, found.end, found.name, climbs))
 }
 

@@ -104,7 +104,6 @@ pub(super) fn find(bytes: &[u8]) -> Option<Finding> {
         .find(bytes)
         .into_iter()
         .filter(|idiom| idiom.name != "shell-disguised-blank" || !is_assigned(bytes, idiom.end))
-        .map(|idiom| Finding { strength: idiom.strength, name: idiom.name, at: idiom.at, end: idiom.end })
         .chain(function)
         .max_by_key(|finding| finding.strength)
 }

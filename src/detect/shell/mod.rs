@@ -8,11 +8,12 @@ mod commands;
 mod idioms;
 mod line;
 
-use super::context::{Context, Strength};
+use super::context::Strength;
+use super::finding::Finding;
 use super::{Detector, Wake};
 use crate::canon::cursor::Cursor;
 use crate::canon::shell::Word;
-use crate::flow::{Found, Fuel, Hit, Part, Place};
+use crate::flow::{Found, Fuel, Part, Place};
 use line::Line;
 
 /// The registered detector.
@@ -44,10 +45,8 @@ impl Detector for Shell {
         let bytes = plus_blanks.as_deref().unwrap_or(&part.canonical);
         let mut line = Line::new(bytes, is_argument(part.place));
         let Some(best) = strongest(bytes, &mut line, fuel) else { return };
-        let weight = Context::of(part).weigh(plausible(part, &best, line.is_script()));
-        if weight.0 > 0 {
-            found.add(part, Hit { detector: NAME, signature: best.name.into(), range: best.at..best.end, weight });
-        }
+        let strength = plausible(part, &best, line.is_script());
+        Finding { strength, ..best }.report(NAME, part, found);
     }
 }
 
@@ -72,15 +71,6 @@ fn plausible(part: &Part<'_>, finding: &Finding, script: bool) -> Strength {
     let browser = named || memchr::memmem::find(&part.canonical, b"Mozilla/").is_some();
     let by_right = script && part.place == Place::JsonValue && finding.name == "shell-command";
     if by_right || browser && finding.strength == Strength::Strong { Strength::Weak } else { finding.strength }
-}
-
-/// A command found at a place, and how clear it is.
-#[derive(Clone, Copy, Debug)]
-struct Finding {
-    strength: Strength,
-    name: &'static str,
-    at: usize,
-    end: usize,
 }
 
 /// A form's `+` that was not taken for a blank when it was decoded: a value that has no blank but a `+`.

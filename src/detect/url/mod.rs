@@ -5,11 +5,11 @@
 
 mod host;
 
-use super::context::Context;
 use super::context::Strength::{self, Certain, Strong, Weak};
+use super::finding::Finding;
 use super::{Detector, Wake};
 use crate::canon::cursor::{self, Cursor};
-use crate::flow::{Found, Fuel, Hit, Part, Place};
+use crate::flow::{Found, Fuel, Part, Place};
 use host::Host;
 
 /// The registered detector.
@@ -68,19 +68,8 @@ impl Detector for Url {
             best = best.max(judged.map(|(strength, name)| Finding { strength, name, at: url.at, end: url.end }));
         }
         let Some(best) = best else { return };
-        let weight = Context::of(part).weigh(best.strength);
-        if weight.0 > 0 {
-            found.add(part, Hit { detector: NAME, signature: best.name.into(), range: best.at..best.end, weight });
-        }
+        best.report(NAME, part, found);
     }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Finding {
-    strength: Strength,
-    name: &'static str,
-    at: usize,
-    end: usize,
 }
 
 /// Whether a part is an argument that the application may fetch; one that a browser is sent back to is not.
