@@ -125,7 +125,7 @@ impl<'e> Case<'e> {
 
     fn inspect(&mut self, message: &Message<'_>, fuel: &mut Fuel) -> Option<Reason> {
         self.engine.detectors().inspect(message.parts, &mut self.found, fuel);
-        if self.found.total() >= self.port.sensitivity.threshold() {
+        if self.port.sensitivity.denies(self.found.total()) {
             return Some(ATTACK);
         }
         fuel.is_empty().then_some(OUT_OF_FUEL)

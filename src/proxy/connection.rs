@@ -6,7 +6,7 @@ use super::listen;
 use super::settings::{Listener, Port};
 use super::worker::Worker;
 use super::{http1, tls};
-use crate::flow::{ClientAddr, Connection, ConnectionId, Direction, OriginalDestination, Peer, Reason};
+use crate::flow::{ClientAddr, Connection, Direction, OriginalDestination, Peer, Reason};
 use crate::protocol;
 use std::rc::Rc;
 use std::time::SystemTime;
@@ -29,7 +29,7 @@ pub(super) async fn serve(worker: &Rc<Worker>, listener: usize, socket: TcpStrea
         opened: SystemTime::now(),
     };
     let inside = worker.shared.door.enter(worker.limits());
-    let _told = TellPanic { worker, id: connection.id, from };
+    let _told = TellPanic { worker, from };
     let port = match admitted(worker, &inside, listener, to) {
         Ok(port) => port,
         Err(reason) => return worker.refused_connection(&connection, reason),
@@ -74,14 +74,13 @@ impl Drop for CountOpen<'_> {
 /// A panic costs the connection it happened on, and is recorded.
 struct TellPanic<'w> {
     worker: &'w Worker,
-    id: ConnectionId,
     from: ClientAddr,
 }
 
 impl Drop for TellPanic<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.worker.shared.panicked(self.id, self.from);
+            self.worker.shared.panicked(self.from);
         }
     }
 }

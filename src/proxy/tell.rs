@@ -1,8 +1,8 @@
 //! What the data path tells the record and the metrics outside of exchanges: connections refused at the door, handshakes,
-//! panics; and the counting that every exchange does.
+//! panics.
 
 use super::worker::{Shared, Worker};
-use crate::flow::{ClientAddr, Connection, ConnectionId, Cut, Denial, Direction, Peer, Reason};
+use crate::flow::{ClientAddr, Connection, Cut, Denial, Direction, Peer, Reason};
 use crate::identity::Refusal;
 use crate::record::event::Clipped;
 use crate::record::line::Panic;
@@ -44,7 +44,7 @@ impl Worker {
 
 impl Shared {
     /// A panic: it costs the connection it happened on, and is told.
-    pub(super) fn panicked(&self, _connection: ConnectionId, from: ClientAddr) {
+    pub(super) fn panicked(&self, from: ClientAddr) {
         let time = SystemTime::now();
         self.metrics.panicked();
         self.recorder.line(Line::Panic(Panic {

@@ -97,11 +97,7 @@ impl Pool {
 }
 
 /// Opens a connection, in no more than `wait`.
-pub(super) async fn connect(
-    to: SocketAddr,
-    wait: Duration,
-    metrics: &Rc<Handles>,
-) -> Result<Upstream, (Reason, Option<io::Error>)> {
+pub(super) async fn connect(to: SocketAddr, wait: Duration, metrics: &Rc<Handles>) -> Result<Upstream, Reason> {
     match tokio::time::timeout(wait, TcpStream::connect(to)).await {
         Ok(Ok(socket)) => {
             // Without it small requests wait for acknowledgements; the connection works all the same.
@@ -110,8 +106,8 @@ pub(super) async fn connect(
             let (inbox, outbox) = (Inbox::default(), Outbox::default());
             Ok(Upstream { socket, inbox, outbox, to, reused: false, metrics: metrics.clone() })
         }
-        Ok(Err(error)) => Err((CONNECT, Some(error))),
-        Err(_) => Err((CONNECT_SLOW, None)),
+        Ok(Err(_)) => Err(CONNECT),
+        Err(_) => Err(CONNECT_SLOW),
     }
 }
 

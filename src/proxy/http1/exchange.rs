@@ -7,7 +7,7 @@ use super::report::Told;
 use super::upload::{self, Judging};
 use super::{Conversation, Next, REQUESTS};
 use crate::engine::{Case, Engine};
-use crate::flow::{Judgement, Kind, Message, Past, Reason, Side};
+use crate::flow::{Judgement, Kind, Message, Past, Reason, Scene, Side};
 use crate::protocol::body::{self, Declared};
 use crate::protocol::head;
 use crate::protocol::http1::{Asked, BodyDecoder, Framing, RequestHead, RequestView, Trailers, emit, websocket};
@@ -171,7 +171,7 @@ impl Conversation<'_> {
         if !fresh_only && let Some(upstream) = self.worker.pool.take(to) {
             return Ok(upstream);
         }
-        upstream::connect(to, self.worker.limits().connect, &self.worker.metrics).await.map_err(|(reason, _)| reason)
+        upstream::connect(to, self.worker.limits().connect, &self.worker.metrics).await
     }
 
     async fn ask(
@@ -214,12 +214,7 @@ impl Conversation<'_> {
         let uploading = Cell::new(true);
         let wish = self.wish(request, &uploading);
         let past = Past::default();
-        let scene = crate::flow::Scene {
-            connection: &self.connection,
-            session: &self.session,
-            past: &past,
-            now: self.worker.now(),
-        };
+        let scene = Scene { connection: &self.connection, session: &self.session, past: &past, now: self.worker.now() };
         let judging = Judging { case, scene, request };
         let told_of = (&wish, &mut told.seen, &mut told.sent);
         let client = &mut self.client;

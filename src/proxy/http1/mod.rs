@@ -58,7 +58,7 @@ pub(super) async fn serve(
 ) {
     let client = Client::new(worker, stream);
     let session = Session::default();
-    let caller = Caller::new(&connection.peer, connection.from.0.ip(), connection.direction);
+    let caller = Caller::of(&connection);
     let mut conversation = Conversation { worker, connection, handshake, port, client, session, caller };
     match conversation.hold().await {
         Next::Request => {}
