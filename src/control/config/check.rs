@@ -8,9 +8,9 @@ use std::fs::{self, File};
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
-/// Everything that is wrong or unwise.
-pub fn check(document: &Document<Config>) -> Vec<Problem> {
-    let mut checker = Checker { document, problems: Vec::new() };
+/// Everything that is wrong or unwise. The files that it names are looked for only on the machine that it is for.
+pub fn check(document: &Document<Config>, on_its_machine: bool) -> Vec<Problem> {
+    let mut checker = Checker { document, on_its_machine, problems: Vec::new() };
     checker.listeners();
     checker.own_ports();
     checker.identity();
@@ -22,6 +22,7 @@ pub fn check(document: &Document<Config>) -> Vec<Problem> {
 
 struct Checker<'a> {
     document: &'a Document<Config>,
+    on_its_machine: bool,
     problems: Vec<Problem>,
 }
 
@@ -193,7 +194,7 @@ impl Checker<'_> {
         }
         let folder =
             config.record.file.as_ref().and_then(|file| file.path.parent()).filter(|path| !path.as_os_str().is_empty());
-        if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        if let Some(folder) = folder.filter(|folder| self.on_its_machine && !folder.is_dir()) {
             let found = format!("a file in {}, which is no directory", folder.display());
             self.error("record.file.path", &found, "a file in a directory that exists", "make the directory");
         }
@@ -225,7 +226,7 @@ impl Checker<'_> {
 
     fn readable(&mut self, field: &str, path: &Path) {
         let opened = if path.is_dir() { fs::read_dir(path).map(drop) } else { File::open(path).map(drop) };
-        if let Err(error) = opened {
+        if let (Err(error), true) = (opened, self.on_its_machine) {
             let found = format!("{}: {error}", path.display());
             self.error(field, &found, "a file that can be read", "check the path and its permissions");
         }

@@ -21,9 +21,21 @@ pub struct Loaded {
 /// # Errors
 /// Every problem in it.
 pub fn load(path: &Path, environment: &Environment) -> Result<Loaded, Vec<Problem>> {
+    from(path, environment, true)
+}
+
+/// The same away from the machine that it is for: certificates and keys need not be there.
+///
+/// # Errors
+/// Every other problem in it.
+pub fn load_elsewhere(path: &Path, environment: &Environment) -> Result<Loaded, Vec<Problem>> {
+    from(path, environment, false)
+}
+
+fn from(path: &Path, environment: &Environment, on_its_machine: bool) -> Result<Loaded, Vec<Problem>> {
     let name = path.display().to_string();
     match fs::read_to_string(path) {
-        Ok(text) => read(&name, &text, environment),
+        Ok(text) => checked(&name, &text, environment, on_its_machine),
         Err(error) => Err(unreadable(&name, &error)),
     }
 }
@@ -33,6 +45,10 @@ pub fn load(path: &Path, environment: &Environment) -> Result<Loaded, Vec<Proble
 /// # Errors
 /// Every problem in it.
 pub fn read(file: &str, text: &str, environment: &Environment) -> Result<Loaded, Vec<Problem>> {
+    checked(file, text, environment, true)
+}
+
+fn checked(file: &str, text: &str, environment: &Environment, on_its_machine: bool) -> Result<Loaded, Vec<Problem>> {
     let mut trees = document::parse(file, text)?.into_iter();
     let (Some(mut tree), None) = (trees.next(), trees.next()) else {
         return Err(one_document(file, text));
@@ -43,7 +59,7 @@ pub fn read(file: &str, text: &str, environment: &Environment) -> Result<Loaded,
         problems
     };
     let document = tree.decode::<Config>().map_err(attributed)?;
-    let problems = attributed(check::check(&document));
+    let problems = attributed(check::check(&document, on_its_machine));
     let (errors, warnings): (Vec<_>, Vec<_>) =
         problems.into_iter().partition(|problem| problem.severity == Severity::Error);
     if errors.is_empty() { Ok(Loaded { config: document.value, warnings }) } else { Err(errors) }

@@ -10,7 +10,7 @@ mod meaning;
 pub mod settings;
 mod variables;
 
-pub use load::{Loaded, load};
+pub use load::{Loaded, load, load_elsewhere};
 pub use settings::{Setting, settings};
 pub use variables::Environment;
 

@@ -6,21 +6,13 @@ use super::client::Held;
 use super::report::Told;
 use super::upload::{self, Judging};
 use super::{Conversation, Next, REQUESTS};
-use crate::engine::{Case, Engine};
-use crate::flow::{Judgement, Kind, Message, Past, Reason, Scene, Side};
-use crate::protocol::body::{self, Declared};
-use crate::protocol::head;
+use crate::engine::{BODY_TOO_LARGE, Case, Content};
+use crate::flow::{Judgement, Kind, Past, Reason, Scene};
 use crate::protocol::http1::{Asked, BodyDecoder, Framing, RequestHead, RequestView, Trailers, emit, websocket};
 use crate::proxy::tunnel::{self, Lane};
 use crate::proxy::upstream::{self, Upstream};
 use std::cell::Cell;
 
-/// A body larger than is held, on a route that does not say `stream`.
-pub(super) const BODY_TOO_LARGE: Reason = Reason::new(
-    "limit-inspect-bytes",
-    Kind::TooLarge,
-    "the body is larger than is held for inspection, and its rule does not say `stream`",
-);
 /// The upstream does not take the request.
 pub(super) const REQUEST_SLOW: Reason =
     Reason::new("upstream-request-timeout", Kind::Upstream, "the upstream did not take the request in time");
@@ -79,15 +71,8 @@ impl Conversation<'_> {
     }
 
     fn judge_head(&self, case: &mut Case<'_>, request: &Request) -> Judgement {
-        let asked = request.view().request();
-        let accesses = match asked.accesses(case.readings()) {
-            Ok(accesses) => accesses,
-            Err(malformed) => return case.condemn(malformed.why),
-        };
-        let parts = asked.parts();
         let last = !request.head.framing.has_body();
-        let message = Message { side: Side::Client, accesses: &accesses, parts: &parts, last };
-        case.judge(&self.scene(&Past::default()), &message, &mut Engine::budget(request.bytes.len()))
+        case.judge_head(&self.scene(&Past::default()), &request.view().request(), request.bytes.len(), last)
     }
 
     /// Reads the body as far as it is held.
@@ -116,20 +101,9 @@ impl Conversation<'_> {
     }
 
     fn judge_body(&self, case: &mut Case<'_>, request: &Request, bytes: &[u8], trailers: &Trailers) -> Judgement {
-        let mut fuel = Engine::budget(bytes.len());
+        let content = Content { bytes, trailers, last: true };
         let limits = &self.worker.limits().body;
-        let declared = Declared::of(request.view().headers());
-        let opened = match declared.and_then(|declared| body::open(bytes, &declared, limits, &mut fuel)) {
-            Ok(opened) => opened,
-            Err(malformed) => return case.condemn(malformed.why),
-        };
-        let mut parts = match opened.parts(limits, &mut fuel) {
-            Ok(parts) => parts,
-            Err(malformed) => return case.condemn(malformed.why),
-        };
-        parts.extend(head::trailer_parts(trailers.iter()));
-        let message = Message { side: Side::Client, accesses: &[], parts: &parts, last: true };
-        case.judge(&self.scene(&Past::default()), &message, &mut fuel)
+        case.judge_body(&self.scene(&Past::default()), request.view().headers(), &content, limits)
     }
 
     /// Sends the request to the upstream and passes its answer on. A pooled connection that turns out to be stale is

@@ -5,11 +5,11 @@
 use super::answer::{Answer, Answered, Broken, Seen, Wish};
 use super::client::{BODY_SLOW, BROKE_OFF, Client};
 use super::exchange::{REQUEST_SLOW, Request};
-use crate::engine::{Case, Engine};
-use crate::flow::{Judgement, Message, Reason, Scene, Side};
+use crate::engine::{Case, Content};
+use crate::flow::{Judgement, Reason, Scene};
+use crate::protocol::Malformed;
 use crate::protocol::body::{Declared, Windows};
 use crate::protocol::http1::{BodyDecoder, Framing, emit};
-use crate::protocol::{Malformed, head};
 use crate::proxy::deadline::Deadline;
 use crate::proxy::halves::Half;
 use crate::proxy::inbox::{Inbox, Scratch};
@@ -134,13 +134,9 @@ impl Upload<'_, '_> {
     }
 
     fn judge(&mut self, unit: &[u8]) -> Result<(), Cut> {
-        let last = self.decoder.is_done();
-        let mut fuel = Engine::budget(unit.len());
-        let mut parts = self.windows.feed(unit, last, &self.worker.limits().body).map_err(Cut::condemned)?;
-        parts.extend(head::trailer_parts(self.decoder.trailers().iter()));
-        let message = Message { side: Side::Client, accesses: &[], parts: &parts, last };
+        let content = Content { bytes: unit, trailers: self.decoder.trailers(), last: self.decoder.is_done() };
         let Judging { case, scene, .. } = &mut self.judging;
-        let judgement = case.judge(scene, &message, &mut fuel);
+        let judgement = case.judge_piece(scene, &mut self.windows, &content, &self.worker.limits().body);
         if judgement.stops().is_some() { Err(Cut::Denied(Box::new(judgement))) } else { Ok(()) }
     }
 

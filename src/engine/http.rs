@@ -1,0 +1,95 @@
+//! HTTP requests under judgement: a decoded head, a whole body, a piece of a streamed one. The data path and
+//! `podwall judge` come through here, so that what is measured is what is done.
+
+use super::{ATTACK, Case, Engine};
+use crate::flow::{Fuel, Judgement, Kind, Message, Part, Reason, Scene, Side};
+use crate::protocol::Malformed;
+use crate::protocol::body::{self, Declared, Windows};
+use crate::protocol::head::{self, Header, Request};
+use crate::protocol::http1::Trailers;
+
+/// A body larger than is held, on a route that does not say `stream`.
+pub const BODY_TOO_LARGE: Reason = Reason::new(
+    "limit-inspect-bytes",
+    Kind::TooLarge,
+    "the body is larger than is held for inspection, and its rule does not say `stream`",
+);
+
+/// What arrived of a body.
+#[derive(Clone, Copy, Debug)]
+pub struct Content<'a> {
+    /// The body, or the next piece of it, its framing undone.
+    pub bytes: &'a [u8],
+    /// What follows it; empty before its end.
+    pub trailers: &'a Trailers,
+    /// Whether nothing comes after it.
+    pub last: bool,
+}
+
+impl Case<'_> {
+    /// Judges a request's head of `bytes` bytes. One whose path nobody can read in one way is refused for that, unless
+    /// it carries an attack: then for the attack.
+    pub fn judge_head(&mut self, scene: &Scene<'_>, request: &Request<'_>, bytes: usize, last: bool) -> Judgement {
+        let parts = request.parts();
+        let mut fuel = Engine::budget(bytes);
+        match request.accesses(self.readings()) {
+            Ok(accesses) => {
+                let message = Message { side: Side::Client, accesses: &accesses, parts: &parts, last };
+                self.judge(scene, &message, &mut fuel)
+            }
+            Err(malformed) => self.condemn_after_inspection(&parts, malformed, &mut fuel),
+        }
+    }
+
+    /// Judges a whole body.
+    pub fn judge_body<'h>(
+        &mut self,
+        scene: &Scene<'_>,
+        headers: impl Iterator<Item = Header<'h>>,
+        content: &Content<'_>,
+        limits: &body::Limits,
+    ) -> Judgement {
+        let mut fuel = Engine::budget(content.bytes.len());
+        let declared = Declared::of(headers);
+        let opened = match declared.and_then(|declared| body::open(content.bytes, &declared, limits, &mut fuel)) {
+            Ok(opened) => opened,
+            Err(malformed) => return self.condemn(malformed.why),
+        };
+        match opened.parts(limits, &mut fuel) {
+            Ok(parts) => self.judge_parts(scene, parts, content, &mut fuel),
+            Err(malformed) => self.condemn(malformed.why),
+        }
+    }
+
+    /// Judges the next piece of a streamed body.
+    pub fn judge_piece(
+        &mut self,
+        scene: &Scene<'_>,
+        windows: &mut Windows,
+        content: &Content<'_>,
+        limits: &body::Limits,
+    ) -> Judgement {
+        let mut fuel = Engine::budget(content.bytes.len());
+        match windows.feed(content.bytes, content.last, limits) {
+            Ok(parts) => self.judge_parts(scene, parts, content, &mut fuel),
+            Err(malformed) => self.condemn(malformed.why),
+        }
+    }
+
+    fn judge_parts<'a>(
+        &mut self,
+        scene: &Scene<'_>,
+        mut parts: Vec<Part<'a>>,
+        content: &Content<'a>,
+        fuel: &mut Fuel,
+    ) -> Judgement {
+        parts.extend(head::trailer_parts(content.trailers.iter()));
+        let message = Message { side: Side::Client, accesses: &[], parts: &parts, last: content.last };
+        self.judge(scene, &message, fuel)
+    }
+
+    fn condemn_after_inspection(&mut self, parts: &[Part<'_>], malformed: Malformed, fuel: &mut Fuel) -> Judgement {
+        let attack = self.inspect(parts, fuel).filter(|reason| *reason == ATTACK);
+        self.condemn(attack.unwrap_or(malformed.why))
+    }
+}
