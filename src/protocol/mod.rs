@@ -2,6 +2,7 @@
 //! written. What breaks a rule is [`Malformed`], with the name of the rule.
 
 pub mod body;
+pub mod dns;
 pub mod head;
 pub mod http1;
 pub mod names;
@@ -53,7 +54,7 @@ pub enum Guess {
 }
 
 /// Every protocol that is understood, tried in this order.
-pub static PROTOCOLS: &[&Protocol] = &[&http1::PROTOCOL];
+pub static PROTOCOLS: &[&Protocol] = &[&http1::PROTOCOL, &dns::PROTOCOL];
 
 #[cfg(test)]
 mod tests {

@@ -8,6 +8,7 @@
 #![allow(clippy::disallowed_methods)] // how long to fuzz is asked of the environment
 
 mod codec;
+mod dns;
 mod documents;
 mod mutate;
 mod parts;
@@ -32,6 +33,7 @@ const TARGETS: &[Target] = &[
     Target { name: "paths", seeds: codec::paths, holds: codec::path },
     Target { name: "bodies", seeds: parts::bodies, holds: parts::body },
     Target { name: "detectors", seeds: parts::values, holds: parts::inspected },
+    Target { name: "dns-messages", seeds: dns::messages, holds: dns::message },
     Target { name: "allowlists", seeds: documents::allowlists, holds: documents::allowlist },
     Target { name: "signatures", seeds: documents::signatures, holds: documents::signature },
 ];
