@@ -49,12 +49,14 @@ impl Case<'_> {
         content: &Content<'_>,
         limits: &body::Limits,
     ) -> Judgement {
-        let mut fuel = Engine::budget(content.bytes.len());
+        let mut opening = Engine::budget(content.bytes.len());
         let declared = Declared::of(headers);
-        let opened = match declared.and_then(|declared| body::open(content.bytes, &declared, limits, &mut fuel)) {
+        let opened = match declared.and_then(|declared| body::open(content.bytes, &declared, limits, &mut opening)) {
             Ok(opened) => opened,
             Err(malformed) => return self.condemn(malformed.why),
         };
+        // What there is to judge is what came out of the body's codings, which may be many times what was sent.
+        let mut fuel = Engine::budget(opened.bytes());
         match opened.parts(limits, &mut fuel) {
             Ok(parts) => self.judge_parts(scene, parts, content, &mut fuel),
             Err(malformed) => self.condemn(malformed.why),

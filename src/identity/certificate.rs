@@ -3,8 +3,8 @@
 
 use super::hex;
 use super::refusal::{
-    BAD_CERTIFICATE, BAD_KEY, BAD_SPIFFE_ID, CA_AS_LEAF, CHAIN_TOO_LARGE, CHAIN_TOO_LONG, NO_CERTIFICATE, NO_SPIFFE_ID,
-    Refusal, SEVERAL_IDS,
+    BAD_CERTIFICATE, BAD_KEY, BAD_SPIFFE_ID, CA_AS_LEAF, CHAIN_TOO_LARGE, CHAIN_TOO_LONG, KEY_SIZE, NO_CERTIFICATE,
+    NO_SPIFFE_ID, Refusal, SEVERAL_IDS,
 };
 use crate::flow::SpiffeId;
 use rustls::pki_types::CertificateDer;
@@ -177,7 +177,7 @@ fn accepted_rsa(bits: usize, limits: &Limits) -> Result<(), Refusal> {
     let (least, most) = (limits.rsa_bits.start(), limits.rsa_bits.end());
     match limits.rsa_bits.contains(&bits) {
         true => Ok(()),
-        false => Err(Refusal::new(BAD_KEY, format!("RSA with {bits} bits, accepted are {least} to {most}"))),
+        false => Err(Refusal::new(KEY_SIZE, format!("RSA with {bits} bits, accepted are {least} to {most}"))),
     }
 }
 

@@ -24,13 +24,17 @@ pub struct Refusal {
 /// The peer of a strict port sent no certificate.
 pub const NO_CERTIFICATE: Reason = tls("tls-no-certificate", "the peer presented no certificate");
 /// More certificates than the limit.
-pub const CHAIN_TOO_LONG: Reason = tls("tls-chain-too-long", "the chain has more certificates than allowed");
+pub const CHAIN_TOO_LONG: Reason =
+    Reason::new("tls-chain-too-long", Kind::TooLarge, "the chain has more certificates than allowed");
 /// More bytes of certificates than the limit.
-pub const CHAIN_TOO_LARGE: Reason = tls("tls-chain-too-large", "the chain has more bytes than allowed");
+pub const CHAIN_TOO_LARGE: Reason =
+    Reason::new("tls-chain-too-large", Kind::TooLarge, "the chain has more bytes than allowed");
 /// Not a certificate.
 pub const BAD_CERTIFICATE: Reason = tls("tls-bad-certificate", "a certificate cannot be read");
-/// A key that is too small, too large, or of a kind that is not accepted.
-pub const BAD_KEY: Reason = tls("tls-bad-key", "a certificate's key is of a kind or size that is not accepted");
+/// A key of a kind that is not accepted.
+pub const BAD_KEY: Reason = tls("tls-bad-key", "a certificate's key is of a kind that is not accepted");
+/// An RSA key that is too small or too large.
+pub const KEY_SIZE: Reason = tls("tls-key-size", "a certificate's key is smaller or larger than accepted");
 /// No URI SAN: X.509-SVID §2.
 pub const NO_SPIFFE_ID: Reason = tls("tls-no-spiffe-id", "the certificate has no URI name");
 /// Several URI SANs: X.509-SVID §2.

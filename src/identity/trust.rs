@@ -194,7 +194,8 @@ mod tests {
     use crate::flow::{Reason, SpiffeId};
     use crate::identity::dev::{Authority, Key, Order, Purpose};
     use crate::identity::refusal::{
-        BAD_KEY, BAD_SPIFFE_ID, CA_AS_LEAF, CHAIN_TOO_LARGE, CHAIN_TOO_LONG, NO_SPIFFE_ID, SEVERAL_IDS, WRONG_PURPOSE,
+        BAD_KEY, BAD_SPIFFE_ID, CA_AS_LEAF, CHAIN_TOO_LARGE, CHAIN_TOO_LONG, KEY_SIZE, NO_SPIFFE_ID, SEVERAL_IDS,
+        WRONG_PURPOSE,
     };
     use crate::identity::{Limits, provider};
     use rustls::pki_types::pem::PemObject;
@@ -293,8 +294,8 @@ mod tests {
         let order = Order { key: Key::Rsa2048, ..frontend(&authority) };
         let within = |rsa_bits| trusting(&[&authority], Limits { rsa_bits, ..Limits::default() });
         assert!(verify(&within(1024..=2048), &authority, &order).is_ok());
-        assert_eq!(verify(&within(1024..=2047), &authority, &order), Err(BAD_KEY));
-        assert_eq!(verify(&within(2049..=4096), &authority, &order), Err(BAD_KEY));
+        assert_eq!(verify(&within(1024..=2047), &authority, &order), Err(KEY_SIZE));
+        assert_eq!(verify(&within(2049..=4096), &authority, &order), Err(KEY_SIZE));
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub struct Sidecar {
     shared: Arc<Shared>,
     addresses: Vec<SocketAddr>,
     stop: watch::Sender<bool>,
-    workers: Vec<JoinHandle<io::Result<()>>>,
+    workers: Vec<JoinHandle<io::Result<usize>>>,
 }
 
 /// An address that could not be listened on.
@@ -85,11 +85,8 @@ impl Sidecar {
     pub fn stop(self) -> usize {
         // No receiver left means that every worker has ended already.
         let _ = self.stop.send(true);
-        for worker in self.workers {
-            // A worker's error was reported when it happened; here it only has to have ended.
-            let _ = worker.join();
-        }
-        self.shared.open_connections()
+        // A worker that has failed has said so when it happened.
+        self.workers.into_iter().filter_map(|worker| worker.join().ok()?.ok()).sum()
     }
 }
 

@@ -161,12 +161,13 @@ impl Drop for Alive {
 /// How often a worker looks after its idle upstream connections.
 const SWEEP: Duration = Duration::from_secs(5);
 
-/// Runs a worker until it is told to stop and its connections have ended, or the drain limit has passed.
+/// Runs a worker until it is told to stop and its connections have ended, or the drain limit has passed. Gives the number
+/// of connections that were cut then.
 pub(super) fn run(
     shared: Arc<Shared>,
     sockets: Vec<(usize, std::net::TcpListener)>,
     stop: watch::Receiver<bool>,
-) -> io::Result<()> {
+) -> io::Result<usize> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .enable_time()
@@ -194,7 +195,7 @@ pub(super) fn run(
         accepting.spawn_local(sweep(worker.clone(), stop.clone()));
         while accepting.join_next().await.is_some() {}
         drain(&worker).await;
-        Ok(())
+        Ok(worker.alive.get())
     })
 }
 

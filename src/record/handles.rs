@@ -108,6 +108,11 @@ impl Handles {
         self.by_kind(direction, reason);
     }
 
+    /// Counts a connection that a limit ended without a refusal: it was idle, or had carried all that it may.
+    pub fn limited(&self, direction: Direction, reason: Reason) {
+        self.by_kind(direction, reason);
+    }
+
     /// Counts a handshake that succeeded.
     pub fn handshake(&self, resumed: bool, took: Duration) {
         let counter = if resumed { &self.handshake_resumed } else { &self.handshake_ok };
@@ -118,6 +123,7 @@ impl Handles {
     /// Counts a handshake that failed.
     pub fn handshake_failed(&self, reason: Reason) {
         self.by_reason(&HANDSHAKES, Direction::Inbound, Mode::Enforce, reason).increment(1);
+        self.by_kind(Direction::Inbound, reason);
     }
 
     /// A connection to an upstream was opened.

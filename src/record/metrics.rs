@@ -86,7 +86,7 @@ metrics! {
     UPSTREAM_OPEN = Gauge "podwall_upstream_connections_open" []
         "Connections to upstreams, idle ones included.";
     LIMITS = Counter "podwall_limits_hit_total" ["direction" "reason"]
-        "Refusals because of a size, a deadline or a number.";
+        "Refusals and ends because of a size, a deadline or a number.";
     PANICS = Counter "podwall_panics_total" []
         "Defects of ours; each cost one connection.";
     BUILD = Gauge "podwall_build_info" ["version"]

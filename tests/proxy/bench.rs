@@ -36,6 +36,8 @@ pub(crate) struct Bench {
 /// What a sidecar left.
 pub(crate) struct Ended {
     pub(crate) lines: Vec<Value>,
+    /// As `/metrics` gives them.
+    pub(crate) metrics: String,
     pub(crate) received: Vec<Received>,
 }
 
@@ -131,12 +133,15 @@ impl Bench {
 
     /// Stops the sidecar, then the upstream: what each has seen is complete.
     pub(crate) fn end(mut self) -> Ended {
+        let mut metrics = String::new();
         if let Some(life) = self.life.take() {
+            let status = life.state().status().clone();
             life.stop("the test is over");
+            metrics = status.metrics();
         }
         let text = fs::read_to_string(self.folder.path().join("record.jsonl")).unwrap();
         let lines = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        Ended { lines, received: self.upstream.end() }
+        Ended { lines, metrics, received: self.upstream.end() }
     }
 }
 
@@ -144,6 +149,12 @@ impl Ended {
     /// The reasons of everything that was refused, in order.
     pub(crate) fn reasons(&self) -> Vec<&str> {
         self.lines.iter().filter_map(|line| line["reason"].as_str()).collect()
+    }
+
+    /// Whether a metric counts this reason.
+    pub(crate) fn counts(&self, reason: &str) -> bool {
+        let label = format!("reason=\"{reason}\"}} ");
+        self.metrics.lines().any(|line| line.contains(&label) && !line.ends_with("} 0"))
     }
 
     /// All that the upstream received, on all connections.

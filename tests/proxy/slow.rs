@@ -1,21 +1,24 @@
 //! What is too slow, or fails, is cut off by its own name: clients and upstreams.
 
 use crate::bench::Setup;
-use crate::client::{chunked, get, post};
-use crate::upstream::{Talk, ok};
-use std::net::TcpListener;
+use crate::client::{chunk, chunked, get, post};
+use crate::upstream::{PATIENCE, Talk, ok};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Mutex;
+use std::sync::mpsc::sync_channel;
+use std::time::{Duration, Instant};
 
 const SHORT: &str = "200ms";
 
 #[test]
-fn silent_client() {
+fn first_byte_deadline() {
     let bench = Setup::new().limit(&format!("first_byte_deadline: {SHORT}")).start();
     assert!(bench.client().rest().is_empty());
     assert_eq!(bench.end().reasons(), ["tls-silent"]);
 }
 
 #[test]
-fn slow_head() {
+fn header_deadline() {
     let bench = Setup::new().limit(&format!("header_deadline: {SHORT}")).start();
     assert_eq!(bench.client().ask("GET /open/ HTTP/1.1\r\nhost: sh").status, 408);
     let mut client = bench.client();
@@ -25,7 +28,7 @@ fn slow_head() {
 }
 
 #[test]
-fn slow_body() {
+fn body_deadline() {
     let bench = Setup::new().limit(&format!("body_deadline: {SHORT}")).start();
     let whole = post("/open/", "text/plain", "all is well");
     assert_eq!(bench.client().ask(&whole[..whole.len() - 1]).status, 408);
@@ -36,16 +39,37 @@ fn slow_body() {
 }
 
 #[test]
-fn idle_connection_is_closed_without_a_word() {
+fn idle_deadline() {
     let bench = Setup::new().limit(&format!("idle_deadline: {SHORT}")).start();
     let mut client = bench.client();
     assert_eq!(client.ask(get("/open/")).status, 200);
     assert!(client.rest().is_empty());
-    assert!(bench.end().reasons().is_empty());
+    let ended = bench.end();
+    assert!(ended.reasons().is_empty() && ended.counts("limit-idle"), "{}", ended.metrics);
+}
+
+/// An idle connection is ordinary, so the metrics alone tell of it.
+#[test]
+fn idle_deadline_before_the_first_request_is_the_heads() {
+    let bench = Setup::new().limit(&format!("header_deadline: {SHORT}")).start();
+    assert_eq!(bench.client().ask("\r\n").status, 408);
+    assert_eq!(bench.end().reasons(), ["limit-header"]);
+}
+
+/// A streamed body: each wait for more of it is bounded, by the same name as that of a held one.
+#[test]
+fn body_deadline_of_a_stream() {
+    let bench =
+        Setup::before(Talk::drain).limit("inspect_bytes: 4KiB").limit(&format!("body_deadline: {SHORT}")).start();
+    let begun = chunked("/stream", "text/plain") + &chunk(&"all is well\n".repeat(1000));
+    assert_eq!(bench.client().ask(begun).status, 408);
+    let ended = bench.end();
+    assert_eq!(ended.reasons(), ["limit-body-progress"]);
+    assert!(ended.received[0].reset && !ended.all().contains("0\r\n\r\n"), "passed off as whole");
 }
 
 #[test]
-fn slow_reader() {
+fn send_deadline() {
     let endless = |talk: &mut Talk| {
         talk.request();
         talk.say("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n");
@@ -80,8 +104,105 @@ fn upstream_that_is_not_there() {
 }
 
 #[test]
-fn upstream_that_does_not_answer() {
+fn response_deadline() {
     fails(Talk::drain, 504, "upstream-response-timeout");
+}
+
+/// An upload lasts as long as it lasts: the answer is not due before it has ended.
+#[test]
+fn response_deadline_begins_when_a_long_upload_has_ended() {
+    let deadline = Duration::from_millis(100);
+    let (got, has_got) = sync_channel(0);
+    let got = Mutex::new(got);
+    let bench = Setup::before(move |talk| {
+        let got = got.lock().unwrap();
+        talk.until("0\r\n\r\n", |_| got.send(()).unwrap());
+        ok(talk);
+    })
+    .limit("inspect_bytes: 4KiB")
+    .limit("response_deadline: 100ms")
+    .start();
+    let mut client = bench.client();
+    client.send(chunked("/stream", "text/plain") + &chunk(&"all is well\n".repeat(1000)));
+    let began = Instant::now();
+    while began.elapsed() < 5 * deadline {
+        has_got.recv().unwrap();
+        client.send(chunk("all is still well\n"));
+    }
+    std::thread::spawn(move || while has_got.recv().is_ok() {});
+    let answer = client.ask("0\r\n\r\n");
+    assert_eq!((answer.status, answer.whole, bench.end().reasons().len()), (200, true, 0));
+}
+
+/// An upstream that takes no more of an upload.
+#[test]
+fn response_deadline_of_an_upstream_that_does_not_read() {
+    let (over, is_over) = sync_channel::<()>(0);
+    let is_over = Mutex::new(is_over);
+    let bench = Setup::before(move |_| is_over.lock().unwrap().recv().unwrap_or_default())
+        .limit("inspect_bytes: 4KiB")
+        .limit(&format!("response_deadline: {SHORT}"))
+        .start();
+    let body = "all is well\n".repeat(1 << 20);
+    assert_eq!(bench.client().ask(post("/stream", "text/plain", &body)).status, 504);
+    drop(over);
+    assert_eq!(bench.end().reasons(), ["upstream-response-timeout"]);
+}
+
+/// A listener whose queue is full, so that it takes no connection.
+fn full() -> (socket2::Socket, SocketAddr, Vec<TcpStream>) {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    socket.listen(0).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    let short = Duration::from_millis(100);
+    let queued = std::iter::from_fn(|| TcpStream::connect_timeout(&address, short).ok()).collect();
+    (socket, address, queued)
+}
+
+#[test]
+fn connect_deadline() {
+    let (_socket, address, _queued) = full();
+    let bench = Setup::new().behind(address).limit(&format!("connect_deadline: {SHORT}")).start();
+    assert_eq!(bench.client().ask(get("/open/")).status, 504);
+    let ended = bench.end();
+    assert_eq!(ended.reasons(), ["upstream-connect-timeout"]);
+    assert!(ended.counts("upstream-connect-timeout"), "{}", ended.metrics);
+}
+
+/// Upstream connections that are kept for no longer than this are used again, or not.
+#[test]
+fn upstream_idle_deadline() {
+    for (deadline, connections) in [("1m", 1), ("1ms", 2)] {
+        let bench = Setup::new().limit(&format!("upstream_idle_deadline: {deadline}")).start();
+        let mut client = bench.client();
+        assert_eq!(client.ask(get("/open/")).status, 200);
+        let since = Instant::now();
+        while since.elapsed() < Duration::from_millis(2) {
+            std::thread::yield_now();
+        }
+        assert_eq!(client.ask(get("/open/")).status, 200);
+        assert_eq!(bench.end().received.len(), connections, "{deadline}");
+    }
+}
+
+#[test]
+fn drain_deadline() {
+    let (asked, was_asked) = sync_channel(1);
+    let asked = Mutex::new(asked);
+    let bench = Setup::before(move |talk| {
+        talk.request();
+        asked.lock().unwrap().send(()).unwrap();
+        talk.drain();
+    })
+    .limit(&format!("drain_deadline: {SHORT}"))
+    .start();
+    let mut client = bench.client();
+    client.send(get("/open/"));
+    was_asked.recv_timeout(PATIENCE).unwrap();
+    let ended = bench.end();
+    assert_eq!(ended.of("stop").next().unwrap()["cut"], 1);
+    assert!(client.rest().is_empty());
 }
 
 #[test]
@@ -127,7 +248,7 @@ fn answer_that_breaks_off_is_never_whole() {
 }
 
 #[test]
-fn answer_that_stalls_is_never_whole() {
+fn response_body_deadline() {
     let stall = |talk: &mut Talk| {
         talk.request();
         talk.say("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf");

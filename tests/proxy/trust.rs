@@ -16,18 +16,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-type Tls = StreamOwned<ClientConnection, TcpStream>;
+pub(crate) type Tls = StreamOwned<ClientConnection, TcpStream>;
 
-fn authority() -> Authority {
+pub(crate) fn authority() -> Authority {
     Authority::new("cluster.test", SystemTime::now() + Duration::from_secs(24 * 3600)).unwrap()
 }
 
-fn issue(authority: &Authority, account: &str) -> Issued {
+pub(crate) fn issue(authority: &Authority, account: &str) -> Issued {
     authority.issue(&Order::workload(&authority.id("shop", account).unwrap()).local()).unwrap()
 }
 
 /// Puts the sidecar's files in place, one after the other, each at once.
-fn write(folder: &Path, own: &Issued, trusted: &Authority) {
+pub(crate) fn write(folder: &Path, own: &Issued, trusted: &Authority) {
     let bundle = trusted.certificate_pem();
     for (name, text) in [("server.crt", &own.chain_pem), ("server.key", &own.key_pem), ("ca.crt", &bundle)] {
         let aside = folder.join("aside");
@@ -37,7 +37,7 @@ fn write(folder: &Path, own: &Issued, trusted: &Authority) {
 }
 
 /// A caller with a certificate of its own that takes servers of any of these authorities.
-fn caller(own: &Issued, servers: &[&Authority]) -> Arc<ClientConfig> {
+pub(crate) fn caller(own: &Issued, servers: &[&Authority]) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     for authority in servers {
         roots.add(CertificateDer::from_pem_slice(authority.certificate_pem().as_bytes()).unwrap()).unwrap();
@@ -47,7 +47,7 @@ fn caller(own: &Issued, servers: &[&Authority]) -> Arc<ClientConfig> {
     Arc::new(builder.with_root_certificates(roots).with_client_auth_cert(own.chain.clone(), key).unwrap())
 }
 
-fn connect(bench: &Bench, config: &Arc<ClientConfig>) -> Client<Tls> {
+pub(crate) fn connect(bench: &Bench, config: &Arc<ClientConfig>) -> Client<Tls> {
     let socket = TcpStream::connect(bench.address()).unwrap();
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
     let name = ServerName::try_from("localhost").unwrap();

@@ -76,8 +76,8 @@ impl Talk {
     pub(crate) fn request(&mut self) -> Option<String> {
         loop {
             if let Some(length) = message_length(&self.unread) {
-                let bytes = self.unread.drain(..length).collect();
-                return Some(String::from_utf8(bytes).unwrap());
+                let bytes: Vec<u8> = self.unread.drain(..length).collect();
+                return Some(String::from_utf8_lossy(&bytes).into_owned());
             }
             if !self.read() {
                 return None;
@@ -88,6 +88,13 @@ impl Talk {
     /// Reads until the connection ends.
     pub(crate) fn drain(&mut self) {
         while self.read() {}
+    }
+
+    /// Reads until the connection has brought `end`, and is told each time that it brought something.
+    pub(crate) fn until(&mut self, end: &str, brought: impl Fn(&[u8])) {
+        while find(&self.unread, end.as_bytes()).is_none() && self.read() {
+            brought(&self.unread);
+        }
     }
 
     /// Whether it could be written.

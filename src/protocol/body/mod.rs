@@ -117,13 +117,17 @@ pub fn open<'a>(
 }
 
 impl Opened<'_> {
+    /// Bytes to be read, under all assumptions together.
+    pub fn bytes(&self) -> usize {
+        self.readings.iter().map(|reading| reading.bytes.len()).sum()
+    }
+
     /// What the sender controls, under every kind the bytes could be taken for.
     ///
     /// # Errors
     /// A bound that is reached, or a structure that cannot be read in one way only.
     pub fn parts(&self, limits: &Limits, fuel: &mut Fuel) -> Result<Vec<Part<'_>>, Malformed> {
-        let size = self.readings.iter().map(|reading| reading.bytes.len()).sum();
-        let mut parts = collect::Parts::new(limits, size);
+        let mut parts = collect::Parts::new(limits, self.bytes());
         for reading in &self.readings {
             parts.chain = reading.chain;
             read::body(&reading.bytes, &self.media, &mut parts, limits, fuel)?;

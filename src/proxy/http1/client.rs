@@ -120,7 +120,10 @@ impl Client {
             Ok(Ok(0)) | Ok(Err(_)) if quiet => Err(NoHead::Over),
             Ok(Ok(0)) | Ok(Err(_)) => Err(refused(BROKE_OFF)),
             Ok(Ok(_)) => Ok(()),
-            Err(reason) if reason == IDLE => Err(NoHead::Over),
+            Err(reason) if reason == IDLE => {
+                worker.metrics.limited(Direction::Inbound, IDLE);
+                Err(NoHead::Over)
+            }
             Err(reason) => Err(refused(reason)),
         }
     }
@@ -141,13 +144,13 @@ impl Client {
         loop {
             let progress = decoder.decode(self.inbox.unread(), &mut body)?;
             self.inbox.consume(progress.consumed);
+            self.hold(body.len()).map_err(|why| Malformed { at: body.len(), why })?;
             if body.len() > most {
                 return Ok(Held::Over(body));
             }
             if progress.done {
                 return Ok(Held::Whole(body));
             }
-            self.hold(body.len()).map_err(|why| Malformed { at: body.len(), why })?;
             if body.len() >= next_progress {
                 next_progress = body.len() + PROGRESS_BYTES;
                 self.deadline.set(worker.limits().body_progress, BODY_SLOW);

@@ -236,7 +236,7 @@ impl Conversation<'_> {
         let (head, connect) = (method == "HEAD", method == "CONNECT");
         let last = self.session.exchanges >= self.worker.limits().requests_per_connection;
         if last {
-            self.worker.metrics.refused(self.connection.direction, REQUESTS);
+            self.worker.metrics.limited(self.connection.direction, REQUESTS);
         }
         Wish {
             asked: Asked { head, connect, websocket: websocket_proof(request) },
@@ -253,8 +253,10 @@ impl Conversation<'_> {
         self.client.inbox.consume(usize::MAX);
         let idle = self.worker.limits().upgraded_idle;
         let (stream, socket) = (&mut self.client.stream, &mut upstream.socket);
-        // Silence ends an upgraded connection as any other end does.
-        let _ = Box::pin(tunnel::carry(stream, socket, &mut up, &mut down, &self.worker.scratch, idle)).await;
+        let ended = Box::pin(tunnel::carry(stream, socket, &mut up, &mut down, &self.worker.scratch, idle)).await;
+        if let Err(reason) = ended {
+            self.worker.metrics.limited(self.connection.direction, reason);
+        }
         told.sent += up.carried;
         told.seen.released += down.carried;
         Next::Close
