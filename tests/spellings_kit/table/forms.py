@@ -1,0 +1,148 @@
+"""Request lines, versions, methods, expectations and upgrades (RFC 9112 §3, RFC 9110 §9 and §10.1.1)."""
+
+from ..spelling import INNER, Act, arrives, chunked, head, line, passes, post, posted, refused
+from ..wire import CONTINUE
+
+FORBIDDEN = b"/admin/x?case=CASE"
+TEN = b"HTTP/1.0"
+UPGRADE = (b"upgrade: websocket", b"connection: upgrade", b"sec-websocket-version: 13")
+KEY = b"sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ=="
+
+
+def request_line(name, first):
+    """A request line that is none; it would be a request for what is forbidden."""
+    return refused(name, head(first=first))
+
+
+def method(name, word, *fields, **options):
+    return refused(name, head(*fields, first=line(method=word), **options))
+
+
+ALL = [
+    arrives("HEAD", head(first=line(method=b"HEAD")), acts=[Act("HEAD")]),
+    arrives("two requests", head() + head(), acts=[Act(), Act()]),
+    arrives("fifty requests", head() * 50, acts=[Act()] * 50),
+    arrives("an empty line before", b"\r\n" + head(), acts=[Act()]),
+    arrives("HTTP/1.0", head(first=line(version=TEN)), acts=[Act()]),
+    arrives(
+        "HTTP/1.0 with a body",
+        head(b"content-length: 3", first=line(method=b"POST", version=TEN)) + b"a=1",
+        acts=[posted(b"a=1")],
+    ),
+    passes("HTTP/1.0 kept alive", head(b"connection: keep-alive", first=line(version=TEN)) * 2, acts=[Act(), Act()]),
+    passes("HTTP/1.0 not kept alive", head(first=line(version=TEN)) * 2, acts=[Act()]),
+    passes("HTTP/1.1 not kept alive", head(b"connection: close") + head(), acts=[Act()]),
+    passes("forbidden behind granted", head() + INNER, acts=[Act()]),
+    passes("granted behind forbidden", INNER + head(), acts=[Act()]),
+    passes("forbidden between granted", head() + INNER + head(), acts=[Act(), Act()]),
+    passes("forbidden HEAD, then granted", head(first=line(FORBIDDEN, b"HEAD")) + head(), acts=[Act()]),
+    refused("forbidden", INNER),
+    refused("forbidden HEAD", head(first=line(FORBIDDEN, b"HEAD"))),
+    refused("forbidden POST with granted GET in its body", post(head(), target=FORBIDDEN)),
+    request_line("two empty lines before", b"\r\n\r\n" + line(FORBIDDEN)),
+    request_line("a bare LF before", b"\n" + line(FORBIDDEN)),
+    request_line("a bare CR before", b"\r" + line(FORBIDDEN)),
+    request_line("a space before", b" " + line(FORBIDDEN)),
+    request_line("a zero byte before", b"\0" + line(FORBIDDEN)),
+    request_line("two spaces", b"GET  /admin/x?case=CASE HTTP/1.1\r\n"),
+    request_line("tabs", b"GET\t/admin/x?case=CASE\tHTTP/1.1\r\n"),
+    request_line("a space behind", b"GET /admin/x?case=CASE HTTP/1.1 \r\n"),
+    request_line("a space in the target", b"GET /admin/x ?case=CASE HTTP/1.1\r\n"),
+    request_line("two targets", b"GET /admin/x?case=CASE /public/a HTTP/1.1\r\n"),
+    request_line("two versions", b"GET /admin/x?case=CASE HTTP/1.1 HTTP/1.1\r\n"),
+    request_line("a version behind a tab", b"GET /admin/x?case=CASE HTTP/1.1\t/public/a HTTP/1.1\r\n"),
+    request_line("a vertical tab in the target", b"GET /admin/x\x0b?case=CASE HTTP/1.1\r\n"),
+    request_line("a zero byte in the target", b"GET /admin/x\0?case=CASE HTTP/1.1\r\n"),
+    request_line("a byte over 7 bits in the target", b"GET /admin/\xe4?case=CASE HTTP/1.1\r\n"),
+    request_line("a fragment", b"GET /admin/x?case=CASE#a HTTP/1.1\r\n"),
+    request_line("no version", b"GET /admin/x?case=CASE\r\n"),
+    request_line("a version of one digit", b"GET /admin/x?case=CASE HTTP/1\r\n"),
+    request_line("HTTP/0.9", b"GET /admin/x?case=CASE HTTP/0.9\r\n"),
+    request_line("HTTP/1.2", b"GET /public/a?case=CASE HTTP/1.2\r\n"),
+    request_line("HTTP/1.10", b"GET /public/a?case=CASE HTTP/1.10\r\n"),
+    request_line("HTTP/2.0", b"GET /public/a?case=CASE HTTP/2.0\r\n"),
+    request_line("HTTP/01.1", b"GET /public/a?case=CASE HTTP/01.1\r\n"),
+    request_line("http/1.1", b"GET /public/a?case=CASE http/1.1\r\n"),
+    request_line("ICY/1.1", b"GET /public/a?case=CASE ICY/1.1\r\n"),
+    request_line("HTTP /1.1", b"GET /public/a?case=CASE HTTP /1.1\r\n"),
+    request_line("a bare LF at the end", b"GET /public/a?case=CASE HTTP/1.1\n"),
+    request_line("a bare CR at the end", b"GET /public/a?case=CASE HTTP/1.1\r"),
+    request_line("two CR at the end", b"GET /public/a?case=CASE HTTP/1.1\r\r\n"),
+    request_line("a header behind a bare LF", b"GET /admin/x?case=CASE HTTP/1.1\nx-a: b\r\n"),
+    refused("HTTP/0.9 alone", b"GET /admin/x?case=CASE\r\n"),
+    refused("bare LF throughout", head(first=line(FORBIDDEN)).replace(b"\r\n", b"\n")),
+    refused("bare CR throughout", head(first=line(FORBIDDEN)).replace(b"\r\n", b"\r")),
+    refused("the preface of HTTP/2", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + INNER),
+    refused("a head that does not end", head().removesuffix(b"\r\n")),
+    refused("nothing that is HTTP", bytes(range(256))),
+    method("DELETE", b"DELETE"),
+    method("OPTIONS", b"OPTIONS"),
+    method("TRACE", b"TRACE"),
+    method("PATCH", b"PATCH"),
+    method("PROPFIND", b"PROPFIND"),
+    method("get", b"get"),
+    method("Get", b"Get"),
+    method("GET and a letter", b"GETX"),
+    method("a method that is no token", b"GE(T"),
+    method("a method with a zero byte", b"GET\0"),
+    method("a method with a quote", b'"GET"'),
+    method("a method of 33 bytes", b"G" * 33),
+    refused("no method", head(first=b" /public/a?case=CASE HTTP/1.1\r\n")),
+    refused("OPTIONS of everything", head(first=line(b"*", b"OPTIONS"))),
+    refused("GET of everything", head(first=line(b"*"))),
+    refused("CONNECT", head(first=line(b"a.test:80", b"CONNECT"), host=b"host: a.test:80") + INNER),
+    refused("CONNECT of a path", head(first=line(FORBIDDEN, b"CONNECT"))),
+    refused("CONNECT with a body", head(b"content-length: 5", first=line(b"a.test:80", b"CONNECT")) + b"12345"),
+    method("another method in a header", b"POST", b"x-http-method-override: DELETE", b"content-length: 0"),
+    method("another method in a shorter header", b"POST", b"X-HTTP-Method: DELETE", b"content-length: 0"),
+    method("another method in the shortest header", b"POST", b"x-method-override: delete", b"content-length: 0"),
+    method("another method in a header with underscores", b"POST", b"x_http_method_override: DELETE", b"content-length: 0"),
+    method("another method for GET", b"GET", b"x-http-method-override: PUT"),
+    method("another method that is none", b"POST", b"x-http-method-override: DELETE, GET", b"content-length: 0"),
+    refused("another method in the query", post(b"", target=b"/public/a?case=CASE&_method=DELETE")),
+    refused("another method in the query, encoded", post(b"", target=b"/public/a?case=CASE&%5Fmethod=delete")),
+    passes("the same method in a header", head(b"x-http-method-override: GET"), acts=[Act()]),
+    arrives("a body after 100", post(b"12345", b"expect: 100-continue")[:-5], CONTINUE, b"12345", acts=[posted(b"12345")]),
+    arrives("a body without waiting for 100", post(b"12345", b"expect: 100-continue"), acts=[posted(b"12345")]),
+    arrives(
+        "chunks after 100",
+        chunked(last=b"", fields=[b"expect: 100-Continue"]),
+        CONTINUE,
+        b"5\r\n12345\r\n0\r\n\r\n",
+        acts=[posted(b"12345")],
+    ),
+    arrives("100 for no body", head(b"expect: 100-continue"), acts=[Act()]),
+    passes(
+        "100 in HTTP/1.0",
+        head(b"expect: 100-continue", b"content-length: 5", first=line(method=b"POST", version=TEN)) + b"12345",
+        acts=[posted(b"12345")],
+    ),
+    passes(
+        "100, then another request instead of a body",
+        post(b"", b"expect: 100-continue", framing=[b"content-length: %d" % len(INNER)]),
+        CONTINUE,
+        INNER,
+        acts=[posted(INNER)],
+    ),
+    refused("100 twice", post(b"12345", b"expect: 100-continue", b"expect: 100-continue")),
+    refused("100 and more", post(b"12345", b"expect: 100-continue, x")),
+    refused("another expectation", post(b"12345", b"expect: 200-ok")),
+    refused(
+        "100 for what is forbidden",
+        post(b"", b"expect: 100-continue", framing=[b"content-length: 5"], target=FORBIDDEN),
+        CONTINUE,
+        b"12345",
+    ),
+    refused("WebSocket that is not granted", head(*UPGRADE, KEY) + INNER),
+    refused("WebSocket of what is forbidden", head(*UPGRADE, KEY, first=line(FORBIDDEN))),
+    refused("WebSocket with a body", head(*UPGRADE, KEY, b"content-length: 5") + b"12345"),
+    passes("WebSocket without a key", head(*UPGRADE) + INNER, acts=[Act()]),
+    passes("WebSocket of another method", post(b"", *UPGRADE, KEY) + INNER, acts=[posted(b"")]),
+    passes(
+        "HTTP/2 in the clear",
+        head(b"upgrade: h2c", b"connection: upgrade, http2-settings", b"http2-settings: AAMAAABkAAQAAP__") + INNER,
+        acts=[Act()],
+    ),
+    passes("TLS in the clear", head(b"upgrade: TLS/1.0", b"connection: upgrade") + INNER, acts=[Act()]),
+    passes("an upgrade without its option", head(b"upgrade: websocket", KEY) + INNER, acts=[Act()]),
+]
