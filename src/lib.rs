@@ -20,7 +20,7 @@
 //! | floor | modules | what they are |
 //! |---|---|---|
 //! | 0 · words | [`flow`], [`canon`], [`document`] | values: the message, its canonical spellings, documents with places |
-//! | 1 · parts | [`protocol`], [`detect`], [`policy`], [`record`], `identity` | each knows the words, none knows another |
+//! | 1 · parts | [`protocol`], [`detect`], [`policy`], [`behave`], [`record`], `identity` | each knows the words, none knows another |
 //! | 2 · engine | [`engine`] | policy and detectors become a judgement |
 //! | 3 · services | `proxy`, `control` | sockets, reload, admin endpoint |
 //! | 4 · program | [`cli`] | the commands |
@@ -40,6 +40,7 @@
 //! | a limit | `control::config::Limits`, `proxy::settings::Limits`, a test at n and n+1 |
 #![cfg_attr(test, allow(clippy::string_slice))]
 
+pub mod behave;
 pub mod canon;
 pub mod cli;
 #[cfg(feature = "sidecar")]

@@ -14,6 +14,8 @@ mod denied;
 mod forms;
 #[path = "proxy/limits.rs"]
 mod limits;
+#[path = "proxy/rates.rs"]
+mod rates;
 #[path = "proxy/reload.rs"]
 mod reload;
 #[path = "proxy/slow.rs"]

@@ -40,6 +40,7 @@ fn limits(config: &Config) -> settings::Limits {
         inspect_bytes: bytes(limits.inspect_bytes),
         held_bytes: bytes(limits.held_bytes),
         connections: limits.connections as usize,
+        rate_counters: limits.rate_counters as usize,
         requests_per_connection: u64::from(limits.requests_per_connection),
         header: limits.header_deadline.0,
         body_progress: limits.body_deadline.0,

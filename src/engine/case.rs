@@ -4,7 +4,8 @@
 use super::{ATTACK, DENY_RULE, Engine, NO_RULE, OUT_OF_FUEL};
 use crate::canon::path::Readings;
 use crate::flow::{
-    Access, Cut, Denial, Found, Fuel, Grant, Judgement, Message, Mode, Part, Reason, RuleName, Scene, Terms, Verdict,
+    Access, Cut, Denial, Found, Fuel, Grant, Judgement, Message, Mode, Part, Rate, Reason, RuleName, Scene, Terms,
+    Verdict,
 };
 use crate::policy::PortTerms;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ pub struct Case<'e> {
     port: &'e PortTerms,
     found: Found,
     terms: Option<Arc<Terms>>,
+    rates: Vec<Arc<Rate>>,
     mode: Mode,
     denied: bool,
 }
@@ -29,7 +31,7 @@ struct Asked {
 
 impl<'e> Case<'e> {
     pub(super) fn new(engine: &'e Engine, port: &'e PortTerms) -> Self {
-        Self { engine, port, found: Found::default(), terms: None, mode: port.mode, denied: false }
+        Self { engine, port, found: Found::default(), terms: None, rates: Vec::new(), mode: port.mode, denied: false }
     }
 
     /// Judges the next message of the exchange. A policy denial is final; detectors then need not run.
@@ -69,6 +71,19 @@ impl<'e> Case<'e> {
         }
     }
 
+    /// A judgement for what is granted, but not so often, or not so much of it at once.
+    pub fn postpone(&mut self, reason: Reason, rate: RuleName) -> Judgement {
+        self.denied = true;
+        Judgement {
+            verdict: Verdict::Deny(Denial { reason, cut: Cut::Refuse }),
+            mode: self.mode,
+            rules: vec![rate],
+            nearest: None,
+            evidence: Vec::new(),
+            effects: Vec::new(),
+        }
+    }
+
     /// How the port's application reads paths.
     pub fn readings(&self) -> &'e Readings {
         &self.port.readings
@@ -89,6 +104,11 @@ impl<'e> Case<'e> {
         &self.found
     }
 
+    /// The ceilings that count the exchange.
+    pub fn rates(&self) -> &[Arc<Rate>] {
+        &self.rates
+    }
+
     /// Whether any message of the exchange was denied, acted on or not.
     pub fn denied(&self) -> bool {
         self.denied
@@ -99,6 +119,7 @@ impl<'e> Case<'e> {
         let mut asked = Asked::default();
         if !accesses.is_empty() {
             self.found.except(self.engine.policy().exceptions(scene, accesses));
+            self.rates = self.engine.policy().rates(scene, accesses);
         }
         for access in accesses {
             match self.engine.policy().grants(scene, access) {

@@ -9,6 +9,7 @@ pub mod judgement;
 pub mod message;
 pub mod mode;
 pub mod peer;
+pub mod rate;
 pub mod reason;
 pub mod scene;
 pub mod sensitivity;
@@ -21,6 +22,7 @@ pub use judgement::{Cut, Denial, Effect, Grant, Judgement, RuleName, Terms, Verd
 pub use message::{Access, Chain, Extent, Fact, FactKind, Layer, Message, Part, Place, Side};
 pub use mode::Mode;
 pub use peer::{Identity, InvalidSpiffeId, Peer, SpiffeId, check_trust_domain};
+pub use rate::{Allowance, Pace, Rate};
 pub use reason::{Kind, Reason};
 pub use scene::{Now, Past, Scene, Session};
 pub use sensitivity::Sensitivity;

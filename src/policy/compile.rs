@@ -5,10 +5,11 @@ use super::document::{Allowlist, DenyRule, InboundRule, OutboundRule, Probe, Wri
 use super::exceptions::Excepted;
 use super::meaning::Reader;
 use super::ports::{self, Ports};
+use super::rates::{Ceilings, Limited};
 use super::rule::{Conditions, Expiry, Rule};
 use super::{Denials, Grants, Policy, check, names, shorthand};
 use crate::document::{Document, Problem, capped, is_refused};
-use crate::flow::Terms;
+use crate::flow::{Direction, Terms};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -56,14 +57,14 @@ pub fn compile(documents: &[Document<Allowlist>], context: &Context<'_>) -> Resu
         all.gather(Home { number, document, context });
     }
     all.problems.extend(names::of_documents(documents));
-    all.problems.extend(names::of_rules(documents, &mut all.grants, &mut all.denials, &all.exceptions));
+    all.problems.extend(names::of_rules(documents, &mut all.grants, &mut all.denials, &all.exceptions, &all.rates));
     all.problems.extend(ports::conflicts(documents));
     if is_refused(&all.problems) {
         return Err(capped(all.problems));
     }
     let warnings = check::warnings(documents, &all.grants, &all.denials, &all.exceptions, context);
     let ports = Ports::of(documents, &all.grants, &all.denials);
-    Ok(Compiled { policy: assemble(all.grants, all.denials, all.exceptions, ports), warnings })
+    Ok(Compiled { policy: all.assemble(ports), warnings })
 }
 
 /// A rule with the place where it stands.
@@ -101,6 +102,7 @@ struct Gathered {
     grants: Vec<Placed>,
     denials: Vec<Placed>,
     exceptions: Vec<Placed<Excepted>>,
+    rates: Vec<Placed<Limited>>,
     problems: Vec<Problem>,
 }
 
@@ -124,6 +126,12 @@ impl Gathered {
             let read = self.reader(home).exception(&field, written);
             let placed = read.map(|rule| Placed { document: home.number, field, named: true, probe: false, rule });
             self.exceptions.extend(placed);
+        }
+        for (index, written) in allowlist.rates.iter().enumerate() {
+            let field = format!("rates[{index}]");
+            let read = self.reader(home).rate(&field, written);
+            let placed = read.map(|rule| Placed { document: home.number, field, named: true, probe: false, rule });
+            self.rates.extend(placed);
         }
     }
 
@@ -190,27 +198,40 @@ fn name_of_line(line: &str) -> String {
     line.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(200).collect()
 }
 
-fn assemble(grants: Vec<Placed>, denials: Vec<Placed>, exceptions: Vec<Placed<Excepted>>, ports: Ports) -> Policy {
-    let (inbound, outbound): (Vec<Rule>, Vec<Rule>) = grants
-        .into_iter()
-        .map(|placed| placed.rule)
-        .partition(|rule| rule.direction() == crate::flow::Direction::Inbound);
-    let denied: Vec<Rule> = denials.into_iter().map(|placed| placed.rule).collect();
-    let exceptions: Vec<Excepted> = exceptions.into_iter().map(|placed| placed.rule).collect();
-    let hash = hash(&inbound, &outbound, &denied, &exceptions, &ports);
-    let without_case = ports.any_without_case();
-    let (inbound, outbound) = (Grants::new(inbound, without_case), Grants::new(outbound, false));
-    Policy { inbound, outbound, denials: Denials::new(denied), exceptions, ports, hash }
+impl Gathered {
+    fn assemble(self, ports: Ports) -> Policy {
+        let hash = hash(self.canonical(&ports));
+        let rules = |placed: Vec<Placed>| placed.into_iter().map(|placed| placed.rule);
+        let is_inbound = |rule: &Rule| rule.direction() == Direction::Inbound;
+        let (inbound, outbound): (Vec<Rule>, Vec<Rule>) = rules(self.grants).partition(is_inbound);
+        Policy {
+            inbound: Grants::new(inbound, ports.any_without_case()),
+            outbound: Grants::new(outbound, false),
+            denials: Denials::new(rules(self.denials).collect()),
+            exceptions: self.exceptions.into_iter().map(|placed| placed.rule).collect(),
+            ceilings: Ceilings::new(self.rates.into_iter().map(|placed| placed.rule).collect()),
+            ports,
+            hash,
+        }
+    }
+
+    /// Everything that makes a difference, one line each.
+    fn canonical(&self, ports: &Ports) -> Vec<String> {
+        let granted = self.grants.iter().map(|placed| &placed.rule);
+        let mut lines: Vec<String> =
+            granted.map(|rule| format!("{} {}", rule.direction().name(), rule.canonical())).collect();
+        lines.extend(self.denials.iter().map(|placed| format!("deny {}", placed.rule.canonical())));
+        let excepted = self.exceptions.iter().map(|placed| &placed.rule);
+        lines.extend(excepted.map(|excepted| format!("exception {:?} {excepted}", excepted.exception.name)));
+        let limited = self.rates.iter().map(|placed| &placed.rule);
+        lines.extend(limited.map(|limited| format!("rate {:?} {limited}", limited.rate.name)));
+        lines.push(ports.canonical());
+        lines
+    }
 }
 
-fn hash(inbound: &[Rule], outbound: &[Rule], denied: &[Rule], exceptions: &[Excepted], ports: &Ports) -> Arc<str> {
-    let sorts = [("inbound", inbound), ("outbound", outbound), ("deny", denied)];
-    let mut lines: Vec<String> = sorts
-        .iter()
-        .flat_map(|(sort, rules)| rules.iter().map(move |rule| format!("{sort} {}", rule.canonical())))
-        .collect();
-    lines.extend(exceptions.iter().map(|excepted| format!("exception {:?} {excepted}", excepted.exception.name)));
-    lines.push(ports.canonical());
+/// The same for every order of the lines.
+fn hash(mut lines: Vec<String>) -> Arc<str> {
     lines.sort_unstable();
     let mut digest = Sha256::new();
     for line in lines {

@@ -363,11 +363,11 @@ impl Reader<'_> {
         }
     }
 
-    fn right<T>(&mut self, field: &str, found: &str, read: Result<T, Wrong>) -> Option<T> {
+    pub(super) fn right<T>(&mut self, field: &str, found: &str, read: Result<T, Wrong>) -> Option<T> {
         read.map_err(|wrong| self.wrong(field, found, wrong)).ok()
     }
 
-    fn wrong(&mut self, field: &str, found: &str, wrong: Wrong) {
+    pub(super) fn wrong(&mut self, field: &str, found: &str, wrong: Wrong) {
         let found = if found.is_empty() { "nothing".to_owned() } else { format!("`{found}`") };
         let problem = self.document.problem(Severity::Error, field, found, wrong.expected, wrong.remedy);
         self.problems.push(problem);

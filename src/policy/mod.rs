@@ -5,6 +5,7 @@
 //! - A deny rule beats every grant. It is compared without letter case and without trailing slashes.
 //! - Where several rules grant, the one that lets larger bodies stream is named, else the more particular one.
 //! - `GET` grants `HEAD`; it does not grant `OPTIONS`. `any` grants all but `CONNECT` and `TRACE`.
+//! - A rate takes back what goes beyond it; like a deny rule it holds under any reading.
 //! - A rule with an expiry date grants up to the end of that day, UTC, of the scene's wall clock.
 
 mod caller;
@@ -21,6 +22,7 @@ mod names;
 mod nearest;
 mod pattern;
 mod ports;
+mod rates;
 mod rule;
 mod shorthand;
 mod weaken;
@@ -35,6 +37,7 @@ use exceptions::Excepted;
 use index::PathIndex;
 use pattern::PathTemplate;
 use ports::Ports;
+use rates::Ceilings;
 use rule::Rule;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -46,6 +49,7 @@ pub struct Policy {
     outbound: Grants,
     denials: Denials,
     exceptions: Vec<Excepted>,
+    ceilings: Ceilings,
     ports: Ports,
     hash: Arc<str>,
 }

@@ -5,6 +5,7 @@ use super::compile::Placed;
 use super::document::Allowlist;
 use super::exceptions::Excepted;
 use super::pattern::IdPattern;
+use super::rates::Limited;
 use super::rule::Rule;
 use crate::document::{Document, Problem, Severity};
 use crate::flow::{RuleName, Terms};
@@ -20,10 +21,12 @@ pub(super) fn of_rules(
     grants: &mut [Placed],
     denials: &mut [Placed],
     exceptions: &[Placed<Excepted>],
+    rates: &[Placed<Limited>],
 ) -> Vec<Problem> {
     let rules = || grants.iter().chain(denials.iter());
     let chosen = rules().filter(|placed| placed.named).map(|placed| (&placed.rule.name, place(placed)));
     let chosen = chosen.chain(exceptions.iter().map(|placed| (&placed.rule.exception.name, place(placed))));
+    let chosen = chosen.chain(rates.iter().map(|placed| (&placed.rule.rate.name, place(placed))));
     let mut taken: HashMap<RuleName, Place<'_>> = HashMap::new();
     let mut problems = Vec::new();
     for (name, here) in chosen {
@@ -31,7 +34,9 @@ pub(super) fn of_rules(
             problems.extend(twice(documents, name, here, there));
         }
     }
-    let garbled = rules().map(|placed| (&placed.rule.name, place(placed))).filter(|(name, _)| is_garbled(name));
+    let garbled = rules().map(|placed| (&placed.rule.name, place(placed)));
+    let garbled = garbled.chain(rates.iter().map(|placed| (&placed.rule.rate.name, place(placed))));
+    let garbled = garbled.filter(|(name, _)| is_garbled(name));
     problems.extend(garbled.filter_map(|(name, here)| garbles(documents, name, here)));
     distinguish(taken.into_keys().collect(), grants.iter_mut().chain(denials));
     problems

@@ -23,6 +23,7 @@ impl Policy {
         let excused = |now: &&Excepted| !old.exceptions.iter().any(|before| before.covers(now));
         let newly = self.exceptions.iter().filter(excused);
         says.extend(newly.map(|now| format!("exception \"{}\" newly excuses: {now}", now.exception.name)));
+        says.extend(self.loosened(old));
         says.extend(self.laxer_ports(old));
         let all = says.len();
         says.truncate(MOST);

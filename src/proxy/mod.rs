@@ -10,6 +10,7 @@ mod http1;
 mod inbox;
 mod listen;
 mod outbox;
+mod rates;
 pub mod settings;
 mod tell;
 pub mod tls;

@@ -65,6 +65,8 @@ pub struct Limits {
     pub held_bytes: usize,
     /// Open connections, over all workers.
     pub connections: usize,
+    /// Pairs of rate and caller that are counted apart; callers beyond share one counter per rate.
+    pub rate_counters: usize,
     /// Requests on one connection.
     pub requests_per_connection: u64,
     /// From the first byte of a head to its last.
@@ -105,6 +107,7 @@ pub(super) mod tests {
             inspect_bytes: 256 << 10,
             held_bytes: 64 << 20,
             connections: 1000,
+            rate_counters: 1000,
             requests_per_connection: 1000,
             header: minute,
             body_progress: minute,

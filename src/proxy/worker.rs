@@ -7,10 +7,11 @@ use super::inbox::Scratch;
 use super::settings::{Limits, Settings};
 use super::upstream::Pool;
 use super::{connection, tls};
+use crate::behave::Rates;
 use crate::engine::Engine;
 use crate::flow::{ClientAddr, ConnectionId};
 use crate::identity;
-use crate::record::{Aggregate, Handles, Metrics, Recorder};
+use crate::record::{Aggregate, Caller, Handles, Metrics, Recorder};
 use arc_swap::ArcSwap;
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -31,6 +32,7 @@ pub struct Shared {
     pub(super) recorder: Recorder,
     pub(super) metrics: Metrics,
     pub(super) held: Arc<Account>,
+    pub(super) rates: Arc<Rates<Caller>>,
     pub(super) door: Arc<Door>,
     pub(super) started: Instant,
     next_connection: AtomicU64,
@@ -46,6 +48,7 @@ impl Shared {
         metrics: Metrics,
     ) -> Arc<Self> {
         Arc::new(Self {
+            rates: Rates::new(settings.limits.rate_counters),
             held: Account::new(settings.limits.held_bytes),
             settings,
             engine: ArcSwap::from_pointee(engine),

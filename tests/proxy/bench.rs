@@ -66,6 +66,12 @@ impl Setup {
         self
     }
 
+    /// Has these rules, and whatever else stands in an allowlist behind them.
+    pub(crate) fn rules(mut self, rules: &str) -> Self {
+        self.rules = rules.to_owned();
+        self
+    }
+
     /// Asks callers for mTLS, with the certificates in the bench's folder.
     pub(crate) fn strict(mut self, fill: impl FnOnce(&Path)) -> Self {
         fill(self.folder.path());

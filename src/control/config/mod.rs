@@ -246,6 +246,9 @@ pub struct Limits {
     /// Connections of the whole process.
     #[schemars(range(min = 1))]
     pub connections: u32,
+    /// Pairs of rate and caller that are counted apart; callers beyond share one counter per rate.
+    #[schemars(range(min = 1))]
+    pub rate_counters: u32,
     /// Requests on one connection; then it is closed.
     #[schemars(range(min = 1))]
     pub requests_per_connection: u32,
@@ -359,6 +362,7 @@ impl Default for Limits {
             decoded_bytes: kib(1024),
             held_bytes: kib(64 * 1024),
             connections: 8192,
+            rate_counters: 65_536,
             requests_per_connection: 100_000,
             upstream_idle: 64,
             first_byte_deadline: seconds(30),

@@ -40,6 +40,8 @@ pub struct Refusal<'a> {
     pub event: &'a str,
     /// Whether the connection ends with it.
     pub close: bool,
+    /// Seconds after which asking again may succeed, for `retry-after` (RFC 9110 §10.2.3).
+    pub retry_after: Option<u64>,
     /// Whether the request was HEAD: the text is left out.
     pub head: bool,
 }
@@ -55,6 +57,9 @@ impl Refusal<'_> {
         emit::ours(out, "content-type", "application/json");
         emit::ours(out, "cache-control", "no-store");
         emit::ours(out, "x-podwall-event", &event);
+        if let Some(seconds) = self.retry_after {
+            emit::ours(out, "retry-after", &seconds.to_string());
+        }
         emit::framing(out, Framing::Length(body.len() as u64));
         if self.close {
             emit::ours(out, "connection", "close");

@@ -7,8 +7,9 @@ use super::report::Told;
 use super::upload::{self, Judging};
 use super::{Conversation, Next, REQUESTS};
 use crate::engine::{BODY_TOO_LARGE, Case, Content};
-use crate::flow::{Judgement, Kind, Past, Reason, Scene};
+use crate::flow::{Denial, Judgement, Kind, Past, Reason, Scene};
 use crate::protocol::http1::{Asked, BodyDecoder, Framing, RequestHead, RequestView, Trailers, emit, websocket};
+use crate::proxy::rates::Counted;
 use crate::proxy::tunnel::{self, Lane};
 use crate::proxy::upstream::{self, Upstream};
 use std::cell::Cell;
@@ -49,6 +50,10 @@ impl Conversation<'_> {
         if let Some(denial) = self.note(&mut told, &request, &judgement) {
             return self.refuse(&told, &request, denial, request.head.framing.has_body()).await;
         }
+        let _counted = match self.count(&mut told, &mut case, &request) {
+            Ok(counted) => counted,
+            Err(denial) => return self.refuse(&told, &request, denial, request.head.framing.has_body()).await,
+        };
         let body = match self.take_body(&mut case, &request).await {
             Ok(body) => body,
             Err(judgement) => {
@@ -73,6 +78,16 @@ impl Conversation<'_> {
     fn judge_head(&self, case: &mut Case<'_>, request: &Request) -> Judgement {
         let last = !request.head.framing.has_body();
         case.judge_head(&self.scene(&Past::default()), &request.view().request(), request.bytes.len(), last)
+    }
+
+    /// Counts a granted request under the rates that hold for it.
+    fn count(&self, told: &mut Told, case: &mut Case<'_>, request: &Request) -> Result<Counted, Denial> {
+        let postponed = match self.worker.count(case, &self.caller, &self.worker.now()) {
+            Ok(counted) => return Ok(counted),
+            Err(postponed) => postponed,
+        };
+        told.retry_after = Some(postponed.retry_after);
+        self.note(told, request, &postponed.judgement).map_or(Ok(None), Err)
     }
 
     /// Reads the body as far as it is held.

@@ -24,12 +24,22 @@ pub(super) struct Told {
     /// Spent judging so far.
     judging: Duration,
     event: Option<EventId>,
+    /// Seconds after which asking again may succeed.
+    pub(super) retry_after: Option<u64>,
 }
 
 impl Told {
     pub(super) fn begin(engine: &Engine) -> Self {
         let revision = Arc::clone(engine.revision());
-        Self { revision, began: Instant::now(), seen: Seen::default(), sent: 0, judging: Duration::ZERO, event: None }
+        Self {
+            revision,
+            began: Instant::now(),
+            seen: Seen::default(),
+            sent: 0,
+            judging: Duration::ZERO,
+            event: None,
+            retry_after: None,
+        }
     }
 }
 
@@ -98,7 +108,9 @@ impl Conversation<'_> {
     pub(super) async fn refuse(&mut self, told: &Told, request: &Request, denial: Denial, unread: bool) -> Next {
         let close = unread || denial.cut != Cut::Refuse || !request.head.keep_alive || self.worker.stopping();
         let head = request.view().method() == "HEAD";
-        self.say(told.event, denial.reason, close, head).await
+        let event = told.event.map(|id| id.to_string()).unwrap_or_default();
+        let status = http1::status(&denial.reason);
+        self.answer(&Refusal { status, event: &event, close, head, retry_after: told.retry_after }).await
     }
 
     /// Refuses what never became a request.
@@ -164,10 +176,13 @@ impl Conversation<'_> {
 
     async fn say(&mut self, event: Option<EventId>, reason: Reason, close: bool, head: bool) -> Next {
         let event = event.map(|id| id.to_string()).unwrap_or_default();
-        let refusal = Refusal { status: http1::status(&reason), event: &event, close, head };
+        self.answer(&Refusal { status: http1::status(&reason), event: &event, close, head, retry_after: None }).await
+    }
+
+    async fn answer(&mut self, refusal: &Refusal<'_>) -> Next {
         refusal.write(self.client.outbox.buffer());
         match self.client.send(self.worker).await {
-            Ok(()) if !close => Next::Request,
+            Ok(()) if !refusal.close => Next::Request,
             Ok(()) => Next::Close,
             Err(_) => Next::Abort,
         }
