@@ -2,7 +2,7 @@
 
 use crate::upstream::PATIENCE;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 
 pub(crate) struct Client<S> {
     pub(crate) stream: S,
@@ -20,8 +20,19 @@ pub(crate) struct Answer {
 }
 
 impl Client<TcpStream> {
+    /// From another address of this machine: to the sidecar, another caller.
+    pub(crate) fn connect_from(from: Ipv4Addr, to: SocketAddr) -> Self {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::from((from, 0)).into()).unwrap();
+        socket.connect(&to.into()).unwrap();
+        Self::of(socket.into())
+    }
+
     pub(crate) fn connect(to: SocketAddr) -> Self {
-        let stream = TcpStream::connect(to).unwrap();
+        Self::of(TcpStream::connect(to).unwrap())
+    }
+
+    fn of(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
         Self::over(stream)

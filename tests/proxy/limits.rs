@@ -14,7 +14,7 @@ use std::sync::mpsc::sync_channel;
 #[test]
 fn every_limit_has_a_test_of_its_name() {
     let tests = [include_str!("limits.rs"), include_str!("limits/body.rs"), include_str!("limits/tls.rs")];
-    let tests = tests.concat() + include_str!("slow.rs");
+    let tests = tests.concat() + include_str!("slow.rs") + include_str!("rates.rs");
     let settings = podwall::control::config::settings();
     let names = settings.iter().map(|setting| setting.name());
     let mut limits: Vec<String> = names.filter_map(|name| Some(name.strip_prefix("limits.")?.to_owned())).collect();

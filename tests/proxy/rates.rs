@@ -2,7 +2,8 @@
 //! clock can be told (`behave::rates`).
 
 use crate::bench::{Bench, Setup};
-use crate::client::{chunk, chunked, get, post};
+use crate::client::{Client, chunk, chunked, get, post};
+use std::net::Ipv4Addr;
 
 fn with(rates: &str) -> Bench {
     let rules = "\n  - {name: all, from: any, methods: [GET, POST], path: '/{rest...}'}\nrates:\n";
@@ -71,4 +72,15 @@ fn shadow_only_records() {
     let ended = bench.end();
     assert_eq!(ended.reasons(), ["rate-exceeded"]);
     assert_eq!(ended.lines.iter().find(|line| line["reason"] == "rate-exceeded").unwrap()["mode"], "shadow");
+}
+
+/// Two callers are counted apart; the third shares its counter with the fourth.
+#[test]
+fn rate_counters() {
+    let rules = "\n  - {name: all, from: any, methods: GET, path: '/{rest...}'}\nrates:\n";
+    let setup = Setup::new().limit("rate_counters: 2").rules(&format!("{rules}  - {{name: hourly, perCaller: 1/h}}"));
+    let bench = setup.start();
+    let callers = [1, 2, 3, 4].map(|last| Client::connect_from(Ipv4Addr::new(127, 0, 0, last), bench.address()));
+    assert_eq!(callers.map(|mut client| client.ask(get("/")).status), [200, 200, 200, 429]);
+    assert_eq!(bench.end().reasons(), ["rate-exceeded"]);
 }
