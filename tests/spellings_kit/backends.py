@@ -25,7 +25,10 @@ class Backend:
         self.log, self.read = folder / "acts", 0
         self.log.touch()
         self.log.chmod(0o666)
-        self.program = Program(START[name](self), folder / "output", cwd=folder, env={**os.environ, "ACTS": str(self.log)})
+        environment = {**os.environ, "ACTS": str(self.log)}
+        # A session of its own: httpd ends its whole process group when it ends.
+        options = {"cwd": folder, "env": environment, "start_new_session": True}
+        self.program = Program(START[name](self), folder / "output", **options)
         until(f"{name} listens", listening(self.port))
 
     def end(self):
