@@ -172,6 +172,10 @@ impl Detectors {
             if fuel.is_empty() {
                 return;
             }
+            if part.place == Place::SqlText {
+                sql::inspect_statement(part, found, fuel);
+                continue;
+            }
             if memo::is_clean(self.id, part) {
                 continue;
             }

@@ -172,11 +172,13 @@ pub enum Place {
     TrailerName,
     /// A trailer's value.
     TrailerValue,
+    /// A whole SQL statement or script; the part's name is its dialect (`postgres`, `mysql`), empty when that is not known.
+    SqlText,
 }
 
 impl Place {
     /// The word that signatures, exceptions and records use: `path`, `query`, `header`, `cookie`, `form`, `file`,
-    /// `json`, `xml`, `graphql`, `body`, `method`.
+    /// `json`, `xml`, `graphql`, `body`, `method`, `sql`.
     pub fn group(self) -> &'static str {
         match self {
             Self::Method => "method",
@@ -190,6 +192,7 @@ impl Place {
             Self::XmlText | Self::XmlAttribute | Self::XmlName | Self::XmlMarkup => "xml",
             Self::GraphQl => "graphql",
             Self::BodyText | Self::BodyOpaque => "body",
+            Self::SqlText => "sql",
         }
     }
 
@@ -221,6 +224,7 @@ impl Place {
             Self::BodyOpaque => "body-opaque",
             Self::TrailerName => "trailer-name",
             Self::TrailerValue => "trailer-value",
+            Self::SqlText => "sql-text",
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod lengths;
 mod lexer;
+pub mod postgres;
 mod words;
 
 pub use lengths::Lengths;
@@ -38,6 +39,17 @@ impl Reading {
         executable_comments: true,
         bracket_names: false,
         dollar_quotes: false,
+        q_quotes: false,
+        plus_is_space: false,
+    };
+
+    /// PostgreSQL with `standard_conforming_strings`.
+    pub const POSTGRES: Self = Self {
+        backslash: false,
+        hash_comment: false,
+        executable_comments: false,
+        bracket_names: false,
+        dollar_quotes: true,
         q_quotes: false,
         plus_is_space: false,
     };

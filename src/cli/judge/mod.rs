@@ -7,6 +7,7 @@ mod http;
 mod report;
 mod rows;
 mod setup;
+mod sql;
 mod verdict;
 mod wire;
 
@@ -35,6 +36,8 @@ Usage: podwall judge [OPTIONS] FILE...                  HTTP/1.1 requests as on 
   --with PATH         a file, or a folder of *.yaml, of own signatures; may be repeated; not with --config
   --rows              each line of FILEs is one JSON object with an `id` and one of these:
                       request  {\"method\", \"path\", \"headers\": [[name, value]...], \"body_b64\"} or {\"raw_b64\"}
+                      sql      a statement's text; `dialect` may say postgres, mysql or another. What it asks for is
+                               granted here, and what does not parse is looked at all the same
   --out TSV           where verdicts go: id, allow or deny, answer with reason and signs, nanoseconds of CPU;
                       separated by tabs
 

@@ -3,7 +3,7 @@
 
 use super::setup::Judge;
 use super::verdict::Verdict;
-use super::{http, report};
+use super::{http, report, sql};
 use crate::flow::Evidence;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -26,9 +26,14 @@ struct Kind {
 }
 
 /// Every kind of row.
-static KINDS: &[Kind] = &[Kind { field: "request", judge: http::row }];
+static KINDS: &[Kind] = &[Kind { field: "request", judge: http::row }, Kind { field: "sql", judge: sql::row }];
 
 impl Row {
+    /// The text of a field; empty when there is none.
+    pub(super) fn text(&self, field: &str) -> String {
+        self.fields.get(field).and_then(Value::as_str).unwrap_or_default().to_owned()
+    }
+
     /// Takes the value of a field; null when there is none.
     pub(super) fn of(mut self, field: &str) -> Value {
         self.fields.remove(field).unwrap_or_default()

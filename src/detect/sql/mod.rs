@@ -10,9 +10,12 @@
 mod facts;
 mod functions;
 mod grammar;
+mod statement;
 #[cfg(test)]
 mod tests;
 mod verdict;
+
+pub(super) use statement::inspect as inspect_statement;
 
 use super::{Detector, Wake};
 use crate::canon::sql::{Kind, Lexer, Operator, Reading, Word};

@@ -1,0 +1,80 @@
+//! Statements with an injected value, and the same with the value escaped, as the application meant them.
+
+use super::inspect;
+use crate::flow::{Found, Fuel, Part, Place, Sensitivity};
+
+fn sign(dialect: &str, text: &str) -> Option<String> {
+    let mut found = Found::default();
+    let part = Part::plain(Place::SqlText, dialect.as_bytes(), text.as_bytes());
+    inspect(&part, &mut found, &mut Fuel::new(1_000_000));
+    let denies = Sensitivity::Default.denies(found.total());
+    found.evidence().first().filter(|_| denies).map(|evidence| evidence.hit.signature.to_string())
+}
+
+fn in_string(value: &str) -> String {
+    format!("SELECT id, name FROM customers WHERE email = '{value}' AND active LIMIT 5")
+}
+
+#[test]
+fn value_that_leaves_its_string_is_found() {
+    for value in [
+        "x' OR 1=1 --",
+        "x' OR 'a'='a",
+        "x' OR 1 OR 'y",
+        "x'; DROP TABLE customers; --",
+        "x' UNION SELECT NULL, NULL WHERE '1'='1",
+        "x' UNION SELECT usename, passwd FROM pg_shadow WHERE usename <> '",
+        "x' AND 7=(SELECT count(*) FROM generate_series(1, 9)) AND active <> '",
+        "x' || pg_sleep(5) || '",
+        "'='",
+        "x' AND (SELECT pg_sleep(5)) IS NULL AND name <> '",
+    ] {
+        assert!(sign("postgres", &in_string(value)).is_some(), "{value}");
+        assert_eq!(sign("postgres", &in_string(&value.replace('\'', "''"))), None, "{value}");
+    }
+}
+
+#[test]
+fn value_where_a_number_belongs_is_found() {
+    for value in [
+        "1 OR 2=2",
+        "1; DELETE FROM customers",
+        "1 UNION ALL SELECT 1, version()",
+        "1 AND ascii(substr(current_user, 1, 1)) > 64",
+        "(SELECT pg_read_file('/etc/passwd'))",
+    ] {
+        let text = format!("SELECT id, name FROM customers WHERE region = {value}");
+        assert!(sign("postgres", &text).is_some(), "{value}");
+    }
+    assert_eq!(sign("mysql", "SELECT a FROM t WHERE b = 1 INTO OUTFILE '/tmp/x'").as_deref(), Some("sql-output"));
+}
+
+#[test]
+fn what_applications_write_is_clean() {
+    for text in [
+        "SELECT 1",
+        "SELECT a, b FROM t WHERE 1=1 AND c = 'x' ORDER BY a DESC LIMIT 10 OFFSET 20",
+        "SELECT a FROM t WHERE c = $1 OR (d IS NULL AND e LIKE '%' || $2 || '%')",
+        "SELECT a, b FROM t UNION ALL SELECT c, d FROM u",
+        "WITH RECURSIVE w AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM w WHERE n < 10) SELECT n FROM w",
+        "SELECT \"t\".\"a\" AS \"a\" FROM \"t\" WHERE \"t\".\"b\" = 'x' ORDER BY \"a\"",
+        "INSERT INTO t (a, b) VALUES ('it''s', 1), ('-- no', 2) RETURNING id",
+        "UPDATE t SET a = a + 1, b = CASE WHEN c > 1 THEN 'x' ELSE 'y' END WHERE d BETWEEN 1 AND 5",
+        "SELECT count(*) FROM t WHERE created > now() - interval '1 day' -- of the last day",
+        "CREATE TABLE a (id int);\nCREATE TABLE b (id int);",
+        "BEGIN; UPDATE t SET a = 1 WHERE id = 2; COMMIT",
+    ] {
+        assert_eq!(sign("postgres", text), None, "{text}");
+        assert_eq!(sign("", text), None, "{text}");
+    }
+}
+
+#[test]
+fn time_is_linear_in_the_statement() {
+    for piece in ["(select ", "select a union ", "((((", "order by ", "1=1 or ", "'a'", "/**/1"] {
+        let text = format!("SELECT a FROM t WHERE {}", piece.repeat(20_000 / piece.len()));
+        let mut fuel = Fuel::new(50_000 + 200 * text.len() as u64);
+        inspect(&Part::plain(Place::SqlText, b"", text.as_bytes()), &mut Found::default(), &mut fuel);
+        assert!(!fuel.is_empty(), "{piece}");
+    }
+}
