@@ -317,6 +317,45 @@ def upload(door, podwall, mib, sized):
     return ", ".join(told)
 
 
+def attacked(size):
+    """A file of measurements in JSON, one of which near its beginning is none."""
+    rows = b'"ok",23.5,' * (1 << 17)
+    file = tempfile.NamedTemporaryFile()
+    file.write(b"[" + rows + b"\"x' UNION SELECT card, cvv FROM payments--\"," + rows * (size // len(rows)) + b"0]")
+    file.flush()
+    return file
+
+
+def curl_upload_refused(door, podwall, path, status, reason, chunked):
+    """The answer is seen by a client that is in the middle of sending."""
+    with attacked(64 << 20) as file:
+        framing = ["-H", "transfer-encoding: chunked"] if chunked else []
+        arguments = ["-H", "expect:", "-H", "content-type: application/json", *framing, "--data-binary", f"@{file.name}"]
+        found, _, head = door.curl(*arguments, path=path)
+    expect("status", found, status)
+    event = re.search(r"(?im)^x-podwall-event: (\S+)", head)
+    expect("reason", podwall.recorded(event=event and event[1])["reason"], reason)
+
+
+def requests_upload_refused(door, podwall, path, status, reason, chunked):
+    """This client reads the answer only after it has sent everything."""
+    with attacked(64 << 20) as file, door.session() as session:
+        data = iter(lambda: file.read(1 << 16), b"") if chunked else file
+        file.seek(0)
+        answer = session.post(door.url + path, data=data, headers={"content-type": "application/json"}, timeout=60)
+    expect("status", answer.status_code, status)
+    expect("reason", podwall.recorded(event=answer.headers.get("x-podwall-event"))["reason"], reason)
+
+
+def upload_refused(tally, door, podwall):
+    for client, name in ((curl_upload_refused, "curl"), (requests_upload_refused, "requests")):
+        for chunked in (True, False):
+            framing = "chunked" if chunked else "length"
+            for path, status, reason in (("/upload", 403, "attack-detected"), ("/count", 413, "limit-inspect-bytes")):
+                name_of = f"refused-upload {name} {framing} {path} {door.name}"
+                tally.check(name_of, client, door, podwall, path, status, reason, chunked)
+
+
 # The admin endpoint
 
 def admin(podwall, path, part):
@@ -397,6 +436,8 @@ def everything(tally, binary, folder, mib, programs):
         for sized in (True, False):
             framing = "length" if sized else "chunked"
             tally.check(f"upload {framing} {name}", upload, by_name[f"chunked {name}"], podwall, mib, sized)
+    for name in ("mtls", "plain"):
+        upload_refused(tally, by_name[f"chunked {name}"], podwall)
     strict = by_name["chunked mtls"]
     tally.check("no-certificate", no_certificate, strict, podwall)
     tally.check("other-identity", other_identity, strict, podwall)

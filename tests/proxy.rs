@@ -18,6 +18,8 @@ mod limits;
 mod rates;
 #[path = "proxy/reload.rs"]
 mod reload;
+#[path = "proxy/shadow.rs"]
+mod shadow;
 #[path = "proxy/slow.rs"]
 mod slow;
 #[path = "proxy/trust.rs"]

@@ -58,12 +58,17 @@ impl<'e> Case<'e> {
         }
     }
 
-    /// A judgement for what could not be read at all: malformed, over a limit, too slow.
+    /// A judgement for what cannot be forwarded, whatever the mode: its framing is malformed, it is too slow.
     pub fn condemn(&mut self, reason: Reason) -> Judgement {
+        Judgement { mode: Mode::Enforce, ..self.object(reason) }
+    }
+
+    /// A judgement for content that cannot be judged: malformed, over a limit. What is done with it is the mode's.
+    pub fn object(&mut self, reason: Reason) -> Judgement {
         self.denied = true;
         Judgement {
             verdict: Verdict::Deny(Denial { reason, cut: Cut::CloseSession }),
-            mode: Mode::Enforce,
+            mode: self.mode,
             rules: self.terms.iter().map(|terms| terms.rule.clone()).collect(),
             nearest: None,
             evidence: self.found.take(),

@@ -37,7 +37,7 @@ impl Case<'_> {
                 let message = Message { side: Side::Client, accesses: &accesses, parts: &parts, last };
                 self.judge(scene, &message, &mut fuel)
             }
-            Err(malformed) => self.condemn_after_inspection(&parts, malformed, &mut fuel),
+            Err(malformed) => self.object_after_inspection(&parts, malformed, &mut fuel),
         }
     }
 
@@ -53,17 +53,18 @@ impl Case<'_> {
         let declared = Declared::of(headers);
         let opened = match declared.and_then(|declared| body::open(content.bytes, &declared, limits, &mut opening)) {
             Ok(opened) => opened,
-            Err(malformed) => return self.condemn(malformed.why),
+            Err(malformed) => return self.object(malformed.why),
         };
         // What there is to judge is what came out of the body's codings, which may be many times what was sent.
         let mut fuel = Engine::budget(opened.bytes());
         match opened.parts(limits, &mut fuel) {
             Ok(parts) => self.judge_parts(scene, parts, content, &mut fuel),
-            Err(malformed) => self.condemn(malformed.why),
+            Err(malformed) => self.object(malformed.why),
         }
     }
 
-    /// Judges the next piece of a streamed body.
+    /// Judges the next piece of a streamed body. When it ends the session the windows have lost their way: what follows
+    /// cannot be judged any more.
     pub fn judge_piece(
         &mut self,
         scene: &Scene<'_>,
@@ -74,7 +75,7 @@ impl Case<'_> {
         let mut fuel = Engine::budget(content.bytes.len());
         match windows.feed(content.bytes, content.last, limits) {
             Ok(parts) => self.judge_parts(scene, parts, content, &mut fuel),
-            Err(malformed) => self.condemn(malformed.why),
+            Err(malformed) => self.object(malformed.why),
         }
     }
 
@@ -90,8 +91,8 @@ impl Case<'_> {
         self.judge(scene, &message, fuel)
     }
 
-    fn condemn_after_inspection(&mut self, parts: &[Part<'_>], malformed: Malformed, fuel: &mut Fuel) -> Judgement {
+    fn object_after_inspection(&mut self, parts: &[Part<'_>], malformed: Malformed, fuel: &mut Fuel) -> Judgement {
         let attack = self.inspect(parts, fuel).filter(|reason| *reason == ATTACK);
-        self.condemn(attack.unwrap_or(malformed.why))
+        self.object(attack.unwrap_or(malformed.why))
     }
 }

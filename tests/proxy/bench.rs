@@ -20,6 +20,7 @@ const RULES: &str = "
 pub(crate) struct Setup {
     limits: String,
     rules: String,
+    mode: &'static str,
     tls: String,
     folder: TempDir,
     upstream: Upstream,
@@ -53,6 +54,7 @@ impl Setup {
         Self {
             limits: String::new(),
             rules: RULES.to_owned(),
+            mode: "enforce",
             tls: "off".to_owned(),
             folder: tempfile::tempdir().unwrap(),
             behind: upstream.address,
@@ -69,6 +71,12 @@ impl Setup {
     /// Has these rules, and whatever else stands in an allowlist behind them.
     pub(crate) fn rules(mut self, rules: &str) -> Self {
         self.rules = rules.to_owned();
+        self
+    }
+
+    /// Sets the allowlist's mode.
+    pub(crate) fn mode(mut self, mode: &'static str) -> Self {
+        self.mode = mode;
         self
     }
 
@@ -97,7 +105,7 @@ impl Setup {
             "apiVersion: podwall.dev/v1\nkind: Podwall\nlisteners:\n  - {{listen: '127.0.0.1:0', tls: {tls}, upstream: '{behind}'}}\n\
              allowlists: [{at}/allowlist.yaml]\nrecord: {{stdout: false, file: {{path: {at}/record.jsonl}}}}\nworkers: 1\n{identity}{limits}"
         );
-        write_rules(self.folder.path(), &self.rules);
+        write_rules(self.folder.path(), self.mode, &self.rules);
         let loaded = load::read("podwall.yaml", &text, &Environment::of(std::iter::empty())).expect("a configuration");
         let life = Life::start(&loaded.config).expect("a sidecar");
         Bench { life: Some(life), folder: self.folder, upstream: self.upstream }
@@ -123,7 +131,7 @@ impl Bench {
 
     /// Puts other rules into the allowlist's file.
     pub(crate) fn rewrite(&self, rules: &str) {
-        write_rules(self.folder(), rules);
+        write_rules(self.folder(), "enforce", rules);
     }
 
     /// What the sidecar says of itself.
@@ -174,9 +182,9 @@ impl Ended {
     }
 }
 
-fn write_rules(folder: &Path, rules: &str) {
+fn write_rules(folder: &Path, mode: &str, rules: &str) {
     let text = format!(
-        "apiVersion: podwall.dev/v1\nkind: Allowlist\nmetadata: {{name: test}}\nowner: tests\ninbound:{rules}\n"
+        "apiVersion: podwall.dev/v1\nkind: Allowlist\nmetadata: {{name: test}}\nowner: tests\nmode: {mode}\ninbound:{rules}\n"
     );
     fs::write(folder.join("allowlist.yaml"), text).unwrap();
 }

@@ -143,10 +143,43 @@ fn response_deadline_of_an_upstream_that_does_not_read() {
         .limit("inspect_bytes: 4KiB")
         .limit(&format!("response_deadline: {SHORT}"))
         .start();
-    let body = "all is well\n".repeat(1 << 20);
-    assert_eq!(bench.client().ask(post("/stream", "text/plain", &body)).status, 504);
+    let body = "\0".repeat(12 << 20);
+    assert_eq!(bench.client().ask(post("/stream", "application/octet-stream", &body)).status, 504);
     drop(over);
     assert_eq!(bench.end().reasons(), ["upstream-response-timeout"]);
+}
+
+/// An upstream that takes no more of an upload and answers all the same: what would follow on its connection, or on the
+/// client's, would be taken for the rest of the upload.
+#[test]
+fn connections_of_an_upload_cut_off_carry_nothing_more() {
+    let (stalled, has_stalled) = sync_channel::<()>(1);
+    let has_stalled = Mutex::new(has_stalled);
+    let bench = Setup::before(move |talk| {
+        if talk.number > 0 {
+            talk.request();
+        } else {
+            let has_stalled = has_stalled.lock().unwrap();
+            has_stalled.recv_timeout(PATIENCE).unwrap();
+            // By then the upload has been given up, and the answer is still waited for.
+            let _ = has_stalled.recv_timeout(Duration::from_millis(1200));
+        }
+        ok(talk);
+        talk.drain();
+    })
+    .limit("inspect_bytes: 4KiB")
+    .limit("response_deadline: 1s")
+    .start();
+    let mut client = bench.client();
+    client.stream.set_write_timeout(Some(Duration::from_millis(100))).unwrap();
+    let rest = "\0".repeat(16 << 20);
+    client.send(post("/stream", "application/octet-stream", &(rest + &get("/open/smuggled"))));
+    stalled.send(()).unwrap();
+    client.rest();
+    assert_eq!(bench.client().ask(get("/open/")).status, 200);
+    let ended = bench.end();
+    assert_eq!(ended.received.len(), 2);
+    assert!(!ended.all().contains("smuggled"));
 }
 
 /// A listener whose queue is full, so that it takes no connection.

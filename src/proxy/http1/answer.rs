@@ -31,8 +31,20 @@ pub(super) struct Wish<'a> {
     pub(super) asked: Asked,
     pub(super) version: Version,
     pub(super) keep_alive: bool,
-    /// Whether the request's body is still being sent: its connection then ends with the answer.
-    pub(super) uploading: &'a Cell<bool>,
+    /// How far the request's body has come. Unless all of it was sent, both connections end with the answer: what follows
+    /// on them would be taken for the rest of it.
+    pub(super) sending: &'a Cell<Sending>,
+}
+
+/// How far a request has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sending {
+    /// More of it is to be sent.
+    GoesOn,
+    /// All of it was sent.
+    Done,
+    /// The upstream takes no more of it.
+    CutOff,
 }
 
 /// How far an answer came. Kept outside the future, so that it can be told whatever becomes of it.
@@ -123,10 +135,10 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Answer<'_, R, W> {
     async fn whole(mut self, head: &ResponseHead, bytes: &[u8]) -> Result<Answered, Broken> {
         let wish = self.wish;
         let until_close = head.framing_for(wish.version) == Framing::UntilClose;
-        let keep_alive = wish.keep_alive && !until_close && !wish.uploading.get() && !self.worker.stopping();
+        let keep_alive = wish.keep_alive && !until_close && self.all_sent() && !self.worker.stopping();
         self.write_head(head, bytes, keep_alive);
         let lives = self.body(head).await?;
-        let reusable = lives && head.keep_alive && self.inbox.is_empty() && !wish.uploading.get();
+        let reusable = lives && head.keep_alive && self.inbox.is_empty() && self.all_sent();
         Ok(Answered::Whole { reusable, keep_alive })
     }
 
@@ -186,7 +198,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Answer<'_, R, W> {
             let (inbox, scratch, upstream) = (&mut *self.inbox, &self.worker.scratch, &mut *self.upstream);
             let filling = poll_fn(|cx| inbox.poll_fill(cx, scratch, upstream, Scratch::BYTES));
             // Until the body has been sent, which has a deadline of its own, no answer is due.
-            let uploading = self.wish.uploading.get();
+            let uploading = self.wish.sending.get() == Sending::GoesOn;
             match self.deadline.within(filling).await {
                 Err(_) if uploading => self.deadline.set(self.limits().response, SLOW),
                 filled => break filled.map_err(Broken::Upstream)?,
@@ -207,6 +219,10 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Answer<'_, R, W> {
         self.deadline.set(self.limits().write_progress, READ_SLOW);
         let sent = self.deadline.within(self.outbox.send(self.client)).await;
         sent.map_err(Broken::Client)?.map_err(|_| Broken::Client(BROKE_OFF))
+    }
+
+    fn all_sent(&self) -> bool {
+        self.wish.sending.get() == Sending::Done
     }
 
     fn limits(&self) -> &Limits {

@@ -14,6 +14,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::Poll;
 use std::time::{Duration, Instant};
+use tokio::io::AsyncWriteExt;
 
 /// A head that was begun is not ended in time.
 pub(super) const HEADER_SLOW: Reason = Reason::new("limit-header", Kind::TooSlow, "the head was not sent in time");
@@ -179,26 +180,33 @@ impl Client {
         }
     }
 
-    /// Reads and throws away what the client still sends, so that it reads our last words before it meets a closed
-    /// connection. Bounded in bytes and in time.
+    /// Says that we are done, then reads and throws away what the client still sends: many clients read an answer only
+    /// after they have sent all of their request, and a connection that is closed while they send makes them lose it.
+    /// Bounded in bytes, in time, and in how long it may be silent.
     pub(super) async fn linger(&mut self, worker: &Worker) {
-        use tokio::io::AsyncWriteExt;
-        self.deadline.set(LINGER, IDLE);
-        let Self { stream, deadline, .. } = self;
         let drained = async {
-            stream.shutdown().await?;
+            self.close().await?;
             let mut left = LINGER_BYTES;
             while left > 0 {
-                let read = poll_fn(|cx| worker.scratch.poll_read(cx, stream, Scratch::BYTES, <[u8]>::len)).await?;
-                if read == 0 {
-                    break;
+                self.deadline.set(LINGER_SILENCE, IDLE);
+                let Self { stream, deadline, .. } = self;
+                let reading = poll_fn(|cx| worker.scratch.poll_read(cx, stream, Scratch::BYTES, <[u8]>::len));
+                match deadline.within(reading).await {
+                    Ok(Ok(0)) | Err(_) => break,
+                    Ok(read) => left = left.saturating_sub(read?),
                 }
-                left = left.saturating_sub(read);
             }
             io::Result::Ok(())
         };
         // Whether the client listened to the end changes nothing for us.
-        let _ = deadline.within(drained).await;
+        let _ = tokio::time::timeout(LINGER, drained).await;
+    }
+
+    /// Says that we are done: TLS's `close_notify`, and the end of our bytes.
+    pub(super) async fn close(&mut self) -> io::Result<()> {
+        self.deadline.set(LINGER_SILENCE, IDLE);
+        let Self { stream, deadline, .. } = self;
+        deadline.within(stream.shutdown()).await.unwrap_or(Ok(()))
     }
 
     /// Accounts for what is held back: `more` bytes beside the inbox.
@@ -213,5 +221,7 @@ impl Client {
     }
 }
 
-const LINGER: Duration = Duration::from_secs(2);
-const LINGER_BYTES: usize = 1024 * 1024;
+/// How long a client that was refused may go on sending, how long it may be silent meanwhile, and how much it may send.
+const LINGER: Duration = Duration::from_secs(10);
+const LINGER_SILENCE: Duration = Duration::from_secs(2);
+const LINGER_BYTES: usize = 256 << 20;

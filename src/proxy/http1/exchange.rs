@@ -1,7 +1,7 @@
 //! One request and its answer: judge the head, hold or stream the body, ask the upstream, pass its answer on; or refuse,
 //! and say so in HTTP. Nothing of a message goes on before it has been judged.
 
-use super::answer::{Answer, Answered, Broken, NO_ANSWER, Wish};
+use super::answer::{Answer, Answered, Broken, NO_ANSWER, Sending, Wish};
 use super::client::Held;
 use super::report::Told;
 use super::upload::{self, Judging};
@@ -54,7 +54,7 @@ impl Conversation<'_> {
             Ok(counted) => counted,
             Err(denial) => return self.refuse(&told, &request, denial, request.head.framing.has_body()).await,
         };
-        let body = match self.take_body(&mut case, &request).await {
+        let body = match self.take_body(&mut told, &mut case, &request).await {
             Ok(body) => body,
             Err(judgement) => {
                 let denial = self.note(&mut told, &request, &judgement);
@@ -91,16 +91,19 @@ impl Conversation<'_> {
     }
 
     /// Reads the body as far as it is held.
-    async fn take_body(&mut self, case: &mut Case<'_>, request: &Request) -> Result<Body, Judgement> {
+    async fn take_body(&mut self, told: &mut Told, case: &mut Case<'_>, request: &Request) -> Result<Body, Judgement> {
         let framing = request.head.framing;
         if !framing.has_body() {
             return Ok(Body::None);
         }
         let limits = self.worker.limits();
-        let stream = case.terms().is_some_and(|terms| terms.stream);
+        let streams = case.terms().is_some_and(|terms| terms.stream);
         let over = matches!(framing, Framing::Length(length) if length > limits.inspect_bytes as u64);
-        if over && !stream {
-            return Err(case.condemn(BODY_TOO_LARGE));
+        if over
+            && !streams
+            && let Some(stopped) = self.too_large(told, case, request)
+        {
+            return Err(stopped);
         }
         if request.head.expect_continue && self.client.inbox.is_empty() {
             self.client.outbox.buffer().extend_from_slice(emit::CONTINUE);
@@ -109,10 +112,22 @@ impl Conversation<'_> {
         let mut decoder = BodyDecoder::new(framing, &limits.http1);
         match self.client.body(self.worker, &mut decoder, limits.inspect_bytes).await {
             Ok(Held::Whole(bytes)) => Ok(Body::Whole(bytes, decoder.trailers().clone())),
-            Ok(Held::Over(bytes)) if stream => Ok(Body::Stream(bytes, decoder)),
-            Ok(Held::Over(_)) => Err(case.condemn(BODY_TOO_LARGE)),
+            Ok(Held::Over(bytes)) => {
+                let stopped = if streams || over { None } else { self.too_large(told, case, request) };
+                stopped.map_or(Ok(Body::Stream(bytes, decoder)), Err)
+            }
             Err(malformed) => Err(case.condemn(malformed.why)),
         }
+    }
+
+    /// A body that is larger than is held goes no further, unless it is only watched: then it streams.
+    fn too_large(&self, told: &mut Told, case: &mut Case<'_>, request: &Request) -> Option<Judgement> {
+        let judgement = case.object(BODY_TOO_LARGE);
+        if judgement.stops().is_some() {
+            return Some(judgement);
+        }
+        self.note(told, request, &judgement);
+        None
     }
 
     fn judge_body(&self, case: &mut Case<'_>, request: &Request, bytes: &[u8], trailers: &Trailers) -> Judgement {
@@ -171,8 +186,8 @@ impl Conversation<'_> {
         body: &Body,
     ) -> Result<Answered, Broken> {
         self.write_request(told, request, upstream, body);
-        let uploading = Cell::new(false);
-        let wish = self.wish(request, &uploading);
+        let sending = Cell::new(Sending::Done);
+        let wish = self.wish(request, &sending);
         let client = &mut self.client;
         client.deadline.set(self.worker.limits().response, REQUEST_SLOW);
         let sent = client.deadline.within(upstream.outbox.send(&mut upstream.socket)).await;
@@ -200,11 +215,11 @@ impl Conversation<'_> {
         body: (Vec<u8>, &mut BodyDecoder),
     ) -> Result<Result<Answered, Broken>, Next> {
         self.write_head(request, upstream, request.head.framing);
-        let uploading = Cell::new(true);
-        let wish = self.wish(request, &uploading);
+        let sending = Cell::new(Sending::GoesOn);
+        let wish = self.wish(request, &sending);
         let past = Past::default();
         let scene = Scene { connection: &self.connection, session: &self.session, past: &past, now: self.worker.now() };
-        let judging = Judging { case, scene, request };
+        let judging = Judging { case, scene, request, revision: &told.revision };
         let told_of = (&wish, &mut told.seen, &mut told.sent);
         let client = &mut self.client;
         let cut = match Box::pin(upload::run(self.worker, client, upstream, judging, body, told_of)).await {
@@ -246,7 +261,7 @@ impl Conversation<'_> {
         emit::request_head(upstream.outbox.buffer(), request.view(), &rewrite);
     }
 
-    fn wish<'a>(&self, request: &Request, uploading: &'a Cell<bool>) -> Wish<'a> {
+    fn wish<'a>(&self, request: &Request, sending: &'a Cell<Sending>) -> Wish<'a> {
         let method = request.view().method();
         let (head, connect) = (method == "HEAD", method == "CONNECT");
         let last = self.session.exchanges >= self.worker.limits().requests_per_connection;
@@ -257,7 +272,7 @@ impl Conversation<'_> {
             asked: Asked { head, connect, websocket: websocket_proof(request) },
             version: request.head.version,
             keep_alive: request.head.keep_alive && !last,
-            uploading,
+            sending,
         }
     }
 

@@ -61,7 +61,8 @@ pub(super) async fn serve(
     let caller = Caller::of(&connection);
     let mut conversation = Conversation { worker, connection, handshake, port, client, session, caller };
     match conversation.hold().await {
-        Next::Request => {}
+        // A client that has gone already does not hear it.
+        Next::Request => drop(conversation.client.close().await),
         Next::Close => conversation.client.linger(worker).await,
         Next::Abort => conversation.client.stream.abort(),
     }

@@ -6,9 +6,10 @@ use super::exchange::Request;
 use super::{Conversation, Next};
 use crate::canon::path::Readings;
 use crate::engine::{Case, Engine};
-use crate::flow::{Access, Cut, Denial, Judgement, Mode, Past, Reason, RuleName, Verdict};
+use crate::flow::{Access, Cut, Denial, Judgement, Mode, Past, Reason, RuleName, Scene, Verdict};
 use crate::protocol::Malformed;
 use crate::protocol::http1::{self, Refusal, RequestHead};
+use crate::proxy::worker::Worker;
 use crate::record::{Event, EventId, Exchange, Revision, Traffic};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use tokio::time::Instant;
 
 /// What is told of one exchange, gathered on its way.
 pub(super) struct Told {
-    revision: Arc<Revision>,
+    pub(super) revision: Arc<Revision>,
     began: Instant,
     pub(super) seen: Seen,
     /// Bytes of the request's body that went on.
@@ -44,6 +45,10 @@ impl Told {
 }
 
 impl Told {
+    fn progress(&self) -> Progress<'_> {
+        Progress { revision: &self.revision, sent: self.sent, status: self.seen.status }
+    }
+
     /// Notes how long a judgement takes.
     pub(super) fn timed(&mut self, judge: impl FnOnce() -> Judgement) -> Judgement {
         let began = Instant::now();
@@ -53,20 +58,57 @@ impl Told {
     }
 }
 
-impl Conversation<'_> {
-    /// Records a judgement that denies, acted on or not. Gives the denial that must be acted on.
-    pub(super) fn note(&self, told: &mut Told, request: &Request, judgement: &Judgement) -> Option<Denial> {
+/// How far an exchange has come when something is told of it.
+#[derive(Clone, Copy)]
+pub(super) struct Progress<'a> {
+    pub(super) revision: &'a Arc<Revision>,
+    /// Bytes of the request's body that went on.
+    pub(super) sent: u64,
+    /// What the upstream has answered.
+    pub(super) status: Option<u16>,
+}
+
+impl Progress<'_> {
+    /// Records a judgement that denies, acted on or not.
+    pub(super) fn note(
+        self,
+        worker: &Worker,
+        scene: &Scene<'_>,
+        request: &Request,
+        judgement: &Judgement,
+    ) -> Option<EventId> {
         if judgement.verdict == Verdict::Allow {
             return None;
         }
+        let id = worker.shared.recorder.id(scene.now.wall);
+        let access = resource(request);
+        let exchange = self.exchange(scene.session.exchanges, request, &access);
+        worker.shared.recorder.judged(Event::judged(id, scene, judgement, &exchange, self.revision));
+        worker.metrics.judged(scene.connection.direction, judgement.mode, &judgement.verdict);
+        Some(id)
+    }
+
+    fn exchange<'a>(&self, number: u64, request: &'a Request, resource: &'a str) -> Exchange<'a> {
+        let view = request.view();
+        Exchange {
+            number,
+            action: view.method(),
+            resource,
+            original: view.target().as_bytes(),
+            traceparent: view.header("traceparent"),
+            released: self.sent,
+            upstream_status: self.status,
+            detail: None,
+        }
+    }
+}
+
+impl Conversation<'_> {
+    /// Records a judgement that denies, acted on or not. Gives the denial that must be acted on.
+    pub(super) fn note(&self, told: &mut Told, request: &Request, judgement: &Judgement) -> Option<Denial> {
         let past = Past::default();
         let scene = self.scene(&past);
-        let id = self.worker.shared.recorder.id(scene.now.wall);
-        let access = resource(request);
-        let exchange = self.exchange_of(told, request, &access, None);
-        self.worker.shared.recorder.judged(Event::judged(id, &scene, judgement, &exchange, &told.revision));
-        self.worker.metrics.judged(self.connection.direction, judgement.mode, &judgement.verdict);
-        told.event = Some(id);
+        told.event = told.progress().note(self.worker, &scene, request, judgement).or(told.event);
         judgement.stops()
     }
 
@@ -76,32 +118,13 @@ impl Conversation<'_> {
         let id = self.worker.shared.recorder.id(now);
         let denial = Denial { reason, cut: Cut::CloseSession };
         let access = resource(request);
-        let exchange = self.exchange_of(told, request, &access, detail);
+        let progress = told.progress();
+        let exchange = Exchange { detail, ..progress.exchange(self.session.exchanges, request, &access) };
         let event = Event::refused(id, now, &self.connection, denial, &exchange, &told.revision);
         self.worker.shared.recorder.judged(event);
         self.worker.metrics.judged(self.connection.direction, Mode::Enforce, &Verdict::Deny(denial));
         told.event = Some(id);
         id
-    }
-
-    fn exchange_of<'a>(
-        &self,
-        told: &Told,
-        request: &'a Request,
-        resource: &'a str,
-        detail: Option<&'a str>,
-    ) -> Exchange<'a> {
-        let view = request.view();
-        Exchange {
-            number: self.session.exchanges,
-            action: view.method(),
-            resource,
-            original: view.target().as_bytes(),
-            traceparent: view.header("traceparent"),
-            released: told.sent,
-            upstream_status: told.seen.status,
-            detail,
-        }
     }
 
     /// Refuses a request that was judged. A body still unread ends the connection.

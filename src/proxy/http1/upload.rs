@@ -2,12 +2,12 @@
 //! after its judgement, while the answer may already come. A window that is denied forwards no byte of itself; what went
 //! before is recorded as delivered.
 
-use super::answer::{Answer, Answered, Broken, Seen, Wish};
+use super::answer::{Answer, Answered, Broken, Seen, Sending, Wish};
 use super::client::{BODY_SLOW, BROKE_OFF, Client};
 use super::exchange::{REQUEST_SLOW, Request};
+use super::report::Progress;
 use crate::engine::{Case, Content};
-use crate::flow::{Judgement, Reason, Scene};
-use crate::protocol::Malformed;
+use crate::flow::{self, Judgement, Reason, Scene, Verdict};
 use crate::protocol::body::{Declared, Windows};
 use crate::protocol::http1::{BodyDecoder, Framing, emit};
 use crate::proxy::deadline::Deadline;
@@ -17,9 +17,11 @@ use crate::proxy::outbox::Outbox;
 use crate::proxy::tls::Stream;
 use crate::proxy::upstream::Upstream;
 use crate::proxy::worker::Worker;
+use crate::record::Revision;
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::Poll;
 use tokio::net::TcpStream;
 
@@ -35,6 +37,7 @@ pub(super) struct Judging<'a, 'e> {
     pub(super) case: &'a mut Case<'e>,
     pub(super) scene: Scene<'a>,
     pub(super) request: &'a Request,
+    pub(super) revision: &'a Arc<Revision>,
 }
 
 /// One body on its way.
@@ -46,7 +49,8 @@ struct Upload<'a, 'e> {
     outbox: &'a mut Outbox,
     judging: Judging<'a, 'e>,
     decoder: &'a mut BodyDecoder,
-    windows: Windows,
+    /// Nothing, once they have lost their way in a body that is only watched.
+    windows: Option<Windows>,
     deadline: Deadline,
     released: &'a mut u64,
 }
@@ -60,8 +64,6 @@ pub(super) async fn run(
     (first, decoder): (Vec<u8>, &mut BodyDecoder),
     (wish, seen, released): (&Wish<'_>, &mut Seen, &mut u64),
 ) -> Result<Answered, Cut> {
-    let declared = Declared::of(judging.request.view().headers());
-    let windows = declared.and_then(|declared| Windows::new(&declared)).map_err(Cut::condemned)?;
     let (stream, socket) = (RefCell::new(&mut client.stream), RefCell::new(&mut upstream.socket));
     let upload = Upload {
         worker,
@@ -71,7 +73,7 @@ pub(super) async fn run(
         outbox: &mut upstream.outbox,
         judging,
         decoder,
-        windows,
+        windows: None,
         deadline: Deadline::after(worker.limits().body_progress, BODY_SLOW),
         released,
     };
@@ -95,22 +97,22 @@ async fn both(
     wish: &Wish<'_>,
 ) -> Result<Answered, Cut> {
     let (mut upload, mut answer) = (pin!(upload), pin!(answer));
-    wish.uploading.set(true);
     poll_fn(|cx| {
         // The answer first: a body that is always there to be read uses up what this task may do before it must yield,
         // and neither the answer nor its deadline would be looked at.
         if let Poll::Ready(answered) = answer.as_mut().poll(cx) {
             return Poll::Ready(answered.map_err(Cut::Broken));
         }
-        if !wish.uploading.get() {
+        if wish.sending.get() != Sending::GoesOn {
             return Poll::Pending;
         }
         if let Poll::Ready(sent) = upload.as_mut().poll(cx) {
-            match sent {
+            wish.sending.set(match sent {
+                Ok(()) => Sending::Done,
                 // An upstream that no longer reads may still answer.
-                Ok(()) | Err(Cut::Broken(Broken::Upstream(_))) => wish.uploading.set(false),
+                Err(Cut::Broken(Broken::Upstream(_))) => Sending::CutOff,
                 Err(cut) => return Poll::Ready(Err(cut)),
-            }
+            });
             return answer.as_mut().poll(cx).map_err(Cut::Broken);
         }
         Poll::Pending
@@ -121,6 +123,7 @@ async fn both(
 impl Upload<'_, '_> {
     /// Unit after unit: judge, write, read the next.
     async fn send(mut self, mut unit: Vec<u8>) -> Result<(), Cut> {
+        self.open()?;
         loop {
             self.judge(&unit)?;
             self.write(&unit);
@@ -133,11 +136,38 @@ impl Upload<'_, '_> {
         }
     }
 
+    fn open(&mut self) -> Result<(), Cut> {
+        let declared = Declared::of(self.judging.request.view().headers());
+        match declared.and_then(|declared| Windows::new(&declared)) {
+            Ok(windows) => self.windows = Some(windows),
+            Err(malformed) => {
+                let judgement = self.judging.case.object(malformed.why);
+                self.act(judgement)?;
+            }
+        }
+        Ok(())
+    }
+
     fn judge(&mut self, unit: &[u8]) -> Result<(), Cut> {
+        let Some(windows) = &mut self.windows else { return Ok(()) };
         let content = Content { bytes: unit, trailers: self.decoder.trailers(), last: self.decoder.is_done() };
         let Judging { case, scene, .. } = &mut self.judging;
-        let judgement = case.judge_piece(scene, &mut self.windows, &content, &self.worker.limits().body);
-        if judgement.stops().is_some() { Err(Cut::Denied(Box::new(judgement))) } else { Ok(()) }
+        let judgement = case.judge_piece(scene, windows, &content, &self.worker.limits().body);
+        self.act(judgement)
+    }
+
+    /// Stops at a denial, or records it and goes on, as its mode says.
+    fn act(&mut self, judgement: Judgement) -> Result<(), Cut> {
+        if judgement.stops().is_some() {
+            return Err(Cut::Denied(Box::new(judgement)));
+        }
+        if matches!(&judgement.verdict, Verdict::Deny(denial) if denial.cut == flow::Cut::CloseSession) {
+            self.windows = None;
+        }
+        let Judging { scene, request, revision, .. } = &self.judging;
+        let progress = Progress { revision, sent: *self.released, status: None };
+        progress.note(self.worker, scene, request, &judgement);
+        Ok(())
     }
 
     fn write(&mut self, unit: &[u8]) {
@@ -187,9 +217,5 @@ impl Cut {
 
     fn upstream(reason: Reason) -> Self {
         Self::Broken(Broken::Upstream(reason))
-    }
-
-    fn condemned(malformed: Malformed) -> Self {
-        Self::client(malformed.why)
     }
 }
