@@ -8,7 +8,8 @@ use podwall::flow::Kind;
 use podwall::protocol::Malformed;
 use podwall::protocol::head::Form;
 use podwall::protocol::http1::{
-    Asked, BodyDecoder, Framing, Limits, RequestHead, RequestView, ResponseHead, Scan, Version, emit, websocket,
+    Asked, BodyDecoder, Framing, Limits, RequestHead, RequestView, ResponseHead, ResponseView, Scan, Version, emit,
+    websocket,
 };
 use proptest::prelude::*;
 
@@ -180,16 +181,32 @@ fn responses_of_the_table_survive() {
         let (asked, bytes) = rest.split_once(' ').unwrap();
         let (asked, bytes) = (asked_by(asked), unescape(bytes.trim_start()));
         let head = ResponseHead::decode(&bytes, asked, &LIMITS()).unwrap().unwrap();
-        for client in [Version::Http10, Version::Http11] {
-            let framing = head.framing_for(client);
-            let mut out = Vec::new();
-            emit::response_head(&mut out, head.view(&bytes), &emit::Reply { framing, client, keep_alive: true });
-            let again = ResponseHead::decode(&out, asked, &LIMITS()).unwrap().unwrap();
-            assert_eq!((again.status, again.framing), (head.status, framing), "responses.txt:{line}");
-            assert_eq!(again.view(&out).reason(), head.view(&bytes).reason());
-            assert!(client == Version::Http11 || again.framing != Framing::Chunked);
-        }
+        response_survives(&head, &bytes, asked, line);
     }
+}
+
+/// What is written of a response that was taken means the same when it is read again, by either version.
+fn response_survives(head: &ResponseHead, bytes: &[u8], asked: Asked, line: usize) {
+    let forwarded = |view: ResponseView<'_>| {
+        let headers = view.headers().filter(|header| header.forwarded);
+        headers.map(|header| (header.name.to_owned(), header.value.to_vec())).collect::<Vec<_>>()
+    };
+    for client in [Version::Http10, Version::Http11] {
+        let framing = head.framing_for(client);
+        let mut out = Vec::new();
+        emit::response_head(&mut out, head.view(bytes), &emit::Reply { framing, client, keep_alive: true });
+        let again = ResponseHead::decode(&out, asked, &LIMITS()).unwrap().unwrap();
+        assert_eq!((again.status, again.framing, again.len), (head.status, framing, out.len()), "line {line}");
+        assert_eq!(again.view(&out).reason(), head.view(bytes).reason());
+        assert_eq!(without_trailer(forwarded(again.view(&out))), without_trailer(forwarded(head.view(bytes))));
+        assert!(client == Version::Http11 || again.framing != Framing::Chunked);
+    }
+}
+
+/// The announcement of trailers goes on only where they do.
+fn without_trailer(mut headers: Vec<(String, Vec<u8>)>) -> Vec<(String, Vec<u8>)> {
+    headers.retain(|(name, _)| !name.eq_ignore_ascii_case("trailer"));
+    headers
 }
 
 /// Bytes that are often nearly a head: pieces of heads in any order, with a mutation now and then.
@@ -230,6 +247,31 @@ fn nearly_a_head() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
+/// The same of responses.
+fn nearly_a_response() -> impl Strategy<Value = Vec<u8>> {
+    let line = prop::sample::select(vec![
+        "HTTP/1.1 200 OK",
+        "HTTP/1.0 200",
+        "HTTP/1.1 304 Not Modified",
+        "HTTP/1.1 103 a",
+        "",
+    ]);
+    (line, nearly_a_head()).prop_map(|(line, head)| {
+        let end = head.windows(2).position(|pair| pair == b"\r\n").unwrap_or_default();
+        [line.as_bytes(), &head[end..]].concat()
+    })
+}
+
+/// The trailers of a chunked body that comes in steps, once it is complete.
+fn trailers(wire: &[u8], step: usize) -> Option<Vec<(String, Vec<u8>)>> {
+    let mut decoder = BodyDecoder::new(Framing::Chunked, &LIMITS());
+    for piece in wire.chunks(step) {
+        decoder.decode(piece, &mut Vec::new()).ok()?;
+    }
+    let read = decoder.trailers().iter().map(|trailer| (trailer.name.to_owned(), trailer.value.to_vec()));
+    decoder.is_done().then(|| read.collect())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -249,6 +291,44 @@ proptest! {
     fn every_refusal_of_a_head_has_a_name_of_its_own(bytes in nearly_a_head()) {
         let refused = RequestHead::decode(&bytes, &LIMITS()).err().map(|fault| fault.why.name);
         prop_assert_ne!(refused, Some("http1-head"));
+    }
+
+    #[test]
+    fn any_split_of_a_response_decodes_alike(bytes in nearly_a_response(), cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..5)) {
+        let whole = ResponseHead::decode(&bytes, Asked::default(), &LIMITS());
+        let (mut scan, mut split) = (Scan::default(), Ok(None));
+        let mut cuts: Vec<_> = cuts.iter().map(|cut| cut.index(bytes.len())).collect();
+        cuts.sort_unstable();
+        for cut in cuts.into_iter().chain([bytes.len()]) {
+            split = ResponseHead::decode_on(&bytes[..cut], &mut scan, Asked::default(), &LIMITS());
+            if !matches!(split, Ok(None)) {
+                break;
+            }
+        }
+        prop_assert_eq!(split.as_ref().map(|head| head.as_ref().map(|head| head.len)), whole.as_ref().map(|head| head.as_ref().map(|head| head.len)));
+    }
+
+    #[test]
+    fn any_response_that_is_taken_survives(bytes in nearly_a_response(), head in any::<bool>()) {
+        let asked = Asked { head, ..Asked::default() };
+        if let Ok(Some(head)) = ResponseHead::decode(&bytes, asked, &LIMITS()) {
+            response_survives(&head, &bytes, asked, 0);
+        }
+    }
+
+    #[test]
+    fn trailers_that_are_written_are_read_again(bytes in nearly_a_head(), step in 1usize..9) {
+        let first = bytes.windows(2).position(|pair| pair == b"\r\n").map_or(0, |at| at + 2);
+        let wire = [b"0\r\n", &bytes[first..]].concat();
+        let (whole, split) = (trailers(&wire, wire.len()), trailers(&wire, step));
+        prop_assert_eq!(&whole, &split);
+        if let Some(read) = whole {
+            let mut out = Vec::new();
+            let mut decoder = BodyDecoder::new(Framing::Chunked, &LIMITS());
+            decoder.decode(&wire, &mut Vec::new()).unwrap();
+            emit::last_chunk(&mut out, decoder.trailers().iter());
+            prop_assert_eq!(trailers(&out, step), Some(read));
+        }
     }
 
     #[test]

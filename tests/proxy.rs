@@ -16,6 +16,8 @@ mod forms;
 mod limits;
 #[path = "proxy/rates.rs"]
 mod rates;
+#[path = "proxy/released.rs"]
+mod released;
 #[path = "proxy/reload.rs"]
 mod reload;
 #[path = "proxy/shadow.rs"]

@@ -74,10 +74,14 @@ impl Upstream {
 impl Talk {
     /// The next request, whole; nothing when the connection has ended.
     pub(crate) fn request(&mut self) -> Option<String> {
+        self.message().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// As `request`, in bytes.
+    pub(crate) fn message(&mut self) -> Option<Vec<u8>> {
         loop {
             if let Some(length) = message_length(&self.unread) {
-                let bytes: Vec<u8> = self.unread.drain(..length).collect();
-                return Some(String::from_utf8_lossy(&bytes).into_owned());
+                return Some(self.unread.drain(..length).collect());
             }
             if !self.read() {
                 return None;
