@@ -33,7 +33,8 @@ impl Detector for Crlf {
             return;
         }
         let in_path = matches!(part.place, Place::Path | Place::PathSegment);
-        let Some((strength, name, at)) = find(bytes, is_line(part.place), in_path, fuel) else { return };
+        let lines = Lines { one: is_line(part.place), none: has_no_breaks(part.place), path: in_path };
+        let Some((strength, name, at)) = find(bytes, lines, fuel) else { return };
         Finding { strength, name, at, end: bytes.len() }.report(NAME, part, found);
     }
 }
@@ -60,9 +61,28 @@ fn is_line(place: Place) -> bool {
     )
 }
 
-fn find(bytes: &[u8], one_line: bool, in_path: bool, fuel: &mut Fuel) -> Option<(Strength, &'static str, usize)> {
+/// Places whose values cannot have line breaks unless they are hidden.
+fn has_no_breaks(place: Place) -> bool {
+    matches!(place, Place::HeaderValue | Place::CookieName | Place::CookieValue | Place::Path | Place::PathSegment)
+}
+
+/// What line breaks mean where a value stands.
+#[derive(Clone, Copy)]
+struct Lines {
+    /// It has no lines of its own.
+    one: bool,
+    /// It cannot have any.
+    none: bool,
+    /// It is a path.
+    path: bool,
+}
+
+fn find(bytes: &[u8], lines: Lines, fuel: &mut Fuel) -> Option<(Strength, &'static str, usize)> {
     let mut best = request_line(bytes).then_some((Strong, "crlf-request", 0));
-    if in_path && memchr::memchr2(b'\r', b'\n', bytes).is_some() {
+    if lines.one && bytes.len() >= 2 && bytes.iter().all(|b| matches!(b, b'\r' | b'\n')) {
+        return Some((Strong, "crlf-probe", 0));
+    }
+    if lines.path && memchr::memchr2(b'\r', b'\n', bytes).is_some() {
         best = Some((Strong, "crlf-path", 0));
     }
     let mut cursor = Cursor::new(bytes, 0);
@@ -76,7 +96,9 @@ fn find(bytes: &[u8], one_line: bool, in_path: bool, fuel: &mut Fuel) -> Option<
                 Some((Certain, "crlf-message"))
             }
             line if is_mail_command(line) => Some((Strong, "crlf-mail-command")),
-            line => header(line, one_line).map(|strength| (strength, "crlf-header")),
+            line if lines.one && is_log_line(line) => Some((Strong, "crlf-log-line")),
+            line if lines.one && begins_body(bytes, at, line) => Some((Strong, "crlf-body")),
+            line => header(line, lines).map(|strength| (strength, "crlf-header")),
         };
         if let Some((strength, name)) = strength.filter(|(s, _)| best.is_none_or(|(b, ..)| b < *s)) {
             best = Some((strength, name, at));
@@ -103,6 +125,21 @@ fn next_line(cursor: &mut Cursor<'_>) -> Option<usize> {
     }
 }
 
+/// Markup behind an empty line: the body of an answer that the value would begin.
+fn begins_body(bytes: &[u8], at: usize, line: &[u8]) -> bool {
+    let breaks = bytes.get(at..).unwrap_or_default().iter().take_while(|b| matches!(b, b'\r' | b'\n'));
+    breaks.filter(|b| **b == b'\n').count() >= 2
+        && line.first() == Some(&b'<')
+        && line.get(1).is_some_and(|b| b.is_ascii_alphabetic() || *b == b'!')
+}
+
+/// A line of an access log that nobody wrote: `192.0.2.1 - admin […] "GET / HTTP/1.1" 200`.
+fn is_log_line(line: &[u8]) -> bool {
+    let line = line.get(..line.len().min(512)).unwrap_or_default();
+    let asks = [&b" \"GET /"[..], b" \"POST /"].iter().any(|ask| cursor::find(line, ask).is_some());
+    asks && cursor::find(line, b" - ").is_some() && cursor::find(line, b" HTTP/").is_some()
+}
+
 /// `GET /path HTTP/1.1`.
 fn request_line(line: &[u8]) -> bool {
     let mut cursor = Cursor::new(line, 0);
@@ -117,8 +154,9 @@ fn request_line(line: &[u8]) -> bool {
     let rest = cursor.rest();
     let target = rest.get(..rest.len().min(512)).unwrap_or_default();
     let starts = matches!(target.first(), Some(b'/' | b'h' | b'*'));
-    let version = cursor::find(target, b" HTTP/1.").and_then(|at| target.get(at + 9..)).unwrap_or_default();
-    starts && version.iter().take(3).any(|b| matches!(b, b'\r' | b'\n'))
+    let behind = cursor::find(target, b" HTTP/1.").and_then(|at| target.get(at + 9..));
+    let ends = |rest: &[u8]| rest.is_empty() || rest.iter().take(3).any(|b| matches!(b, b'\r' | b'\n'));
+    starts && behind.is_some_and(ends)
 }
 
 /// Commands of SMTP, IMAP, POP and memcached that a line of a value would be taken for, sorted by length of use.
@@ -187,7 +225,7 @@ const ALSO_TEXT: &[&str] =
     &["authorization", "cc", "connection", "cookie", "host", "link", "location", "status", "x-forwarded-for"];
 
 /// How clearly a line is a header that does not belong to the value.
-fn header(line: &[u8], one_line: bool) -> Option<Strength> {
+fn header(line: &[u8], lines: Lines) -> Option<Strength> {
     let mut cursor = Cursor::new(line, 0);
     let name = cursor.take_up_to(40, |b| b.is_ascii_alphanumeric() || b == b'-');
     cursor.take_up_to(2, |b| b == b' ');
@@ -196,9 +234,9 @@ fn header(line: &[u8], one_line: bool) -> Option<Strength> {
     }
     let known = cursor::is_one_of(name, ACTED_ON);
     let own = cursor::starts_with(name, b"x-");
-    match (one_line, known || own) {
+    match (lines.one, known || own) {
         (true, true) => Some(Certain),
-        (true, false) => Some(Weak),
+        (true, false) => Some(if lines.none { Strong } else { Weak }),
         (false, true) if cursor::is_one_of(name, ALSO_TEXT) || own => Some(Weak),
         (false, true) => Some(Strong),
         (false, false) => None,
@@ -228,9 +266,14 @@ mod tests {
             "x\nRCPT TO: b@example.org\n",
             "x\nV1 CAPABILITY\nV2 FETCH 1",
             "x\u{560d}\u{560a}Set-Cookie: a=b",
+            "a\nGET / HTTP/1.1",
+            "x\r\n\r\n<html><body>",
+            "x\n192.0.2.1 - admin [now] \"GET / HTTP/1.1\" 200",
+            "\r\n",
         ] {
             assert!(total(Place::QueryValue, value) >= 100, "{value}");
         }
+        assert!(total(Place::HeaderValue, "x\rInjected: 1") >= 100 && total(Place::QueryValue, "x\rNote: 1") < 100);
     }
 
     #[test]

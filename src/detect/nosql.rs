@@ -145,13 +145,14 @@ fn query(value: &[u8]) -> Option<Sign> {
 /// Bytes beyond which a text is more than a value.
 const SHORT: usize = 128;
 
-/// The first `$operator` that a colon follows.
+/// The first `$operator` that a colon follows, or that stands in brackets of its own: `pin[$ne]=1` where a value is awaited.
 fn named_operator(value: &[u8]) -> Option<usize> {
     memchr::memchr_iter(b'$', value).take(8).find(|at| {
         let rest = value.get(*at..).unwrap_or_default();
         let length = 1 + rest.iter().skip(1).take(16).take_while(|byte| byte.is_ascii_alphabetic()).count();
         let (name, behind) = rest.split_at_checked(length).unwrap_or_default();
-        operator(name).is_some() && behind.trim_ascii_start().starts_with(b":")
+        let bracketed = at.checked_sub(1).and_then(|at| value.get(at)) == Some(&b'[') && behind.starts_with(b"]");
+        operator(name).is_some() && (bracketed || behind.trim_ascii_start().starts_with(b":"))
     })
 }
 
@@ -271,6 +272,7 @@ mod tests {
             "7, $or: [ {}, {'q':'q",
             "db.staff.drop()",
             "x';db.staff.insert({a:1});",
+            "pin[$nin][]=1",
         ] {
             assert_eq!(weight(Place::JsonValue, value.as_bytes()), 100, "{value}");
         }

@@ -102,6 +102,11 @@ fn is_handler(name: &[u8]) -> bool {
     on.eq_ignore_ascii_case(b"on") && event.len() >= 3 && event.iter().all(letters)
 }
 
+/// Whether this is the name of an event's handler.
+pub(super) fn is_event(name: &[u8]) -> bool {
+    is_handler(name) && name.get(2..).is_some_and(begins_event)
+}
+
 /// How the names of events begin, sorted: in the open, where `one=1` is a parameter, a handler must be one of them.
 const EVENTS: &[&str] = &[
     "abort",
@@ -212,6 +217,10 @@ pub(super) fn find_breakout(bytes: &[u8]) -> Option<Finding> {
         let outside = outside.last().copied();
         if outside.is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'$' | b'{' | b'?')) {
             continue;
+        }
+        let ends = bytes.get(equals + 1..).unwrap_or_default().trim_ascii().is_empty();
+        if ends && bytes.len() <= 64 && matches!(outside, Some(b'"' | b'\'' | b'`')) {
+            return Some(Finding { strength: Strong, name: "html-event-handler", at: 0, end: bytes.len() });
         }
         let mut cursor = Cursor::new(bytes, equals + 1);
         cursor.take_up_to(8, |b| b <= b' ' || matches!(b, b'"' | b'\'' | b'`' | b'\\'));

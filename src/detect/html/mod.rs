@@ -11,6 +11,7 @@ mod tag;
 use super::context::Strength;
 use super::finding::Finding;
 use super::{Detector, Wake};
+use crate::canon::cursor;
 use crate::flow::{Found, Fuel, Part, Place};
 
 /// The registered detector.
@@ -36,11 +37,43 @@ impl Detector for Html {
         if part.place == Place::BodyOpaque || fuel.spend(16 * bytes.len()).is_err() {
             return;
         }
-        let Some(best) = strongest(bytes) else { return };
+        let Some(best) = strongest(bytes).or_else(|| handler_parameter(part)) else { return };
         let named = matches!(part.place, Place::CookieName | Place::FormName | Place::QueryName | Place::HeaderName);
-        let strength = if named { best.strength.max(Strength::Strong) } else { best.strength };
+        let strength =
+            if named || is_own_markup(part, &best) { best.strength.max(Strength::Strong) } else { best.strength };
+        let strength = if opens_with_script(part) { Strength::Certain } else { strength };
         Finding { strength, ..best }.report(NAME, part, found);
     }
+}
+
+/// Places whose values are no pages: markup that does something has no business there, and need not be read to its end.
+fn is_argument(place: Place) -> bool {
+    matches!(
+        place,
+        Place::QueryValue | Place::Query | Place::CookieValue | Place::HeaderValue | Place::Path | Place::PathSegment
+    )
+}
+
+fn is_own_markup(part: &Part<'_>, finding: &Finding) -> bool {
+    is_argument(part.place) && finding.name == "html-active-tag"
+}
+
+/// A value that begins a script: what follows need not be understood.
+fn opens_with_script(part: &Part<'_>) -> bool {
+    let form = part.place == Place::FormValue;
+    (form || is_argument(part.place)) && cursor::starts_with(part.canonical.trim_ascii_start(), b"<script")
+}
+
+/// `onfocus=;f(x)` as a parameter: its name is the handler, its value the call.
+fn handler_parameter(part: &Part<'_>) -> Option<Finding> {
+    let calls = part.canonical.contains(&b'(') && part.canonical.len() <= 256;
+    let named = matches!(part.place, Place::QueryValue | Place::FormValue | Place::CookieValue | Place::HeaderValue);
+    (calls && named && attribute::is_event(&part.name)).then_some(Finding {
+        strength: Strength::Strong,
+        name: "html-event-handler",
+        at: 0,
+        end: part.canonical.len(),
+    })
 }
 
 fn strongest(bytes: &[u8]) -> Option<Finding> {

@@ -80,7 +80,11 @@ const TABLE: &[Idiom] = &[
     (".some(alert", Strong, "html-script-call"), (".every(alert", Strong, "html-script-call"),
     (".sort(alert", Strong, "html-script-call"), ("['alert']", Strong, "html-script-hidden"),
     ("[\"alert\"]", Strong, "html-script-hidden"), ("['eval']", Strong, "html-script-hidden"),
-    ("[`alert`]", Strong, "html-script-hidden"), ("=&{()}", Strong, "html-script-call"),
+    ("[`alert`]", Strong, "html-script-hidden"), ("${alert}", Strong, "html-script-call"),
+    ("call`${", Strong, "html-script-call"), ("alert\\`", Strong, "html-script-call"),
+    ("confirm\\`", Strong, "html-script-call"), ("prompt\\`", Strong, "html-script-call"),
+    (".findindex(alert", Strong, "html-script-call"), (".reduce(alert", Strong, "html-script-call"),
+    (".flatmap(alert", Strong, "html-script-call"), ("=&{()}", Strong, "html-script-call"),
     ("cookie;expires=", Strong, "html-script-page"), ("document.cookie=", Strong, "html-script-page"),
     (",alert)", Strong, "html-script-call"), (",alert,", Weak, "html-script-call"),
     ("while(+", Strong, "html-script-call"), ("while(-", Strong, "html-script-call"),
@@ -181,13 +185,36 @@ fn joined(bytes: &[u8]) -> Option<Vec<u8>> {
     Some(text)
 }
 
-/// A program of brackets, exclamation marks and plus signs alone.
+/// A program of brackets, exclamation marks and plus signs, with names of one letter at most.
 fn punctuation(bytes: &[u8]) -> Option<Finding> {
+    let lettered = is_lettered_program(bytes);
+
     let blanks = bytes.iter().filter(|b| b.is_ascii_whitespace()).count();
     let marks = bytes.iter().filter(|b| b"[]()!+{}".contains(b)).count();
     let brackets = memchr::memmem::find(bytes, b"[]").is_some();
     let program = brackets && marks >= 24 && marks * 10 >= (bytes.len() - blanks) * 9;
-    program.then_some(Finding { strength: Certain, name: "html-script-hidden", at: 0, end: bytes.len() })
+    (program || lettered).then_some(Finding { strength: Certain, name: "html-script-hidden", at: 0, end: bytes.len() })
+}
+
+/// Brackets and plus signs around single letters, each of them alone: the names of functions are put together from the
+/// letters of `[]+{}` and `!O+B`.
+fn is_lettered_program(bytes: &[u8]) -> bool {
+    if !(60..=4096).contains(&bytes.len()) || memchr::memmem::find(bytes, b"(").is_none() {
+        return false;
+    }
+    let (mut last, mut brackets, mut pluses, mut marks, mut all) = (b' ', 0_usize, 0_usize, 0_usize, 0_usize);
+    for byte in bytes.iter().copied().filter(|b| !b.is_ascii_whitespace()) {
+        let letter = byte.is_ascii_alphabetic();
+        if letter && last.is_ascii_alphabetic() || !letter && !b"[](){}!+,=.`01-~".contains(&byte) {
+            return false;
+        }
+        brackets += usize::from(byte == b'[');
+        pluses += usize::from(byte == b'+');
+        marks += usize::from(!letter);
+        all += 1;
+        last = byte;
+    }
+    brackets >= 4 && pluses >= 12 && marks * 2 >= all
 }
 
 /// A value that is as a whole a URL with a scheme that is script.

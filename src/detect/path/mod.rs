@@ -102,6 +102,15 @@ const LITERALS: &[&str] = &[
     ". php",
     "sess_",
     ". jsp",
+    "........",
+    ".cursor",
+    ".claude",
+    ".junie",
+    ".aider",
+    ".bashrc",
+    ".netrc",
+    ".pgpass",
+    "error.log",
 ];
 
 /// What the trail amounts to.
@@ -109,6 +118,9 @@ fn verdict(part: &Part<'_>, trail: &Trail) -> Option<(Strength, &'static str)> {
     let bytes = part.canonical.as_ref();
     if upload::is_script(part) {
         return Some((Strong, "path-script-upload"));
+    }
+    if matches!(part.place, Place::Path | Place::PathSegment) && upload::hides_behind_another(bytes) {
+        return Some((Strong, "path-two-endings"));
     }
     let target = matches!(part.place, Place::Path | Place::PathSegment | Place::FileName);
     if trail.hidden > 0
@@ -127,10 +139,13 @@ fn verdict(part: &Part<'_>, trail: &Trail) -> Option<(Strength, &'static str)> {
     if trail.run >= 3 || trail.run >= 2 && target {
         return Some((Strong, "path-traversal"));
     }
+    if is_dot_flood(bytes) || cursor::contains(bytes, b"0x2e0x2e") && bytes.len() < 1024 {
+        return Some((Strong, "path-traversal-evasion"));
+    }
     if trail.nul && is_named(part.place) && (trail.run >= 1 || trail.secret.is_some() || truncates(bytes)) {
         return Some((Strong, "path-nul"));
     }
-    if trail.stays >= 4 && trail.stays * 3 > bytes.len() / 2 {
+    if trail.stays >= 4 && trail.stays * 3 > bytes.len() / 2 && !bytes.contains(&b' ') {
         return Some((Strong, "path-self-reference"));
     }
     if let Some(strength) = trail.secret {
@@ -143,6 +158,15 @@ fn verdict(part: &Part<'_>, trail: &Trail) -> Option<(Strength, &'static str)> {
         return Some((Strong, "path-share"));
     }
     (trail.run == 2).then_some((if value { Strong } else { Weak }, "path-traversal"))
+}
+
+/// `/........x`, `/aaaa……x`: a path of one word in which a flood of dots stands, to be cut off or filtered into another
+/// path. An ellipsis stands in prose, and is no path.
+fn is_dot_flood(bytes: &[u8]) -> bool {
+    let path = matches!(bytes.first(), Some(b'/' | b'\\')) && !bytes.iter().any(u8::is_ascii_whitespace);
+    let word = bytes.get(1..).unwrap_or_default();
+    let behind = memchr::memmem::find(word, b"......").is_some_and(|at| at + 6 < word.len() || at > 0);
+    path && (word.starts_with(b"......") || behind && memchr::memmem::find(word, b"........").is_some())
 }
 
 /// Places whose values are arguments, which name files of the server only for an intruder.
@@ -195,6 +219,10 @@ mod tests {
             b"0x2e0x2e0x2f0x2e0x2e0x2fx",
             "\u{ff0e}\u{ff0e}\u{2215}\u{ff0e}\u{ff0e}\u{2215}x".as_bytes(),
             b"images/../../../../secret.key",
+            b"/..............x",
+            b"/aaaaaaaaaaaaaaaaaaaa..............x",
+            b"/0x2e0x2ex",
+            "\u{2024}\u{2024}/\u{2024}\u{2024}/\u{2024}\u{2024}/x".as_bytes(),
         ] {
             assert!(total(Place::QueryValue, value) >= 100, "{}", String::from_utf8_lossy(value));
         }
@@ -226,6 +254,14 @@ mod tests {
     }
 
     #[test]
+    fn second_ending_hides_the_first() {
+        for path in [&b"/a.php;.png"[..], b"/x/a.jsp\\u003b.jpg", "/a.asp\u{5618}.gif".as_bytes()] {
+            assert!(total(Place::Path, path) >= 100, "{}", String::from_utf8_lossy(path));
+        }
+        assert_eq!(total(Place::Path, b"/a.php.png") + total(Place::Path, b"/a.min.js;v=1.2"), 0);
+    }
+
+    #[test]
     fn nul_truncates() {
         assert!(total(Place::QueryValue, b"shell.php\0.png") >= 100);
         assert_eq!(total(Place::BodyText, b"a.b\0c"), 0);
@@ -247,6 +283,8 @@ mod tests {
             "/usr/share/doc",
             "and so on.../ etc/ more",
             "/docs/windows/install",
+            "/see more......",
+            "Chapter/One............ 7",
         ] {
             assert!(total(Place::JsonValue, value.as_bytes()) < 50, "{value}");
         }

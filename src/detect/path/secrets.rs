@@ -40,7 +40,9 @@ const SECRETS: &[Idiom] = &[
     (".docker/config", Certain, "/.docker/config"), (".npmrc", Strong, "/.npmrc"), (".netrc", Strong, "/.netrc"),
     (".pgpass", Certain, "/.pgpass"), ("wp-config.php", Strong, "/wp-config.php"),
     ("web.config", Strong, "/web.config"), (".ds_store", Strong, "/.ds_store"), (".gitconfig", Weak, "/.gitconfig"),
-    (".bashrc", Weak, "/.bashrc"), (".profile", Weak, "/.profile"), ("config.inc.php", Strong, "/config.inc.php"),
+    (".bashrc", Strong, "/.bashrc"), (".profile", Weak, "/.profile"), (".cursor", Strong, "/.cursor"),
+    (".claude/", Strong, "/.claude/"), (".junie/", Strong, "/.junie/"), (".aider", Strong, "/.aider"),
+    (".docker/", Strong, "/.docker/"), ("wp-content/error.log", Strong, "/wp-content/error.log"), ("config.inc.php", Strong, "/config.inc.php"),
     (".config/", Weak, "/.config/"), (".vscode/", Weak, "/.vscode/"), (".idea/", Weak, "/.idea/"),
     (".dockerenv", Strong, "/.dockerenv"), (".boto", Weak, "/.boto"), (".cvs/", Weak, "/.cvs/"),
     ("tmp/sess_", Strong, "/tmp/sess_"), ("server-status", Weak, "/server-status"), ("etc/", Strong, "../etc/"),
@@ -82,5 +84,8 @@ fn stands(path: &[u8], at: usize, end: usize, name: &str, climbs: bool) -> bool 
 
 /// Names that stand for any that begin with them.
 fn is_stem(name: &str) -> bool {
-    matches!(name, "/etc/apache" | "/tmp/sess_" | "/etc/php" | "/etc/proftp" | "/root/." | "/.env")
+    matches!(
+        name,
+        "/.cursor" | "/.aider" | "/etc/apache" | "/tmp/sess_" | "/etc/php" | "/etc/proftp" | "/root/." | "/.env"
+    )
 }

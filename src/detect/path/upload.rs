@@ -8,6 +8,20 @@ pub(super) fn is_script(part: &Part<'_>) -> bool {
     names_an_upload(part) && is_program(&part.canonical)
 }
 
+/// `/a.php;.png`, `/a.jsp%00.jpg`: an ending that runs, a mark at which some servers stop reading, an ending that others
+/// go by.
+pub(super) fn hides_behind_another(path: &[u8]) -> bool {
+    let Some(dot) = path.iter().rposition(|b| *b == b'.') else { return false };
+    let (before, ending) = path.split_at_checked(dot).unwrap_or_default();
+    let marks =
+        before.iter().rev().take_while(|b| !b.is_ascii_alphanumeric() && !matches!(b, b'/' | b'.' | b'-' | b'_'));
+    let escaped = before.strip_suffix(b"\\u003b").or(before.strip_suffix(b"\\u0000"));
+    let name = escaped.unwrap_or(before.get(..before.len() - marks.count()).unwrap_or_default());
+    let letters = ending.get(1..).unwrap_or_default();
+    let shown = (2..=4).contains(&letters.len()) && letters.iter().all(u8::is_ascii_alphanumeric);
+    shown && name.len() < before.len() && is_program(name)
+}
+
 /// The name of an uploaded file, in its place or in a header made for it.
 fn names_an_upload(part: &Part<'_>) -> bool {
     let header = matches!(part.place, Place::HeaderValue)

@@ -11,8 +11,10 @@ use crate::detect::context::Strength::{self, Certain, Strong, Weak};
 pub(super) struct Line {
     downloads: bool,
     assigns: bool,
-    /// It begins with a word of the shell's grammar, or it is long and begins with a command.
+    /// It begins with a word of the shell's grammar, a prompt or the heading of a log line, or it is long and begins with a command.
     script: bool,
+    /// It reads as something that was written for others to read: a text with a block of code, a tidy command line.
+    written: bool,
     /// The whole value is short enough to be nothing but a command.
     short: bool,
     /// The value is an argument, which no command is by right.
@@ -25,13 +27,19 @@ impl Line {
 
     /// The line that a value is.
     pub(super) fn new(bytes: &[u8], argument: bool) -> Self {
-        let script = KEYWORDS.iter().any(|word| bytes.starts_with(word));
-        Self { downloads: false, assigns: false, script, short: bytes.len() <= Self::SHORT, argument }
+        let script = KEYWORDS.iter().any(|word| bytes.starts_with(word)) || is_log_line(bytes);
+        let written = has_fence(bytes);
+        Self { downloads: false, assigns: false, script, written, short: bytes.len() <= Self::SHORT, argument }
     }
 
     /// Whether it begins as a script does.
     pub(super) fn is_script(&self) -> bool {
         self.script
+    }
+
+    /// Whether it reads as something that was written for others to read.
+    pub(super) fn is_written(&self) -> bool {
+        self.written
     }
 
     /// Judges the command that begins at `start`.
@@ -59,17 +67,24 @@ impl Line {
         let Some(mut takes) = commands::takes(word.command()) else {
             return self.stranger(bytes, before, &word).then_some(found(Strong, "shell-unknown-command")?);
         };
-        if let Some((next, next_takes)) = wrapped(bytes, &word) {
-            (word, takes) = (next, next_takes | RARE);
+        let wrapper = wrapped(bytes, &word);
+        if let Some((next, next_takes)) = &wrapper {
+            (word, takes) = (*next, next_takes | RARE);
         }
         let follows = follows(bytes, &word, before);
-        self.script |= !self.short && !separated && follows.fits(takes | QUOTED | WORD);
+        let led = !separated && follows.fits(takes | QUOTED | WORD);
+        self.script |= led && !self.short;
+        self.written |= led && !disguised && is_spaced(bytes) && takes & HOST == 0;
         if self.downloads && before == Before::Separator && takes & QUOTED != 0 && follows.fits(END | PATH) {
             return found(Certain, "shell-download-run");
         }
         self.downloads |= takes & (HOST | RARE) == HOST | RARE;
         if (word.spliced || disguised || follows.disguised || word.brace) && follows.fits(takes | END | WORD) {
             return found(if separated { Certain } else { Strong }, "shell-disguised-command");
+        }
+        let rare_wrapped = wrapper.is_some_and(|(_, takes)| takes & RARE != 0);
+        if before == Before::Nothing && self.argument && self.short && rare_wrapped && follows.fits(END) {
+            return found(Strong, "shell-command");
         }
         if before == Before::Nothing && self.short && runs_program(bytes, &word, takes) {
             return found(Strong, "shell-inline-program");
@@ -141,7 +156,30 @@ impl Line {
 
 /// How a script begins that begins with no command.
 const KEYWORDS: &[&[u8]] =
-    &[b"#!", b"while ", b"if ", b"for ", b"set -", b"export ", b"cd ", b"until ", b"exec ", b"case "];
+    &[b"#!", b"$ ", b"while ", b"if ", b"for ", b"set -", b"export ", b"cd ", b"until ", b"exec ", b"case "];
+
+/// `cron[42]: (root) CMD (…`: a line of a log tells of commands.
+fn is_log_line(bytes: &[u8]) -> bool {
+    let mut cursor = Cursor::new(bytes, 0);
+    let name = cursor.take_up_to(32, |b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
+    !name.is_empty()
+        && cursor.eat(b"[")
+        && !cursor.take_up_to(10, |b| b.is_ascii_digit()).is_empty()
+        && cursor.eat(b"]: ")
+}
+
+/// A block of code in a text: two rows of three backquotes, each where a line begins.
+fn has_fence(bytes: &[u8]) -> bool {
+    let fence = |at: &usize| at.checked_sub(1).is_none_or(|before| bytes.get(before) == Some(&b'\n'));
+    memchr::memmem::find_iter(bytes, b"```").filter(fence).take(2).count() == 2
+}
+
+/// Whether every separator stands between blanks, as in a command line that someone wrote to be read.
+fn is_spaced(bytes: &[u8]) -> bool {
+    let mark = |b: &u8| matches!(b, b';' | b'|' | b'&' | b'\n' | b'`');
+    let odd = |run: &[u8]| matches!(run, [a, b] if mark(a) != mark(b) && *a != b' ' && *b != b' ');
+    !bytes.windows(2).any(odd)
+}
 
 /// `\n` or `\r\n` spelled out where the value begins.
 fn skip_spelled_break(cursor: &mut Cursor<'_>) -> bool {
@@ -198,7 +236,12 @@ fn in_template(bytes: &[u8], at: usize) -> bool {
 
 /// Whether a backquote marks a piece of code in a sentence: words stand before it. At most 128 bytes are looked at.
 fn marked_as_code(bytes: &[u8], at: usize, before: Before) -> bool {
-    let Some(quote) = at.checked_sub(1).filter(|_| before == Before::Backquote) else { return false };
+    let back = match before {
+        Before::Backquote => 1,
+        Before::Substitution => 3,
+        _ => return false,
+    };
+    let Some(quote) = at.checked_sub(back).filter(|quote| bytes.get(*quote) == Some(&b'`')) else { return false };
     let text = bytes.get(quote.saturating_sub(128)..quote).unwrap_or_default();
     let words = text.split(|b| *b == b' ').filter(|word| word.len() >= 3 && word.iter().all(u8::is_ascii_alphabetic));
     text.ends_with(b" ") && words.count() >= 1

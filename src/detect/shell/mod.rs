@@ -41,11 +41,11 @@ impl Detector for Shell {
         if part.place == Place::BodyOpaque || fuel.spend(8 * part.canonical.len()).is_err() {
             return;
         }
-        let plus_blanks = plus_for_blank(&part.canonical);
-        let bytes = plus_blanks.as_deref().unwrap_or(&part.canonical);
+        let respelled = respell(&part.canonical);
+        let bytes = respelled.as_deref().unwrap_or(&part.canonical);
         let mut line = Line::new(bytes, is_argument(part.place));
         let Some(best) = strongest(bytes, &mut line, fuel) else { return };
-        let strength = plausible(part, &best, line.is_script());
+        let strength = plausible(part, &best, &line);
         Finding { strength, ..best }.report(NAME, part, found);
     }
 }
@@ -66,16 +66,64 @@ fn is_argument(place: Place) -> bool {
 
 /// How clear a finding is at its place. Browsers separate their words by `;`, and some of those are names of commands; a
 /// document may hold a script that begins as one.
-fn plausible(part: &Part<'_>, finding: &Finding, script: bool) -> Strength {
+fn plausible(part: &Part<'_>, finding: &Finding, line: &Line) -> Strength {
     let named = part.place == Place::HeaderValue && part.name.eq_ignore_ascii_case(b"user-agent");
     let browser = named || memchr::memmem::find(&part.canonical, b"Mozilla/").is_some();
-    let by_right = script && part.place == Place::JsonValue && finding.name == "shell-command";
-    if by_right || browser && finding.strength == Strength::Strong { Strength::Weak } else { finding.strength }
+    let leads = !browser_begins(&part.canonical) && finding.at <= 1;
+    let document = matches!(part.place, Place::JsonValue | Place::BodyText);
+    let told = line.is_written() && finding.strength == Strength::Strong;
+    let by_right = document && finding.name == "shell-command" && (line.is_script() || told);
+    if by_right || browser && !leads && finding.strength == Strength::Strong {
+        Strength::Weak
+    } else {
+        finding.strength
+    }
+}
+
+/// Whether a value begins as browsers name themselves: a product with its version.
+fn browser_begins(bytes: &[u8]) -> bool {
+    let name = bytes.iter().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.')).count();
+    name > 0 && bytes.get(name) == Some(&b'/')
+}
+
+/// The value as a shell would be given it, where something else still has to be undone.
+fn respell(bytes: &[u8]) -> Option<Vec<u8>> {
+    plus_for_blank(bytes).or_else(|| spelled_breaks(bytes)).or_else(|| doubled_backslashes(bytes))
+}
+
+/// `\nid\n`: line breaks spelled out around a command.
+fn spelled_breaks(bytes: &[u8]) -> Option<Vec<u8>> {
+    let inner = bytes.trim_ascii_start();
+    let inner = inner.strip_prefix(b"'").or(inner.strip_prefix(b"\"")).unwrap_or(inner);
+    let begins = inner.starts_with(b"\\n") || inner.starts_with(b"\\r");
+    let again = inner.get(2..).is_some_and(|rest| memchr::memmem::find(rest, b"\\n").is_some());
+    (begins && again && bytes.len() < 256).then(|| replaced(inner, b"\\n", b"\n"))
+}
+
+/// `c\\\\a\\\\t`: backslashes that were escaped once too often.
+fn doubled_backslashes(bytes: &[u8]) -> Option<Vec<u8>> {
+    let doubled = memchr::memmem::find_iter(bytes, b"\\\\").take(3).count() == 3;
+    (doubled && bytes.len() < 1024).then(|| replaced(bytes, b"\\\\", b"\\"))
+}
+
+/// The bytes with one sequence put in the place of another.
+fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    let mut text = Vec::with_capacity(bytes.len());
+    let mut last = 0;
+    for at in memchr::memmem::find_iter(bytes, from) {
+        text.extend_from_slice(bytes.get(last..at).unwrap_or_default());
+        text.extend_from_slice(to);
+        last = at + from.len();
+    }
+    text.extend_from_slice(bytes.get(last..).unwrap_or_default());
+    text
 }
 
 /// A form's `+` that was not taken for a blank when it was decoded: a value that has no blank but a `+`.
 fn plus_for_blank(bytes: &[u8]) -> Option<Vec<u8>> {
-    let wanted = memchr::memchr(b'+', bytes).is_some() && memchr::memchr(b' ', bytes).is_none() && bytes.len() < 1024;
+    let blank = memchr::memchr(b' ', bytes).is_some();
+    let joins = || [&b"+&"[..], b"+|", b"+;"].iter().any(|joint| memchr::memmem::find(bytes, joint).is_some());
+    let wanted = memchr::memchr(b'+', bytes).is_some() && bytes.len() < 1024 && (!blank || joins());
     wanted.then(|| bytes.iter().map(|b| if *b == b'+' { b' ' } else { *b }).collect())
 }
 
@@ -130,6 +178,19 @@ impl<'a> Starts<'a> {
     }
 }
 
+impl Starts<'_> {
+    /// Whether the backquote just passed belongs to a row of three, which marks a block of code in a text.
+    fn is_fence(&mut self) -> bool {
+        let at = self.cursor.at();
+        let fence = self.cursor.whole().get(at - 1..).is_some_and(|rest| rest.starts_with(b"```"));
+        if fence {
+            self.cursor.skip(2);
+            self.cursor.take_up_to(16, |b| b.is_ascii_alphanumeric());
+        }
+        fence
+    }
+}
+
 impl Iterator for Starts<'_> {
     type Item = (usize, Before);
 
@@ -142,6 +203,7 @@ impl Iterator for Starts<'_> {
             self.cursor.take_while(|b| !matches!(b, b';' | b'|' | b'&' | b'\n' | b'`' | b'('));
             let before = match self.cursor.bump()? {
                 b'\n' => Before::Newline,
+                b'`' if self.is_fence() => continue,
                 b'`' => Before::Backquote,
                 b'(' if !before_parenthesis(&self.cursor) => continue,
                 b'(' => Before::Substitution,

@@ -28,6 +28,12 @@ pub(super) struct Facts {
     pub(super) awaits: bool,
     /// Block comments between tokens.
     pub(super) comments: u32,
+    /// Comments up to the end of a line.
+    pub(super) line_comments: u32,
+    /// Parentheses given up at a `FROM` because they were not closed.
+    pub(super) unbalanced: u32,
+    /// Ends with `UNION` behind a literal, a comment between or behind them.
+    pub(super) ends_with_union: bool,
     /// Parentheses closed that the text did not open.
     pub(super) closed_outside: u32,
     /// `AND`, `OR`, `XOR`, `&&`, `||`.

@@ -10,6 +10,7 @@
 mod facts;
 mod functions;
 mod grammar;
+mod idioms;
 mod statement;
 #[cfg(test)]
 mod tests;
@@ -17,9 +18,10 @@ mod verdict;
 
 pub(super) use statement::inspect as inspect_statement;
 
+use super::context::Context as Surroundings;
 use super::{Detector, Wake};
 use crate::canon::sql::{Kind, Lexer, Operator, Reading, Word};
-use crate::flow::{Empty, Found, Fuel, Hit, Part, Weight};
+use crate::flow::{Empty, Found, Fuel, Hit, Part, Place, Weight};
 use std::ops::Range;
 use verdict::Context;
 
@@ -29,6 +31,8 @@ pub(super) static SQL: Sql = Sql;
 /// Looks for SQL injection.
 #[derive(Debug)]
 pub(super) struct Sql;
+
+const NAME: &str = "sql";
 
 /// Words without which a bare value is no statement worth reading, and names that are dangerous by themselves.
 const LITERALS: &[&str] = &[
@@ -114,6 +118,27 @@ const LITERALS: &[&str] = &[
     "like (",
     "get_lock",
     "/*!",
+    "::int",
+    "::text",
+    "::num",
+    "::varchar",
+    "::reg",
+    "0.e",
+    "1.e",
+    "2.e",
+    "3.e",
+    "4.e",
+    "5.e",
+    "6.e",
+    "7.e",
+    "8.e",
+    "9.e",
+    "pow(",
+    "trim(",
+    "strcmp(",
+    "db_name(",
+    "md5(",
+    "encode(",
 ];
 
 /// Quotes, which a value may break out of, and the marks of a condition on a bare value.
@@ -131,7 +156,7 @@ const STEPS_PER_BYTE: u64 = 25;
 
 impl Detector for Sql {
     fn name(&self) -> &'static str {
-        "sql"
+        NAME
     }
 
     fn wakes(&self) -> Wake {
@@ -139,9 +164,25 @@ impl Detector for Sql {
     }
 
     fn inspect(&self, part: &Part<'_>, found: &mut Found, fuel: &mut Fuel) {
-        let Ok(Some((name, weight, range))) = heaviest(&part.canonical, fuel) else { return };
-        found.add(part, Hit { detector: "sql", signature: name.into(), range, weight });
+        let Ok(read) = heaviest(&part.canonical, fuel) else { return };
+        let denies = read.as_ref().is_some_and(|(_, weight, _)| *weight >= Weight::CERTAIN);
+        if let Some((name, weight, range)) = read {
+            let weight = if is_own_statement(part, name) { Weight::CERTAIN } else { weight };
+            found.add(part, Hit { detector: NAME, signature: name.into(), range, weight });
+        }
+        if let Some(finding) = idioms::find(&part.canonical).filter(|_| !denies) {
+            finding.report(NAME, part, found);
+        }
     }
+}
+
+/// A whole statement where values stand, and nothing else: whoever sends it wants it run.
+fn is_own_statement(part: &Part<'_>, name: &str) -> bool {
+    let argument = matches!(
+        part.place,
+        Place::QueryValue | Place::FormValue | Place::CookieValue | Place::HeaderValue | Place::PathSegment
+    );
+    name == "sql-statement" && argument && Surroundings::of(part) == Surroundings::Value
 }
 
 /// What was recognised, its weight, and the bytes that show it.

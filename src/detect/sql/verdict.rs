@@ -71,6 +71,9 @@ impl Facts {
 
 /// `UNION SELECT …`
 fn union(facts: &Facts, context: Context) -> Option<Sign> {
+    if facts.ends_with_union {
+        return sign("sql-union", 100);
+    }
     if facts.unions == 0 || facts.start == Start::Statement && context != Context::Quoted {
         return None;
     }
@@ -236,6 +239,9 @@ fn leading(facts: &Facts, context: Context) -> Option<Sign> {
         let calls = facts.craft + facts.tells + facts.reaches + facts.leaks;
         return sign("sql-fragment", if facts.from + calls > 0 { 100 } else { 0 }).filter(|(_, weight)| weight.0 > 0);
     }
+    if facts.unbalanced > 0 && facts.from > 0 && facts.column_values > 0 && !facts.broken {
+        return sign("sql-fragment", 100);
+    }
     let nameless = facts.from + facts.names == 0 && facts.variables + facts.unions > 0;
     if facts.start == Start::Statement && facts.selects > 0 && nameless && !facts.broken {
         return sign("sql-recon", 100);
@@ -244,7 +250,8 @@ fn leading(facts: &Facts, context: Context) -> Option<Sign> {
         return sign("sql-statement", 100);
     }
     if facts.leading_statement && (facts.truncated || facts.semicolons > 0) {
-        return sign("sql-statement", 60);
+        let spoken = facts.statements == facts.spoken_statements;
+        return sign(if spoken { "sql-spoken-statement" } else { "sql-statement" }, 60);
     }
     None
 }
@@ -277,6 +284,12 @@ fn balanced(facts: &Facts, context: Context) -> Option<Sign> {
         return sign("sql-expression", 100);
     }
     if facts.word_arithmetic > 0 {
+        return sign("sql-expression", 100);
+    }
+    if facts.compares > 0 && facts.arithmetic > 0 {
+        return sign("sql-expression", 100);
+    }
+    if facts.logical > 0 && facts.open_empty && facts.names + facts.unknown == 0 {
         return sign("sql-expression", 100);
     }
     if facts.compares > 0 {

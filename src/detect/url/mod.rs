@@ -128,10 +128,14 @@ impl<'a> Parts<'a> {
         }
         let misleading = self.misleads().then_some((if whole { Strong } else { Weak }, "url-misleading-host"));
         let inside = matches!(host, Host::Loopback | Host::LinkLocal);
-        let strength = host.strength(whole && (!inside || is_argument(part)));
+        let trusted = host == Host::Loopback && trusts_its_machine(self.authority, self.rest);
+        let strength = host.strength(whole && (!inside || is_argument(part) || trusted));
         let reached = strength.map(|strength| (strength, host.name())).max(misleading);
         if reached.is_some() {
             return reached;
+        }
+        if whole && self.cuts_what_follows(part) {
+            return Some((Strong, "url-remote-include"));
         }
         if whole { self.includes(part).map(|strength| (strength, "url-remote-include")) } else { None }
     }
@@ -141,6 +145,15 @@ impl<'a> Parts<'a> {
         let head = self.rest.get(..self.rest.len().min(64)).unwrap_or_default();
         let doubtful = [&b"#@"[..], b"\\@", b"#\\@", b"?@"].iter().any(|mark| head.starts_with(mark));
         doubtful || self.authority.contains(&b']') && !self.authority.contains(&b'[') || self.authority.contains(&0)
+    }
+
+    /// `https://host.example?`, `…/x.txt?`: the mark turns what the application appends into a query.
+    fn cuts_what_follows(&self, part: &Part<'_>) -> bool {
+        let address = self.rest.strip_suffix(b"?").unwrap_or_default();
+        let short = self.rest == b"?"
+            || address.ends_with(b".txt")
+            || SCRIPTS.iter().any(|end| cursor::ends_with(address, end));
+        short && self.end == part.canonical.len() && matches!(part.place, Place::QueryValue | Place::FormValue)
     }
 
     /// A script or text from elsewhere in a parameter that names a file of the application.
@@ -165,12 +178,32 @@ impl<'a> Parts<'a> {
         let cut = matches!(tail, b"?" | b"??" | b"#" | b"%00" | b"\0" | b"?\0")
             || tail.starts_with(b"?cmd=")
             || tail.starts_with(b"?c=");
-        Some(if cut || !names_a_url(&part.name) { Strong } else { Weak })
+        Some(if cut || is_webshell(path) || !names_a_url(&part.name) { Strong } else { Weak })
     }
+}
+
+/// Whether a port of this machine is one of a service that trusts whoever can reach it, or a path one of a runtime that
+/// tells its own secrets: container engines, the kubelet, stores, the runtime of functions.
+fn trusts_its_machine(authority: &[u8], rest: &[u8]) -> bool {
+    const PORTS: &[&[u8]] = &[
+        b"2375", b"2376", b"2379", b"2380", b"4194", b"5984", b"6379", b"6443", b"7001", b"8500", b"9200", b"10250",
+        b"10255", b"10256", b"11211", b"15672", b"27017",
+    ];
+    let port = authority.iter().rposition(|b| *b == b':').and_then(|at| authority.get(at + 1..));
+    port.is_some_and(|port| PORTS.contains(&port)) || cursor::contains(rest, b"/runtime/invocation")
 }
 
 /// Endings of what an application would run if it included it.
 const SCRIPTS: &[&[u8]] = &[b".php", b".phtml", b".inc", b".asp", b".aspx", b".jsp", b".cgi", b".pl"];
+
+/// Whether the file has the name of a tool that gives its owner a shell.
+fn is_webshell(path: &[u8]) -> bool {
+    const NAMES: &[&str] =
+        &["alfa", "b374k", "backdoor", "c99", "cmd", "evil", "indoxploit", "r57", "shell", "webshell", "wso"];
+    let file = path.rsplit(|b| *b == b'/').next().unwrap_or_default();
+    let name = file.split(|b| *b == b'.').next().unwrap_or_default();
+    cursor::is_one_of(name, NAMES)
+}
 
 /// Whether a parameter's name says that its value is a URL of somewhere else by right.
 fn names_a_url(name: &[u8]) -> bool {

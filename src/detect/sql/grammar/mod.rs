@@ -231,6 +231,7 @@ impl Grammar<'_> {
             match comment {
                 Comment::Block { closed: true } => self.facts.comments += 1,
                 Comment::Line | Comment::Block { closed: false } => {
+                    self.facts.line_comments += 1;
                     self.facts.truncated = true;
                     self.facts.bare_comment = is_bare(token.of(self.bytes));
                     self.facts.dashes = token.of(self.bytes).starts_with(b"--");

@@ -1,11 +1,20 @@
 //! Where an operand is awaited: literals, names, calls, parentheses, subqueries.
 
 use super::{Clause, Expect, FRESH, Fits, Frame, Grammar, Misfit, Operand, SideOf, Sort, is_reserved};
+use crate::canon::cursor;
 use crate::canon::sql::{Kind, Operator, Token, Word};
+use crate::detect::sql::facts::Start;
 use crate::detect::sql::functions::Purpose;
 
 /// Bytes beyond which an open string is taken for prose.
 const LONG: usize = 40;
+
+/// Databases that a server keeps for itself, sorted: `master..sysservers`.
+const SYSTEM_DATABASES: &[&str] = &["master", "model", "msdb", "tempdb"];
+
+fn is_system_database(name: &[u8]) -> bool {
+    cursor::is_one_of(name, SYSTEM_DATABASES)
+}
 
 /// Dots in a name: `server.database.schema.table.column`, one more for good measure.
 const MAX_DOTS: usize = 5;
@@ -63,6 +72,7 @@ impl Grammar<'_> {
         match word {
             Word::Select => self.select(),
             Word::Union | Word::Except | Word::Intersect if self.frame.empty => self.union(),
+            Word::Exists if self.is_ahead(Kind::Close) => self.complete(Operand::Call, token),
             Word::Not | Word::Exists | Word::Any | Word::All | Word::Some => Ok(()),
             Word::Distinct | Word::Distinctrow | Word::Interval => Ok(()),
             Word::Binary => {
@@ -114,6 +124,7 @@ impl Grammar<'_> {
             return Ok(());
         }
         self.note_name(last);
+        self.facts.catalogue += u32::from(dots == 2 && is_system_database(token.of(self.bytes)));
         self.facts.names += 1;
         self.complete(Operand::Name, Token { end: self.lexer.at(), ..token })
     }
@@ -220,7 +231,7 @@ impl Grammar<'_> {
 
     /// `UNION` with what must follow it.
     pub(super) fn union(&mut self) -> Fits {
-        self.takes(&[Word::All, Word::Distinct, Word::Distinctrow, Word::Unique]);
+        while self.takes(&[Word::All, Word::Distinct, Word::Distinctrow, Word::Unique]) {}
         if self.is_ahead(Kind::Operator(Operator::Sign)) {
             self.next();
         }
@@ -231,6 +242,9 @@ impl Grammar<'_> {
             None => false,
         };
         if !fits {
+            let alone = matches!(self.facts.start, Start::Literal | Start::Operator) && self.facts.names == 0;
+            let ends = alone && self.facts.tokens <= 2 && self.next().is_none();
+            self.facts.ends_with_union = ends && (self.facts.comments > 0 || self.facts.line_comments > 0);
             return Err(Misfit);
         }
         self.facts.unions += 1;

@@ -2,7 +2,7 @@
 
 use super::{Clause, Expect, FRESH, Fits, Grammar, Misfit, Operand, Sort, is_reserved};
 use crate::canon::sql::{Kind, Operator, Token, Word};
-use crate::detect::sql::facts::Facts;
+use crate::detect::sql::facts::{Facts, Start};
 
 /// Words that compare.
 const COMPARE: &[Word] =
@@ -115,6 +115,7 @@ impl Grammar<'_> {
             Word::Union | Word::Except | Word::Intersect | Word::Minus => self.union(),
             Word::When | Word::Then | Word::Else if self.frame.sort == Sort::Case => self.expects_operand(),
             Word::End if self.frame.sort == Sort::Case => self.end_case(token),
+            Word::From if self.leaves_parentheses_open() => self.clause(Word::From).map(|_| ()),
             Word::From | Word::For | Word::Using if self.in_arguments() => self.expects_operand(),
             Word::As | Word::Collate => self.named(),
             Word::Select if self.at_top() && self.frame.clause == Clause::Expression => self.further_select(),
@@ -194,7 +195,7 @@ impl Grammar<'_> {
             Word::Procedure if self.takes(&[Word::Analyse]) => {
                 self.enter(Clause::Expression, |facts| &mut facts.output)
             }
-            Word::Into if self.takes(&[Word::Outfile, Word::Dumpfile]) => {
+            Word::Into if self.takes(&[Word::Outfile, Word::Dumpfile]) && self.file_may_follow() => {
                 self.enter(Clause::Expression, |facts| &mut facts.output)
             }
             Word::Into if self.is_ahead(Kind::Variable) || self.names_ahead() => {
@@ -214,6 +215,29 @@ impl Grammar<'_> {
             }
             _ => Ok(false),
         }
+    }
+
+    /// What stands behind `INTO OUTFILE` is no quote that closes a quotation.
+    fn file_may_follow(&self) -> bool {
+        let Some(token) = self.ahead() else { return true };
+        let quoted = matches!(token.kind, Kind::Text { .. });
+        !(quoted && token.of(self.bytes).get(1).is_some_and(u8::is_ascii_whitespace))
+    }
+
+    /// `SELECT f((1) FROM`: more parentheses than were closed, in the columns of the statement that the text is. Gives
+    /// them up.
+    fn leaves_parentheses_open(&mut self) -> bool {
+        let base = self.outer.first().filter(|base| base.clause == Clause::Columns).copied();
+        let Some(base) = base.filter(|_| !self.frame.subquery && self.facts.start == Start::Statement) else {
+            return false;
+        };
+        if self.in_arguments() && self.outer.len() == 1 {
+            return false;
+        }
+        self.facts.unbalanced += 1;
+        self.outer.clear();
+        self.frame = base;
+        true
     }
 
     fn enter(&mut self, clause: Clause, counter: impl FnOnce(&mut Facts) -> &mut u32) -> Result<bool, Misfit> {

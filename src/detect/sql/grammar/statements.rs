@@ -2,7 +2,7 @@
 //! their first words are held to a shape; the rest is searched for calls and catalogues.
 
 use super::{Clause, Expect, Fits, Frame, Grammar, Sort};
-use crate::canon::sql::{Kind, Token, Word};
+use crate::canon::sql::{Kind, Operator, Token, Word};
 use crate::detect::sql::functions::Purpose;
 
 /// What is created and dropped.
@@ -89,13 +89,18 @@ impl Grammar<'_> {
             W::Truncate => self.takes(&[W::Table]) && self.names_ahead(),
             W::Insert | W::Merge | W::Replace if self.takes(&[W::Into]) => self.names_ahead(),
             W::Insert | W::Replace => self.names_ahead() && self.within(16, &[W::Values, W::Set]),
-            W::Delete => self.takes(&[W::From]) && self.names_ahead(),
+            W::Delete => {
+                while self.has_text_ahead(&[b"ignore", b"quick", b"low_priority"]) {
+                    self.next();
+                }
+                self.takes(&[W::From]) && self.names_ahead()
+            }
             W::Update => self.names_ahead() && self.within(6, &[W::Set]),
             W::Waitfor => self.waits(),
             W::Exec | W::Execute => self.names_ahead() || self.opens_ahead() || self.is_ahead(Kind::Variable),
             W::Declare => {
                 self.facts.declares = self.is_ahead(Kind::Variable);
-                self.facts.declares
+                self.facts.declares || self.names_cursor_ahead()
             }
             W::Set => self.is_ahead(Kind::Variable),
             W::Shutdown => self.ahead().is_none() || self.is_ahead(Kind::Semicolon) || self.takes(&[W::With]),
@@ -108,6 +113,7 @@ impl Grammar<'_> {
             W::Copy => self.opens_ahead() || self.names_ahead() && self.within(3, &[W::From, W::To]),
             W::Grant | W::Revoke => self.names_ahead() && self.within(8, &[W::To, W::From]),
             W::Kill => self.is_ahead(Kind::Number),
+            W::Do if self.opens_ahead() => self.facts.semicolons > 0,
             W::Begin if self.takes(&[W::Declare, W::Waitfor, W::Execute, W::Exec]) => true,
             W::Begin if self.has_text_ahead(&[b"try", b"goto"]) => true,
             W::Begin | W::Desc | W::Describe | W::Show | W::Handler | W::Call | W::Use | W::Pragma | W::Do => {
@@ -135,9 +141,19 @@ impl Grammar<'_> {
         let opens = tokens.next().is_some_and(|token| token.kind == Kind::Open);
         let then = tokens.next().map(|token| token.kind);
         let words = [Word::Select, Word::Exists, Word::User, Word::Not];
+        if self.is_ahead(Kind::Number) && then == Some(Kind::Operator(Operator::Compare)) {
+            return true;
+        }
         opens
             && (matches!(then, Some(Kind::Number | Kind::Variable))
                 || words.map(|word| Some(Kind::Word(word))).contains(&then))
+    }
+
+    /// `name CURSOR`.
+    fn names_cursor_ahead(&self) -> bool {
+        let mut lexer = self.lexer;
+        let second = lexer.by_ref().filter(|token| !matches!(token.kind, Kind::Comment(_))).nth(1);
+        self.names_ahead() && second.is_some_and(|token| token.of(self.bytes).eq_ignore_ascii_case(b"cursor"))
     }
 
     /// Whether one of these words is among the next few tokens.
