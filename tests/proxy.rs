@@ -12,6 +12,8 @@ mod client;
 mod denied;
 #[path = "proxy/forms.rs"]
 mod forms;
+#[path = "proxy/frames.rs"]
+mod frames;
 #[path = "proxy/limits.rs"]
 mod limits;
 #[path = "proxy/rates.rs"]

@@ -657,7 +657,7 @@ async fn s_client(world: &World, more: &[&str]) -> String {
 }
 
 fn still_trusted(world: &World, accepted: &mut Accepted) -> Result<(), Refusal> {
-    accepted.handshake.as_mut().unwrap().still_trusted(&world.store, &accepted.stream, SystemTime::now())
+    accepted.handshake.as_mut().unwrap().still_trusted(&world.store, accepted.stream.peer_chain(), SystemTime::now())
 }
 
 /// Our own certificate is replaced; the bundle stays.

@@ -4,6 +4,7 @@ use super::config::{Config, Listener, Port};
 use super::judging;
 use crate::document::ByteSize;
 use crate::flow::Direction;
+use crate::identity::Alpn;
 use crate::policy;
 use crate::proxy::settings::{self, Settings};
 use crate::proxy::tls;
@@ -27,14 +28,15 @@ fn listener(listener: &Listener) -> settings::Listener {
 }
 
 fn port(port: &Port) -> settings::Port {
-    let tls = tls::Port { mode: port.tls, ..tls::Port::default() };
-    settings::Port { port: port.port, tls, upstream: port.upstream() }
+    let tls = tls::Port { mode: port.tls, alpn: Alpn::Http2, ..tls::Port::default() };
+    settings::Port { port: port.port, tls, upstream: port.upstream(), speaks: port.upstream_protocol }
 }
 
 fn limits(config: &Config) -> settings::Limits {
     let limits = &config.limits;
     settings::Limits {
         http1: limits.http1(),
+        http2: limits.http2(),
         body: limits.body(),
         tls: limits.tls(),
         inspect_bytes: bytes(limits.inspect_bytes),

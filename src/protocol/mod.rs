@@ -5,6 +5,7 @@ pub mod body;
 pub mod dns;
 pub mod head;
 pub mod http1;
+pub mod http2;
 pub mod names;
 
 use crate::flow::{Kind, Reason, Side};
@@ -54,7 +55,7 @@ pub enum Guess {
 }
 
 /// Every protocol that is understood, tried in this order.
-pub static PROTOCOLS: &[&Protocol] = &[&http1::PROTOCOL, &dns::PROTOCOL];
+pub static PROTOCOLS: &[&Protocol] = &[&http2::PROTOCOL, &http1::PROTOCOL, &dns::PROTOCOL];
 
 #[cfg(test)]
 mod tests {

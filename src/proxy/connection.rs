@@ -2,6 +2,7 @@
 //! here ends with a reason in the record.
 
 use super::door::Inside;
+use super::http1::Guest;
 use super::listen;
 use super::settings::{Listener, Port};
 use super::worker::Worker;
@@ -29,7 +30,7 @@ pub(super) async fn serve(worker: &Rc<Worker>, listener: usize, socket: TcpStrea
         opened: SystemTime::now(),
     };
     let inside = worker.shared.door.enter(worker.limits());
-    let _told = TellPanic { worker, from };
+    let _told = TellPanic::new(worker, from);
     let port = match admitted(worker, &inside, listener, to) {
         Ok(port) => port,
         Err(reason) => return worker.refused_connection(&connection, reason),
@@ -42,7 +43,7 @@ pub(super) async fn serve(worker: &Rc<Worker>, listener: usize, socket: TcpStrea
             if let Some(handshake) = &handshake {
                 worker.metrics.handshake(handshake.resumed, handshake.took);
             }
-            http1::serve(worker, stream, connection, handshake, port).await;
+            http1::serve(worker, stream, Guest::new(connection, handshake, port)).await;
         }
         Err(refusal) => worker.refused_handshake(&connection, &refusal),
     }
@@ -72,9 +73,15 @@ impl Drop for CountOpen<'_> {
 }
 
 /// A panic costs the connection it happened on, and is recorded.
-struct TellPanic<'w> {
+pub(super) struct TellPanic<'w> {
     worker: &'w Worker,
     from: ClientAddr,
+}
+
+impl<'w> TellPanic<'w> {
+    pub(super) fn new(worker: &'w Worker, from: ClientAddr) -> Self {
+        Self { worker, from }
+    }
 }
 
 impl Drop for TellPanic<'_> {

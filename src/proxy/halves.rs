@@ -1,6 +1,7 @@
 //! The two directions of one socket, for an exchange whose body is still being sent while its answer already comes. Both
 //! run on one thread and hold the socket only while it is polled, so that a cell will do where others need a lock.
 
+use super::wire::Leaves;
 use std::cell::RefCell;
 use std::io;
 use std::pin::Pin;
@@ -13,6 +14,12 @@ pub(super) struct Half<'a, S>(&'a RefCell<&'a mut S>);
 impl<'a, S> Half<'a, S> {
     pub(super) fn of(socket: &'a RefCell<&'a mut S>) -> Self {
         Self(socket)
+    }
+}
+
+impl<S: Leaves> Leaves for Half<'_, S> {
+    fn poll_left(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.borrow_mut().poll_left(cx)
     }
 }
 

@@ -7,6 +7,7 @@ mod door;
 mod halves;
 mod held;
 mod http1;
+mod http2;
 mod inbox;
 mod listen;
 mod outbox;
@@ -16,6 +17,7 @@ mod tell;
 pub mod tls;
 mod tunnel;
 mod upstream;
+mod wire;
 mod worker;
 
 pub use settings::Settings;

@@ -2,11 +2,15 @@
 //! written in people's terms and becomes these.
 
 use crate::flow::Direction;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::http2;
 use super::tls;
 use crate::protocol::{body, http1};
+pub use http2::Bounds;
 
 /// Everything the data path is told at its start.
 #[derive(Clone, Debug)]
@@ -48,6 +52,21 @@ pub struct Port {
     pub tls: tls::Port,
     /// Where granted requests go.
     pub upstream: SocketAddr,
+    /// What is spoken there.
+    pub speaks: Speaks,
+}
+
+/// What an upstream speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Speaks {
+    /// HTTP/1.1, whatever the client speaks.
+    #[default]
+    Http1,
+    /// HTTP/2 with prior knowledge, whatever the client speaks: what gRPC needs.
+    Http2,
+    /// What the client of the exchange speaks.
+    Auto,
 }
 
 /// How much and how long. Every one of them refuses by its own name.
@@ -55,6 +74,8 @@ pub struct Port {
 pub struct Limits {
     /// Heads, header fields, targets, chunks.
     pub http1: http1::Limits,
+    /// What HTTP/2 alone has.
+    pub http2: Bounds,
     /// Depth, count and size of what is inside bodies.
     pub body: body::Limits,
     /// TLS handshakes.
@@ -102,6 +123,7 @@ pub(super) mod tests {
         let minute = Duration::from_secs(60);
         Limits {
             http1: http1::Limits::default(),
+            http2: Bounds::default(),
             body: body::Limits::default(),
             tls: tls::Limits::default(),
             inspect_bytes: 256 << 10,

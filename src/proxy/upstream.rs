@@ -1,8 +1,10 @@
 //! Connections to upstreams: one pool per worker, so that nothing is shared and nothing is locked. The one used last is
 //! used first, so that surplus ones grow old and are closed.
 
+use super::http2::Asking;
 use super::inbox::Inbox;
 use super::outbox::Outbox;
+use super::wire::{UpstreamWire, Wire};
 use crate::flow::{Kind, Reason};
 use crate::record::Handles;
 use socket2::SockRef;
@@ -24,26 +26,38 @@ pub(super) const CONNECT_SLOW: Reason =
 
 /// One connection to an upstream, with what was read from it and not yet used.
 pub(super) struct Upstream {
-    pub(super) socket: TcpStream,
+    pub(super) socket: UpstreamWire,
     pub(super) inbox: Inbox,
     pub(super) outbox: Outbox,
     pub(super) to: SocketAddr,
     /// Whether it has carried an exchange before; then it may turn out to be stale.
     pub(super) reused: bool,
-    metrics: Rc<Handles>,
+    _open: Option<Open>,
 }
 
-impl Drop for Upstream {
+/// A connection of its own, counted while it is open.
+struct Open(Rc<Handles>);
+
+impl Drop for Open {
     fn drop(&mut self) {
-        self.metrics.upstream_closed();
+        self.0.upstream_closed();
     }
 }
 
 impl Upstream {
     /// Makes the close that follows a reset, so that the upstream cannot take what it got for a whole.
-    pub(super) fn abort(&self) {
-        // When the option cannot be set the connection is closed all the same, inside the message.
-        let _ = SockRef::from(&self.socket).set_linger(Some(Duration::ZERO));
+    pub(super) fn abort(&mut self) {
+        match &mut self.socket {
+            // When the option cannot be set the connection is closed all the same, inside the message.
+            Wire::Own(socket) => drop(SockRef::from(&*socket).set_linger(Some(Duration::ZERO))),
+            Wire::Stream(stream) => stream.abort(),
+        }
+    }
+
+    /// A stream of a connection that exchanges share.
+    pub(super) fn stream(asking: Asking, to: SocketAddr, reused: bool) -> Self {
+        let (inbox, outbox) = (Inbox::default(), Outbox::default());
+        Self { socket: Wire::Stream(Box::new(asking)), inbox, outbox, to, reused, _open: None }
     }
 }
 
@@ -70,7 +84,7 @@ impl Pool {
         let mut idle = self.idle.borrow_mut();
         let waiting = idle.get_mut(&to)?;
         while let Some(candidate) = waiting.pop() {
-            if candidate.since.elapsed() < self.keep && is_whole(&candidate.upstream.socket) {
+            if candidate.since.elapsed() < self.keep && is_whole(&candidate.upstream) {
                 return Some(candidate.upstream);
             }
         }
@@ -79,6 +93,9 @@ impl Pool {
 
     /// Puts a connection back after a complete exchange.
     pub(super) fn put(&self, mut upstream: Upstream) {
+        if matches!(upstream.socket, Wire::Stream(_)) {
+            return;
+        }
         upstream.reused = true;
         let mut idle = self.idle.borrow_mut();
         let waiting = idle.entry(upstream.to).or_default();
@@ -103,8 +120,8 @@ pub(super) async fn connect(to: SocketAddr, wait: Duration, metrics: &Rc<Handles
             // Without it small requests wait for acknowledgements; the connection works all the same.
             let _ = socket.set_nodelay(true);
             metrics.upstream_opened();
-            let (inbox, outbox) = (Inbox::default(), Outbox::default());
-            Ok(Upstream { socket, inbox, outbox, to, reused: false, metrics: metrics.clone() })
+            let (inbox, outbox, open) = (Inbox::default(), Outbox::default(), Some(Open(metrics.clone())));
+            Ok(Upstream { socket: Wire::Own(socket), inbox, outbox, to, reused: false, _open: open })
         }
         Ok(Err(_)) => Err(CONNECT),
         Err(_) => Err(CONNECT_SLOW),
@@ -112,6 +129,7 @@ pub(super) async fn connect(to: SocketAddr, wait: Duration, metrics: &Rc<Handles
 }
 
 /// An idle connection has nothing to read: bytes or an end mean that the upstream has given it up.
-fn is_whole(socket: &TcpStream) -> bool {
+fn is_whole(upstream: &Upstream) -> bool {
+    let Wire::Own(socket) = &upstream.socket else { return false };
     matches!(socket.try_read(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
 }

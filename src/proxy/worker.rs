@@ -3,6 +3,7 @@
 
 use super::door::Door;
 use super::held::Account;
+use super::http2::Connections;
 use super::inbox::Scratch;
 use super::settings::{Limits, Settings};
 use super::upstream::Pool;
@@ -100,6 +101,7 @@ pub(super) struct Worker {
     pub(super) shared: Arc<Shared>,
     pub(super) scratch: Scratch,
     pub(super) pool: Pool,
+    pub(super) connections: Connections,
     pub(super) own: Vec<SocketAddr>,
     pub(super) acceptor: tls::Acceptor,
     pub(super) stop: watch::Receiver<bool>,
@@ -180,6 +182,7 @@ pub(super) fn run(
         let worker = Rc::new(Worker {
             scratch: Scratch::new(),
             pool: Pool::new(limits.upstream_pool, limits.upstream_idle),
+            connections: Connections::new(limits.upstream_idle),
             own: shared.own_addresses(),
             acceptor: tls::Acceptor::new(shared.identity.clone(), limits.tls),
             stop: stop.clone(),
@@ -229,6 +232,7 @@ async fn accept(worker: Rc<Worker>, index: usize, socket: TcpListener, mut stop:
 async fn sweep(worker: Rc<Worker>, mut stop: watch::Receiver<bool>) {
     while tokio::time::timeout(SWEEP, stop.wait_for(|stop| *stop)).await.is_err() {
         worker.pool.sweep();
+        worker.connections.sweep();
     }
 }
 

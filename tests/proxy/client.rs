@@ -107,7 +107,7 @@ impl<S: Read + Write> Client<S> {
         }
     }
 
-    fn exactly(&mut self, length: usize) -> (Vec<u8>, bool) {
+    pub(crate) fn exactly(&mut self, length: usize) -> (Vec<u8>, bool) {
         while self.unread.len() < length && self.read() {}
         let there = length.min(self.unread.len());
         (self.unread.drain(..there).collect(), there == length)

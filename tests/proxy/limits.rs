@@ -3,6 +3,8 @@
 
 #[path = "limits/body.rs"]
 mod body;
+#[path = "limits/http2.rs"]
+mod http2;
 #[path = "limits/tls.rs"]
 mod tls;
 
@@ -13,8 +15,8 @@ use std::sync::mpsc::sync_channel;
 
 #[test]
 fn every_limit_has_a_test_of_its_name() {
-    let tests = [include_str!("limits.rs"), include_str!("limits/body.rs"), include_str!("limits/tls.rs")];
-    let tests = tests.concat() + include_str!("slow.rs") + include_str!("rates.rs");
+    let parts = [include_str!("limits/body.rs"), include_str!("limits/http2.rs"), include_str!("limits/tls.rs")];
+    let tests = parts.concat() + include_str!("limits.rs") + include_str!("slow.rs") + include_str!("rates.rs");
     let settings = podwall::control::config::settings();
     let names = settings.iter().map(|setting| setting.name());
     let mut limits: Vec<String> = names.filter_map(|name| Some(name.strip_prefix("limits.")?.to_owned())).collect();

@@ -2,6 +2,7 @@
 
 use crate::bench::Setup;
 use crate::client::{chunk, chunked, get, post};
+use crate::frames;
 use crate::upstream::{PATIENCE, Talk, ok};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Mutex;
@@ -322,4 +323,41 @@ fn stale_connection_is_replaced_for_get_and_not_for_post() {
         let reasons = ended.reasons();
         assert_eq!(reasons, if status == 200 { vec![] } else { vec!["upstream-closed"] });
     }
+}
+
+/// A client with an open stream is asked whether it lives.
+#[test]
+fn http2_ping_interval() {
+    let bench = Setup::new().limit(&format!("http2_ping_interval: {SHORT}")).start();
+    let mut client = bench.client();
+    let ping = client.send([frames::open(), frames::head(1, 0, "POST", "/open/", &[])].concat()).next(frames::PING);
+    client.send(frames::frame(frames::PING, frames::END, 0, &ping.payload));
+    client.next(frames::PING);
+    client.send(frames::frame(frames::DATA, frames::END, 1, b"a=b"));
+    assert!(client.is_ok(1));
+    drop(client);
+    assert!(bench.end().reasons().is_empty());
+}
+
+/// A connection whose client does not answer that is cut.
+#[test]
+fn http2_ping_deadline() {
+    let bench = Setup::new()
+        .limit(&format!("http2_ping_interval: {SHORT}"))
+        .limit(&format!("http2_ping_deadline: {SHORT}"))
+        .start();
+    let mut client = bench.client();
+    client.send([frames::open(), frames::head(1, 0, "POST", "/open/", &[])].concat()).frames();
+    let ended = bench.end();
+    assert!(ended.reasons().contains(&"http2-ping-timeout"), "{:?}", ended.reasons());
+}
+
+#[test]
+fn idle_deadline_of_http2() {
+    let limits = ["idle_deadline", "send_deadline"].map(|name| format!("{name}: {SHORT}"));
+    let bench = Setup::new().limit(&limits[0]).limit(&limits[1]).start();
+    let frames = bench.client().send([frames::open(), frames::get(1, "/open/")].concat()).frames();
+    assert!(frames.iter().any(|frame| frame.kind == frames::GOAWAY), "{frames:?}");
+    let ended = bench.end();
+    assert!(ended.counts("limit-idle") && ended.counts("http2-close-timeout"), "{}", ended.metrics);
 }

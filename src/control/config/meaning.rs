@@ -2,7 +2,9 @@
 
 use super::{Identity, Limits, Protocol, RecordSinks};
 use crate::document::ByteSize;
+use crate::protocol::http2::frames;
 use crate::protocol::{body, http1};
+use crate::proxy::settings::Bounds;
 use crate::proxy::tls;
 use crate::record::file::RotatedFile;
 use crate::record::queue::Room;
@@ -29,6 +31,23 @@ impl Limits {
             target_bytes: size(self.target_bytes),
             header_bytes: size(self.header_bytes),
             trailer_bytes: size(self.trailer_bytes),
+        }
+    }
+
+    /// Bounds of what HTTP/2 alone has.
+    pub fn http2(&self) -> Bounds {
+        let window = |bytes: ByteSize| u32::try_from(bytes.0).unwrap_or(u32::MAX).min(Bounds::MOST_WINDOW);
+        Bounds {
+            streams: self.http2_streams,
+            stream_window: window(self.http2_stream_window),
+            connection_window: window(self.http2_connection_window),
+            frames: frames::Limits {
+                control: self.http2_control_frames,
+                resets: self.http2_resets,
+                ..Default::default()
+            },
+            ping_after: self.http2_ping_interval.0,
+            ping_answer: self.http2_ping_deadline.0,
         }
     }
 
@@ -129,6 +148,7 @@ mod tests {
             (ours.head_bytes, ours.headers, ours.target_bytes, ours.header_bytes, ours.trailer_bytes)
         );
         assert_eq!(limits.tls(), tls::Limits::default());
+        assert_eq!(limits.http2(), Bounds::default());
         assert_eq!(limits.body().decoded_bytes, body::Limits::default().decoded_bytes);
         assert_eq!(limits.certificates().rsa_bits, identity::Limits::default().rsa_bits);
     }

@@ -15,6 +15,7 @@ pub use settings::{Setting, settings};
 pub use variables::Environment;
 
 use crate::document::{ByteSize, HumanDuration};
+use crate::proxy::settings::Speaks;
 use crate::proxy::tls;
 use crate::record::Pod;
 use schemars::JsonSchema;
@@ -104,6 +105,9 @@ pub struct Listener {
     #[serde(default)]
     #[schemars(extend("format" = "socket-address"))]
     pub upstream: Option<SocketAddr>,
+    /// What the application speaks: http1, http2 (with prior knowledge; gRPC needs it), or auto: as its caller does.
+    #[serde(default)]
+    pub upstream_protocol: Speaks,
     /// The declared ports of a redirected listener. A connection to any other port is refused.
     #[serde(default)]
     pub ports: Vec<Port>,
@@ -126,13 +130,16 @@ pub struct Port {
     #[serde(default)]
     #[schemars(extend("format" = "socket-address"))]
     pub upstream: Option<SocketAddr>,
+    /// What the application speaks: http1, http2 (with prior knowledge; gRPC needs it), or auto: as its caller does.
+    #[serde(default)]
+    pub upstream_protocol: Speaks,
 }
 
 /// A protocol that a port can be declared to speak.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
-    /// HTTP/1.1 and HTTP/1.0.
+    /// HTTP/2, HTTP/1.1 and HTTP/1.0.
     #[default]
     Http,
 }
@@ -252,6 +259,19 @@ pub struct Limits {
     /// Requests on one connection; then it is closed.
     #[schemars(range(min = 1))]
     pub requests_per_connection: u32,
+    /// HTTP/2: streams at once on one connection.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub http2_streams: u32,
+    /// HTTP/2: bytes that a client may send on one stream before they are taken.
+    pub http2_stream_window: ByteSize,
+    /// HTTP/2: bytes that a client may send on all streams of a connection before they are taken.
+    pub http2_connection_window: ByteSize,
+    /// HTTP/2: frames that carry nothing (PING, SETTINGS, empty DATA …) of one connection in a second.
+    #[schemars(range(min = 1))]
+    pub http2_control_frames: u32,
+    /// HTTP/2: streams that a client may reset in a second, on one connection.
+    #[schemars(range(min = 1))]
+    pub http2_resets: u32,
     /// Idle connections kept to each upstream, for each worker.
     #[schemars(range(max = 65_536))]
     pub upstream_idle: u32,
@@ -265,6 +285,10 @@ pub struct Limits {
     pub body_deadline: HumanDuration,
     /// Between two requests on a connection.
     pub idle_deadline: HumanDuration,
+    /// HTTP/2: how long a connection with open streams goes without being asked whether its client still lives.
+    pub http2_ping_interval: HumanDuration,
+    /// HTTP/2: for the client's answer to that.
+    pub http2_ping_deadline: HumanDuration,
     /// For a peer to take what we send.
     pub send_deadline: HumanDuration,
     /// Until an upstream takes a connection.
@@ -311,7 +335,8 @@ impl Listener {
         if self.redirected {
             return self.ports.clone();
         }
-        vec![Port { port: self.listen.port(), tls: self.tls, protocol: self.protocol, upstream: self.upstream }]
+        let Self { tls, protocol, upstream, upstream_protocol, .. } = *self;
+        vec![Port { port: self.listen.port(), tls, protocol, upstream, upstream_protocol }]
     }
 }
 
@@ -364,12 +389,19 @@ impl Default for Limits {
             connections: 8192,
             rate_counters: 65_536,
             requests_per_connection: 100_000,
+            http2_streams: 100,
+            http2_stream_window: kib(64),
+            http2_connection_window: kib(256),
+            http2_control_frames: 500,
+            http2_resets: 200,
             upstream_idle: 64,
             first_byte_deadline: seconds(30),
             handshake_deadline: seconds(10),
             header_deadline: seconds(10),
             body_deadline: seconds(20),
             idle_deadline: seconds(75),
+            http2_ping_interval: seconds(30),
+            http2_ping_deadline: seconds(20),
             send_deadline: seconds(30),
             connect_deadline: seconds(5),
             response_deadline: seconds(60),

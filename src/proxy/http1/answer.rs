@@ -8,9 +8,11 @@ use crate::proxy::deadline::Deadline;
 use crate::proxy::inbox::{Inbox, Scratch};
 use crate::proxy::outbox::Outbox;
 use crate::proxy::settings::Limits;
+use crate::proxy::wire::Leaves;
 use crate::proxy::worker::Worker;
 use std::cell::Cell;
 use std::future::poll_fn;
+use std::task::Poll;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// The upstream closed or reset the connection before it answered.
@@ -25,6 +27,9 @@ pub(super) const TRUNCATED: Reason =
 /// The upstream's answer does not go on.
 pub(super) const STALLED: Reason =
     Reason::new("upstream-progress-timeout", Kind::Upstream, "the upstream's answer did not go on");
+/// The client has given the exchange up. Not recorded: callers do so when they need no answer any more.
+pub(super) const LEFT: Reason =
+    Reason::new("client-left", Kind::Malformed, "the client gave the exchange up before its end");
 
 /// What of the request decides the form of its answer.
 pub(super) struct Wish<'a> {
@@ -90,7 +95,7 @@ pub(super) struct Answer<'a, R, W> {
     pub(super) seen: &'a mut Seen,
 }
 
-impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Answer<'_, R, W> {
+impl<R: AsyncRead + Unpin, W: AsyncWrite + Leaves + Unpin> Answer<'_, R, W> {
     /// Passes the answer on.
     ///
     /// # Errors
@@ -196,12 +201,16 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Answer<'_, R, W> {
         }
         let filled = loop {
             let (inbox, scratch, upstream) = (&mut *self.inbox, &self.worker.scratch, &mut *self.upstream);
-            let filling = poll_fn(|cx| inbox.poll_fill(cx, scratch, upstream, Scratch::BYTES));
+            let client = &mut *self.client;
+            let filling = poll_fn(|cx| match client.poll_left(cx) {
+                Poll::Ready(()) => Poll::Ready(Err(LEFT)),
+                Poll::Pending => inbox.poll_fill(cx, scratch, upstream, Scratch::BYTES).map(Ok),
+            });
             // Until the body has been sent, which has a deadline of its own, no answer is due.
             let uploading = self.wish.sending.get() == Sending::GoesOn;
             match self.deadline.within(filling).await {
                 Err(_) if uploading => self.deadline.set(self.limits().response, SLOW),
-                filled => break filled.map_err(Broken::Upstream)?,
+                filled => break filled.map_err(Broken::Upstream)?.map_err(Broken::Client)?,
             }
         };
         match filled {

@@ -1,13 +1,13 @@
 //! The client's half of an HTTP/1.1 connection: heads and held bodies are read here, each under its deadline.
 
 use crate::flow::{Direction, Kind, Reason};
-use crate::protocol::Malformed;
 use crate::protocol::http1::{BodyDecoder, RequestHead, Scan};
+use crate::protocol::{Guess, Malformed, http2};
 use crate::proxy::deadline::Deadline;
 use crate::proxy::held::Share;
 use crate::proxy::inbox::{Inbox, Scratch};
 use crate::proxy::outbox::Outbox;
-use crate::proxy::tls::Stream;
+use crate::proxy::wire::{ClientWire, Wire};
 use crate::proxy::worker::Worker;
 use std::future::{Future, poll_fn};
 use std::io;
@@ -21,7 +21,7 @@ pub(super) const HEADER_SLOW: Reason = Reason::new("limit-header", Kind::TooSlow
 /// A body that was begun does not go on.
 pub(super) const BODY_SLOW: Reason = Reason::new("limit-body-progress", Kind::TooSlow, "the body was not sent in time");
 /// No further request came.
-pub(super) const IDLE: Reason = Reason::new("limit-idle", Kind::TooSlow, "no further request came in time");
+pub(in crate::proxy) const IDLE: Reason = Reason::new("limit-idle", Kind::TooSlow, "no further request came in time");
 /// The client does not take its answer.
 pub(super) const READ_SLOW: Reason =
     Reason::new("limit-write-progress", Kind::TooSlow, "the client did not take its answer");
@@ -34,12 +34,14 @@ const PROGRESS_BYTES: usize = 1024;
 
 /// The client's half of a connection.
 pub(super) struct Client {
-    pub(super) stream: Stream,
+    pub(super) stream: ClientWire,
     pub(super) inbox: Inbox,
     pub(super) outbox: Outbox,
     pub(super) deadline: Deadline,
     pub(super) share: Share,
     stopped: Pin<Box<dyn Future<Output = ()>>>,
+    /// What came instead of the first bytes.
+    over: Option<NoHead>,
 }
 
 /// What came instead of a request.
@@ -60,7 +62,7 @@ pub(super) enum Held {
 }
 
 impl Client {
-    pub(super) fn new(worker: &Worker, stream: Stream) -> Self {
+    pub(super) fn new(worker: &Worker, stream: ClientWire) -> Self {
         let mut stop = worker.stop.clone();
         Self {
             stream,
@@ -72,6 +74,21 @@ impl Client {
                 // An error means that no one is left to say stop, which is a stop.
                 let _ = stop.wait_for(|stop| *stop).await;
             }),
+            over: None,
+        }
+    }
+
+    /// Whether the first bytes are those of HTTP/2.
+    pub(super) async fn opens_http2(&mut self, worker: &Worker) -> bool {
+        loop {
+            match http2::identify(self.inbox.unread()) {
+                Guess::Yes => return true,
+                Guess::No => return false,
+                Guess::NeedMore => self.over = self.fill_or_stop(worker).await.err(),
+            }
+            if self.over.is_some() {
+                return false;
+            }
         }
     }
 
@@ -79,6 +96,9 @@ impl Client {
     /// be waited for as long as the connection may be idle, and for `most`: how long its peer is to be trusted.
     pub(super) async fn head(&mut self, worker: &Worker, first: bool, most: Duration) -> Result<RequestHead, NoHead> {
         let limits = worker.limits();
+        if let Some(over) = self.over.take() {
+            return Err(over);
+        }
         let mut begun = first || !self.inbox.is_empty();
         let (wait, reason) = if begun { (limits.header, HEADER_SLOW) } else { (limits.idle.min(most), IDLE) };
         self.deadline.set(wait, reason);
@@ -207,6 +227,14 @@ impl Client {
         self.deadline.set(LINGER_SILENCE, IDLE);
         let Self { stream, deadline, .. } = self;
         deadline.within(stream.shutdown()).await.unwrap_or(Ok(()))
+    }
+
+    /// Ends it so that nobody takes what was sent for a whole.
+    pub(super) fn abort(self) {
+        match self.stream {
+            Wire::Own(stream) => stream.abort(),
+            Wire::Stream(mut stream) => stream.abort(),
+        }
     }
 
     /// Accounts for what is held back: `more` bytes beside the inbox.

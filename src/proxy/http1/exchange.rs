@@ -8,10 +8,14 @@ use super::upload::{self, Judging};
 use super::{Conversation, Next, REQUESTS};
 use crate::engine::{BODY_TOO_LARGE, Case, Content};
 use crate::flow::{Denial, Judgement, Kind, Past, Reason, Scene};
+use crate::protocol::head::Form;
 use crate::protocol::http1::{Asked, BodyDecoder, Framing, RequestHead, RequestView, Trailers, emit, websocket};
 use crate::proxy::rates::Counted;
+use crate::proxy::settings::Speaks;
 use crate::proxy::tunnel::{self, Lane};
 use crate::proxy::upstream::{self, Upstream};
+use crate::proxy::wire::Wire;
+use crate::proxy::worker::Worker;
 use std::cell::Cell;
 
 /// The upstream does not take the request.
@@ -82,7 +86,7 @@ impl Conversation<'_> {
 
     /// Counts a granted request under the rates that hold for it.
     fn count(&self, told: &mut Told, case: &mut Case<'_>, request: &Request) -> Result<Counted, Denial> {
-        let postponed = match self.worker.count(case, &self.caller, &self.worker.now()) {
+        let postponed = match self.worker.count(case, &self.guest.caller, &self.worker.now()) {
             Ok(counted) => return Ok(counted),
             Err(postponed) => postponed,
         };
@@ -141,7 +145,7 @@ impl Conversation<'_> {
     async fn forward(&mut self, told: &mut Told, case: &mut Case<'_>, request: &Request, mut body: Body) -> Next {
         let mut fresh_only = request.head.body_may_stay_unread(&request.bytes);
         loop {
-            let mut upstream = match self.reach(fresh_only).await {
+            let mut upstream = match self.reach(request, fresh_only).await {
                 Ok(upstream) => upstream,
                 Err(reason) => return self.fail(told, request, Broken::Upstream(reason)).await,
             };
@@ -170,12 +174,28 @@ impl Conversation<'_> {
         }
     }
 
-    async fn reach(&self, fresh_only: bool) -> Result<Upstream, Reason> {
-        let to = self.port.upstream;
+    async fn reach(&self, request: &Request, fresh_only: bool) -> Result<Upstream, Reason> {
+        let to = self.guest.port.upstream;
+        if self.is_asked_in_http2(request) {
+            let Worker { connections, metrics, .. } = self.worker;
+            let limits = self.worker.limits();
+            let (asking, reused) = connections.ask(to, limits.connect, &limits.http1, metrics).await?;
+            return Ok(Upstream::stream(asking, to, reused));
+        }
         if !fresh_only && let Some(upstream) = self.worker.pool.take(to) {
             return Ok(upstream);
         }
         upstream::connect(to, self.worker.limits().connect, &self.worker.metrics).await
+    }
+
+    /// Whether the upstream is asked in HTTP/2. What is to become a tunnel has a connection of its own.
+    fn is_asked_in_http2(&self, request: &Request) -> bool {
+        let own = request.head.websocket || request.view().form() == Form::Authority;
+        !own && match self.guest.port.speaks {
+            Speaks::Http1 => false,
+            Speaks::Http2 => true,
+            Speaks::Auto => matches!(self.client.stream, Wire::Stream(_)),
+        }
     }
 
     async fn ask(
@@ -218,7 +238,8 @@ impl Conversation<'_> {
         let sending = Cell::new(Sending::GoesOn);
         let wish = self.wish(request, &sending);
         let past = Past::default();
-        let scene = Scene { connection: &self.connection, session: &self.session, past: &past, now: self.worker.now() };
+        let scene =
+            Scene { connection: &self.guest.connection, session: &self.session, past: &past, now: self.worker.now() };
         let judging = Judging { case, scene, request, revision: &told.revision };
         let told_of = (&wish, &mut told.seen, &mut told.sent);
         let client = &mut self.client;
@@ -255,7 +276,7 @@ impl Conversation<'_> {
     }
 
     fn write_head(&self, request: &Request, upstream: &mut Upstream, framing: Framing) {
-        let client_certificate = self.handshake.as_ref().map(|handshake| &*handshake.xfcc);
+        let client_certificate = self.guest.handshake.as_ref().map(|handshake| &*handshake.xfcc);
         let close = request.head.body_may_stay_unread(&request.bytes);
         let rewrite = emit::Rewrite { framing, client_certificate, close };
         emit::request_head(upstream.outbox.buffer(), request.view(), &rewrite);
@@ -264,9 +285,10 @@ impl Conversation<'_> {
     fn wish<'a>(&self, request: &Request, sending: &'a Cell<Sending>) -> Wish<'a> {
         let method = request.view().method();
         let (head, connect) = (method == "HEAD", method == "CONNECT");
-        let last = self.session.exchanges >= self.worker.limits().requests_per_connection;
+        let own = matches!(self.client.stream, Wire::Own(_));
+        let last = own && self.session.exchanges >= self.worker.limits().requests_per_connection;
         if last {
-            self.worker.metrics.limited(self.connection.direction, REQUESTS);
+            self.worker.metrics.limited(self.guest.connection.direction, REQUESTS);
         }
         Wish {
             asked: Asked { head, connect, websocket: websocket_proof(request) },
@@ -285,7 +307,7 @@ impl Conversation<'_> {
         let (stream, socket) = (&mut self.client.stream, &mut upstream.socket);
         let ended = Box::pin(tunnel::carry(stream, socket, &mut up, &mut down, &self.worker.scratch, idle)).await;
         if let Err(reason) = ended {
-            self.worker.metrics.limited(self.connection.direction, reason);
+            self.worker.metrics.limited(self.guest.connection.direction, reason);
         }
         told.sent += up.carried;
         told.seen.released += down.carried;

@@ -8,11 +8,17 @@ mod report;
 mod upload;
 
 use crate::flow::{Connection, Kind, Now, Past, Reason, Scene, Session};
+use crate::protocol::{self, Malformed};
+use crate::proxy::http2::{self, Carried};
 use crate::proxy::settings::Port;
 use crate::proxy::tls::{Handshake, Stream};
+use crate::proxy::wire::Wire;
 use crate::proxy::worker::Worker;
 use crate::record::Caller;
+pub(super) use client::IDLE;
 use client::{Client, NoHead};
+use rustls::pki_types::CertificateDer;
+use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
 /// The peer's certificate has ended since the handshake.
@@ -25,16 +31,22 @@ pub(super) const REQUESTS: Reason = Reason::new(
     "the connection has carried as many requests as it may",
 );
 
-/// One connection with everything its exchanges share.
-pub(super) struct Conversation<'w> {
-    worker: &'w Worker,
-    connection: Connection,
+/// Who is at the other end of a connection, and what was declared for it: the same for all of its exchanges.
+#[derive(Clone)]
+pub(super) struct Guest {
+    pub(super) connection: Connection,
     handshake: Option<Handshake>,
     port: Port,
-    client: Client,
-    session: Session,
     /// As aggregates group it.
     caller: Caller,
+}
+
+/// One connection with everything its exchanges share; or one stream of a connection, with its one exchange.
+pub(super) struct Conversation<'w> {
+    worker: &'w Worker,
+    guest: Guest,
+    client: Client,
+    session: Session,
 }
 
 /// What becomes of the connection after an exchange.
@@ -49,22 +61,42 @@ enum Next {
 }
 
 /// Serves a connection to its end.
-pub(super) async fn serve(
-    worker: &Worker,
-    stream: Stream,
-    connection: Connection,
-    handshake: Option<Handshake>,
-    port: Port,
-) {
-    let client = Client::new(worker, stream);
-    let session = Session::default();
-    let caller = Caller::of(&connection);
-    let mut conversation = Conversation { worker, connection, handshake, port, client, session, caller };
+pub(super) async fn serve(worker: &Rc<Worker>, stream: Stream, mut guest: Guest) {
+    let mut client = Client::new(worker, Wire::Own(stream));
+    if client.opens_http2(worker).await
+        && let Wire::Own(stream) = client.stream
+    {
+        guest.connection.protocol = protocol::http2::PROTOCOL.name;
+        return Box::pin(http2::serve(worker, stream, client.inbox, guest)).await;
+    }
+    let mut conversation = Conversation { worker, guest, client, session: Session::default() };
     match conversation.hold().await {
         // A client that has gone already does not hear it.
         Next::Request => drop(conversation.client.close().await),
         Next::Close => conversation.client.linger(worker).await,
-        Next::Abort => conversation.client.stream.abort(),
+        Next::Abort => conversation.client.abort(),
+    }
+}
+
+/// Serves one stream of an HTTP/2 connection. `welcome` says whether its connection is still trusted.
+pub(super) async fn serve_stream(
+    worker: &Worker,
+    carried: (Carried, Result<(), Reason>),
+    guest: Guest,
+    id: u64,
+    welcome: Result<(), Unwelcome>,
+) {
+    let (stream, said) = carried;
+    let client = Client::new(worker, Wire::Stream(Box::new(stream)));
+    let mut conversation = Conversation { worker, guest, client, session: Session { exchanges: id.saturating_sub(1) } };
+    let next = match said {
+        Ok(()) => conversation.turn(welcome).await,
+        Err(why) => conversation.refuse_unread(Malformed::new(0, why)).await,
+    };
+    match next {
+        Next::Request => {}
+        Next::Close => conversation.client.linger(worker).await,
+        Next::Abort => conversation.client.abort(),
     }
 }
 
@@ -72,41 +104,63 @@ impl Conversation<'_> {
     /// Exchange after exchange. [`Next::Request`] means that the client has gone by itself.
     async fn hold(&mut self) -> Next {
         loop {
-            let head = match self.client.head(self.worker, self.session.exchanges == 0, self.trusted_for()).await {
-                Ok(head) => head,
-                Err(NoHead::Over) => return Next::Request,
-                Err(NoHead::Refused(malformed)) => return self.refuse_unread(malformed).await,
-            };
-            self.session.exchanges += 1;
-            let next = match self.still_welcome() {
-                Ok(()) => self.exchange(head).await,
-                Err((reason, detail)) => self.refuse_connection(head, reason, &detail).await,
-            };
-            self.client.give_back();
-            if next != Next::Request {
+            let exchanges = self.session.exchanges;
+            let next = self.turn(Ok(())).await;
+            if next != Next::Request || self.session.exchanges == exchanges {
                 return next;
             }
         }
     }
 
+    /// One exchange. `welcome` says whether the connection is still trusted where only its streams are here.
+    async fn turn(&mut self, welcome: Result<(), Unwelcome>) -> Next {
+        let first = self.session.exchanges == 0;
+        let head = match self.client.head(self.worker, first, self.guest.trusted_for()).await {
+            Ok(head) => head,
+            Err(NoHead::Over) => return Next::Request,
+            Err(NoHead::Refused(malformed)) => return self.refuse_unread(malformed).await,
+        };
+        self.session.exchanges += 1;
+        let welcome = match &self.client.stream {
+            Wire::Own(stream) => self.guest.still_welcome(self.worker, stream.peer_chain()),
+            Wire::Stream(_) => welcome,
+        };
+        let next = match welcome {
+            Ok(()) => self.exchange(head).await,
+            Err((reason, detail)) => self.refuse_connection(head, reason, &detail).await,
+        };
+        self.client.give_back();
+        next
+    }
+
     fn scene<'a>(&'a self, past: &'a Past) -> Scene<'a> {
-        Scene { connection: &self.connection, session: &self.session, past, now: self.worker.now() }
+        Scene { connection: &self.guest.connection, session: &self.session, past, now: self.worker.now() }
+    }
+}
+
+/// Why a connection is no longer trusted, and what explains it.
+pub(super) type Unwelcome = (Reason, String);
+
+impl Guest {
+    pub(super) fn new(connection: Connection, handshake: Option<Handshake>, port: Port) -> Self {
+        let caller = Caller::of(&connection);
+        Self { connection, handshake, port, caller }
     }
 
     /// How long the peer's certificate still lasts.
-    fn trusted_for(&self) -> Duration {
+    pub(super) fn trusted_for(&self) -> Duration {
         let Some(identity) = self.connection.peer.identity() else { return Duration::MAX };
         identity.not_after.duration_since(SystemTime::now()).unwrap_or_default()
     }
 
-    /// Before each message: trust ends when it ends.
-    fn still_welcome(&mut self) -> Result<(), (Reason, String)> {
+    /// Before each message: trust ends when it ends. `chain` is the peer's.
+    pub(super) fn still_welcome(&mut self, worker: &Worker, chain: &[CertificateDer<'_>]) -> Result<(), Unwelcome> {
         let now = SystemTime::now();
         if self.connection.peer.identity().is_some_and(|identity| identity.not_after <= now) {
             return Err((ENDED, "at notAfter".into()));
         }
-        let (Some(handshake), Some(store)) = (&mut self.handshake, &self.worker.shared.identity) else { return Ok(()) };
-        let trusted = handshake.still_trusted(store, &self.client.stream, now);
+        let (Some(handshake), Some(store)) = (&mut self.handshake, &worker.shared.identity) else { return Ok(()) };
+        let trusted = handshake.still_trusted(store, chain, now);
         trusted.map_err(|refusal| (refusal.reason, refusal.detail))
     }
 }

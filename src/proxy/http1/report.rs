@@ -1,7 +1,7 @@
 //! What the record and the metrics are told of an exchange, and what the client is told when it is refused. Two texts:
 //! the record keeps everything, the client learns a status and the event's id.
 
-use super::answer::{Broken, Seen};
+use super::answer::{Broken, LEFT, Seen};
 use super::exchange::Request;
 use super::{Conversation, Next};
 use crate::canon::path::Readings;
@@ -120,9 +120,9 @@ impl Conversation<'_> {
         let access = resource(request);
         let progress = told.progress();
         let exchange = Exchange { detail, ..progress.exchange(self.session.exchanges, request, &access) };
-        let event = Event::refused(id, now, &self.connection, denial, &exchange, &told.revision);
+        let event = Event::refused(id, now, &self.guest.connection, denial, &exchange, &told.revision);
         self.worker.shared.recorder.judged(event);
-        self.worker.metrics.judged(self.connection.direction, Mode::Enforce, &Verdict::Deny(denial));
+        self.worker.metrics.judged(self.guest.connection.direction, Mode::Enforce, &Verdict::Deny(denial));
         told.event = Some(id);
         id
     }
@@ -149,9 +149,9 @@ impl Conversation<'_> {
             ..Exchange::default()
         };
         let revision = Arc::clone(self.worker.engine().revision());
-        let event = Event::refused(id, now, &self.connection, denial, &exchange, &revision);
+        let event = Event::refused(id, now, &self.guest.connection, denial, &exchange, &revision);
         self.worker.shared.recorder.judged(event);
-        self.worker.metrics.judged(self.connection.direction, Mode::Enforce, &Verdict::Deny(denial));
+        self.worker.metrics.judged(self.guest.connection.direction, Mode::Enforce, &Verdict::Deny(denial));
         self.say(Some(id), malformed.why, true, false).await
     }
 
@@ -167,6 +167,9 @@ impl Conversation<'_> {
     /// if one has.
     pub(super) async fn fail(&mut self, told: &mut Told, request: &Request, broken: Broken) -> Next {
         let (Broken::Upstream(reason) | Broken::Client(reason)) = broken;
+        if reason == LEFT {
+            return Next::Abort;
+        }
         let id = self.note_failure(told, request, reason, None);
         match broken {
             Broken::Upstream(_) if !told.seen.begun => {
@@ -184,17 +187,17 @@ impl Conversation<'_> {
     /// Tells the metrics and the aggregates of a request that was let through.
     pub(super) fn tell(&self, told: &Told, case: &Case<'_>, request: &Request) {
         let metrics = &self.worker.metrics;
-        metrics.took_judging(self.connection.direction, told.judging);
-        metrics.answered(self.connection.direction, told.seen.status.unwrap_or_default(), told.began.elapsed());
+        metrics.took_judging(self.guest.connection.direction, told.judging);
+        metrics.answered(self.guest.connection.direction, told.seen.status.unwrap_or_default(), told.began.elapsed());
         if case.denied() {
             return;
         }
         let unnamed = RuleName::from("");
         let rule = case.terms().map_or(&unnamed, |terms| &terms.rule);
         let traffic = Traffic::exchange(request.bytes.len() as u64 + told.sent, told.seen.released);
-        metrics.judged(self.connection.direction, case.mode(), &Verdict::Allow);
-        metrics.carried(self.connection.direction, traffic.bytes_in, traffic.bytes_out);
-        self.worker.aggregate.note(&self.caller, rule, traffic);
+        metrics.judged(self.guest.connection.direction, case.mode(), &Verdict::Allow);
+        metrics.carried(self.guest.connection.direction, traffic.bytes_in, traffic.bytes_out);
+        self.worker.aggregate.note(&self.guest.caller, rule, traffic);
     }
 
     async fn say(&mut self, event: Option<EventId>, reason: Reason, close: bool, head: bool) -> Next {

@@ -14,8 +14,8 @@ use crate::proxy::deadline::Deadline;
 use crate::proxy::halves::Half;
 use crate::proxy::inbox::{Inbox, Scratch};
 use crate::proxy::outbox::Outbox;
-use crate::proxy::tls::Stream;
 use crate::proxy::upstream::Upstream;
+use crate::proxy::wire::{ClientWire, UpstreamWire};
 use crate::proxy::worker::Worker;
 use crate::record::Revision;
 use std::cell::RefCell;
@@ -23,7 +23,6 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
-use tokio::net::TcpStream;
 
 /// How a streamed exchange ended before its answer did.
 pub(super) enum Cut {
@@ -43,9 +42,9 @@ pub(super) struct Judging<'a, 'e> {
 /// One body on its way.
 struct Upload<'a, 'e> {
     worker: &'a Worker,
-    client: Half<'a, Stream>,
+    client: Half<'a, ClientWire>,
     inbox: &'a mut Inbox,
-    upstream: Half<'a, TcpStream>,
+    upstream: Half<'a, UpstreamWire>,
     outbox: &'a mut Outbox,
     judging: Judging<'a, 'e>,
     decoder: &'a mut BodyDecoder,

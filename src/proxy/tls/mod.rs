@@ -14,6 +14,7 @@ use crate::flow::{Kind, Peer, Reason};
 use crate::identity::refusal::NO_CERTIFICATE;
 use crate::identity::{Alpn, Material, Refusal, Role, Store, xfcc};
 use gate::Gate;
+use rustls::pki_types::CertificateDer;
 use rustls::{HandshakeKind, ProtocolVersion, ServerConnection};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -234,17 +235,22 @@ fn accepted(
 }
 
 impl Handshake {
-    /// To be asked before each message: whether the peer would be accepted under the material in use. Costs one
+    /// To be asked before each message: whether the peer with this chain would be accepted under the material in use. Costs one
     /// comparison until the material is replaced, then one verification.
     ///
     /// # Errors
     /// Why not.
-    pub fn still_trusted(&mut self, store: &Store, stream: &Stream, now: SystemTime) -> Result<(), Refusal> {
+    pub fn still_trusted(
+        &mut self,
+        store: &Store,
+        chain: &[CertificateDer<'_>],
+        now: SystemTime,
+    ) -> Result<(), Refusal> {
         let generation = store.generation();
         if generation == self.generation {
             return Ok(());
         }
-        store.still_trusted(stream.peer_chain(), Role::Client, now)?;
+        store.still_trusted(chain, Role::Client, now)?;
         self.generation = generation;
         Ok(())
     }

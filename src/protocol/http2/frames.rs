@@ -1,0 +1,321 @@
+//! What a peer's frames cost us, without looking into them: the nine bytes before each (RFC 9113 §4.1) say its type, flags
+//! and length. Frames that make us work and carry nothing (PING, SETTINGS, PRIORITY, RST_STREAM, empty DATA,
+//! CONTINUATION, unknown ones, window updates for nothing sent) are counted by the second and end at a limit. Memory: a
+//! few words.
+
+use crate::flow::{Kind, Reason};
+use std::time::Duration;
+
+/// More frames that carry nothing than allowed in a second.
+pub const CONTROL_RATE: Reason =
+    Reason::new("http2-control-rate", Kind::TooMany, "more frames that carry nothing than allowed in a second");
+/// More streams reset by the client than allowed in a second.
+pub const RESET_RATE: Reason =
+    Reason::new("http2-reset-rate", Kind::TooMany, "more streams begun and reset than allowed in a second");
+/// A header block in more frames than it can need.
+pub const CONTINUATIONS: Reason =
+    Reason::new("http2-continuations", Kind::TooMany, "a header block in more frames than it can need");
+
+/// Bytes before each frame's payload.
+const HEADER: usize = 9;
+/// Bytes of a payload that are told.
+const FIRST: usize = 8;
+/// A window update may come for each so many bytes that we sent, without counting.
+const UPDATE_BYTES: u64 = 1024;
+
+/// How many of which frames are allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Frames that carry nothing, per second.
+    pub control: u32,
+    /// RST_STREAM frames, per second.
+    pub resets: u32,
+    /// CONTINUATION frames of one header block.
+    pub continuations: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { control: 500, resets: 200, continuations: 8 }
+    }
+}
+
+/// Where in the stream of bytes one direction is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Frames {
+    header: [u8; HEADER],
+    have: usize,
+    payload: usize,
+    /// The first bytes of the payload, which hold the codes of RST_STREAM and GOAWAY.
+    first: [u8; FIRST],
+    seen: usize,
+}
+
+/// One frame, as soon as its header and the first bytes of its payload are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// RFC 9113 §6.
+    pub kind: u8,
+    /// RFC 9113 §6.
+    pub flags: u8,
+    /// Bytes of its payload.
+    pub length: usize,
+    /// The first eight bytes of its payload, big-endian.
+    pub first: u64,
+}
+
+#[allow(missing_docs)] // the words of RFC 9113 §6
+impl Frame {
+    pub const DATA: u8 = 0;
+    pub const HEADERS: u8 = 1;
+    pub const PRIORITY: u8 = 2;
+    pub const RST_STREAM: u8 = 3;
+    pub const SETTINGS: u8 = 4;
+    pub const PING: u8 = 6;
+    pub const GOAWAY: u8 = 7;
+    pub const WINDOW_UPDATE: u8 = 8;
+    pub const CONTINUATION: u8 = 9;
+    const END_STREAM: u8 = 1;
+    const ACK: u8 = 1;
+    #[cfg(test)]
+    const END_HEADERS: u8 = 4;
+}
+
+impl Frame {
+    /// The error code that it tells, if it is one that does.
+    pub fn code(&self) -> Option<u32> {
+        match self.kind {
+            Self::RST_STREAM => u32::try_from(self.first >> 32).ok(),
+            Self::GOAWAY => u32::try_from(self.first & 0xffff_ffff).ok(),
+            _ => None,
+        }
+    }
+}
+
+impl Frames {
+    /// Frames behind a preface of so many bytes.
+    pub fn after(preface: usize) -> Self {
+        Self { payload: preface, seen: FIRST, ..Self::default() }
+    }
+
+    /// Looks at the next bytes; hands over each frame whose first bytes are complete with them.
+    pub fn feed(&mut self, mut bytes: &[u8], mut each: impl FnMut(Frame)) {
+        while !bytes.is_empty() {
+            let used = if self.have == HEADER || self.payload > 0 {
+                self.skip(bytes, &mut each)
+            } else {
+                self.read(bytes, &mut each)
+            };
+            bytes = bytes.get(used.max(1)..).unwrap_or_default();
+        }
+    }
+
+    fn read(&mut self, bytes: &[u8], each: &mut impl FnMut(Frame)) -> usize {
+        let wanted = self.header.get_mut(self.have..).unwrap_or_default();
+        let count = wanted.len().min(bytes.len());
+        for (to, from) in wanted.iter_mut().zip(bytes) {
+            *to = *from;
+        }
+        self.have += count;
+        if self.have == HEADER {
+            let [a, b, c, ..] = self.header;
+            self.payload = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
+            (self.first, self.seen) = ([0; FIRST], 0);
+            if self.payload == 0 {
+                self.told(each);
+            }
+        }
+        count
+    }
+
+    fn skip(&mut self, bytes: &[u8], each: &mut impl FnMut(Frame)) -> usize {
+        let count = self.payload.min(bytes.len());
+        let telling = self.have == HEADER && self.seen < self.first.len();
+        for (to, from) in self.first.iter_mut().skip(self.seen).zip(bytes.iter().take(count)) {
+            *to = *from;
+            self.seen += 1;
+        }
+        self.payload -= count;
+        if telling && (self.seen == self.first.len() || self.payload == 0) {
+            self.seen = self.first.len();
+            self.tell(each);
+        }
+        if self.payload == 0 {
+            self.have = 0;
+        }
+        count
+    }
+
+    fn told(&mut self, each: &mut impl FnMut(Frame)) {
+        self.tell(each);
+        self.have = 0;
+    }
+
+    fn tell(&self, each: &mut impl FnMut(Frame)) {
+        let [a, b, c, kind, flags, ..] = self.header;
+        let length = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
+        each(Frame { kind, flags, length, first: u64::from_be_bytes(self.first) });
+    }
+}
+
+/// What came from a client in the present second.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Flood {
+    second: u64,
+    control: u32,
+    resets: u32,
+    continuations: u32,
+    /// Window updates that what we sent pays for.
+    updates: u64,
+    sent: u64,
+}
+
+impl Flood {
+    /// So many bytes were sent to the client.
+    pub fn sent(&mut self, bytes: usize) {
+        self.sent += bytes as u64;
+        self.updates += self.sent / UPDATE_BYTES;
+        self.sent %= UPDATE_BYTES;
+    }
+
+    /// Counts a frame that came at this time since a start.
+    ///
+    /// # Errors
+    /// The limit that it is over.
+    pub fn count(&mut self, frame: Frame, now: Duration, limits: &Limits) -> Result<(), Reason> {
+        if now.as_secs() != self.second {
+            *self = Self {
+                second: now.as_secs(),
+                updates: self.updates,
+                sent: self.sent,
+                continuations: self.continuations,
+                ..Self::default()
+            };
+        }
+        let acknowledges = frame.flags & Frame::ACK != 0;
+        match frame.kind {
+            Frame::HEADERS => self.continuations = 0,
+            Frame::DATA if frame.length > 0 || frame.flags & Frame::END_STREAM != 0 => {}
+            Frame::WINDOW_UPDATE if self.updates > 0 => self.updates -= 1,
+            Frame::SETTINGS | Frame::PING if acknowledges => {}
+            Frame::RST_STREAM => {
+                self.resets += 1;
+                return if self.resets > limits.resets { Err(RESET_RATE) } else { Ok(()) };
+            }
+            Frame::CONTINUATION => {
+                self.continuations += 1;
+                return if self.continuations > limits.continuations { Err(CONTINUATIONS) } else { Ok(()) };
+            }
+            _ => {
+                self.control += 1;
+                return if self.control > limits.control { Err(CONTROL_RATE) } else { Ok(()) };
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::http2::PREFACE;
+    use proptest::prelude::*;
+
+    fn frame(kind: u8, flags: u8, payload: &[u8]) -> Vec<u8> {
+        let length = (payload.len() as u32).to_be_bytes();
+        [&length[1..], &[kind, flags, 0, 0, 0, 1], payload].concat()
+    }
+
+    fn found(pieces: &[&[u8]]) -> Vec<Frame> {
+        let (mut frames, mut found) = (Frames::after(PREFACE.len()), Vec::new());
+        pieces.iter().for_each(|piece| frames.feed(piece, |frame| found.push(frame)));
+        found
+    }
+
+    fn wire() -> Vec<u8> {
+        [
+            PREFACE.to_vec(),
+            frame(Frame::SETTINGS, 0, &[]),
+            frame(Frame::HEADERS, 4, b"abcdefghi"),
+            frame(Frame::RST_STREAM, 0, &8u32.to_be_bytes()),
+            frame(Frame::DATA, 1, b"xy"),
+        ]
+        .concat()
+    }
+
+    #[test]
+    fn frames_are_found_behind_the_preface() {
+        let kinds: Vec<_> = found(&[&wire()]).iter().map(|frame| (frame.kind, frame.length, frame.first)).collect();
+        let bytes = |bytes: &[u8; 8]| u64::from_be_bytes(*bytes);
+        assert_eq!(kinds, [(4, 0, 0), (1, 9, bytes(b"abcdefgh")), (3, 4, 8 << 32), (0, 2, bytes(b"xy\0\0\0\0\0\0"))]);
+    }
+
+    #[test]
+    fn codes_are_told() {
+        let goaway = frame(Frame::GOAWAY, 0, &[0, 0, 0, 9, 0, 0, 0, 11]);
+        let wire = [PREFACE.to_vec(), frame(Frame::RST_STREAM, 0, &8u32.to_be_bytes()), goaway].concat();
+        assert_eq!(found(&[&wire]).iter().map(Frame::code).collect::<Vec<_>>(), [Some(8), Some(11)]);
+    }
+
+    proptest! {
+        #[test]
+        fn any_split_finds_the_same(cuts in prop::collection::vec(1usize..9, 1..40)) {
+            let wire = wire();
+            let (mut rest, mut pieces) = (&wire[..], Vec::new());
+            for cut in cuts {
+                let (piece, after) = rest.split_at(cut.min(rest.len()));
+                pieces.push(piece);
+                rest = after;
+            }
+            pieces.push(rest);
+            prop_assert_eq!(found(&pieces), found(&[&wire]));
+        }
+
+        #[test]
+        fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+            found(&[&bytes]);
+        }
+    }
+
+    #[test]
+    fn frames_end_at_their_limits() {
+        let limits = Limits { control: 3, resets: 2, continuations: 1 };
+        let of = |kind, flags, length| Frame { kind, flags, length, first: 0 };
+        let over = |frame: Frame, allowed: usize| {
+            let mut flood = Flood::default();
+            let mut count = |frame| flood.count(frame, Duration::from_millis(10), &limits);
+            (0..allowed).for_each(|_| assert_eq!(count(frame), Ok(()), "{frame:?}"));
+            count(frame)
+        };
+        assert_eq!(over(of(Frame::PING, 0, 8), 3), Err(CONTROL_RATE));
+        assert_eq!(over(of(Frame::SETTINGS, 0, 0), 3), Err(CONTROL_RATE));
+        assert_eq!(over(of(Frame::DATA, 0, 0), 3), Err(CONTROL_RATE));
+        assert_eq!(over(of(Frame::WINDOW_UPDATE, 0, 4), 3), Err(CONTROL_RATE));
+        assert_eq!(over(of(0x55, 0, 4), 3), Err(CONTROL_RATE));
+        assert_eq!(over(of(Frame::RST_STREAM, 0, 4), 2), Err(RESET_RATE));
+        assert_eq!(over(of(Frame::CONTINUATION, 0, 4), 1), Err(CONTINUATIONS));
+        assert_eq!(over(of(Frame::PING, 1, 8), 100), Ok(()));
+        assert_eq!(over(of(Frame::DATA, 0, 1), 100), Ok(()));
+        assert_eq!(over(of(Frame::HEADERS, Frame::END_HEADERS, 1), 100), Ok(()));
+    }
+
+    #[test]
+    fn next_second_counts_anew() {
+        let limits = Limits { control: 1, ..Limits::default() };
+        let ping = Frame { kind: Frame::PING, flags: 0, length: 8, first: 0 };
+        let mut flood = Flood::default();
+        assert_eq!(flood.count(ping, Duration::from_secs(5), &limits), Ok(()));
+        assert_eq!(flood.count(ping, Duration::from_secs(5), &limits), Err(CONTROL_RATE));
+        assert_eq!(flood.count(ping, Duration::from_secs(6), &limits), Ok(()));
+    }
+
+    #[test]
+    fn what_is_sent_pays_for_window_updates() {
+        let limits = Limits { control: 0, ..Limits::default() };
+        let update = Frame { kind: Frame::WINDOW_UPDATE, flags: 0, length: 4, first: 0 };
+        let mut flood = Flood::default();
+        flood.sent(2047);
+        assert_eq!(flood.count(update, Duration::ZERO, &limits), Ok(()));
+        assert_eq!(flood.count(update, Duration::ZERO, &limits), Err(CONTROL_RATE));
+    }
+}

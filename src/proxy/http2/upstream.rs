@@ -1,0 +1,282 @@
+//! One stream of a connection to an upstream, as the HTTP/1.1 connection of its own that it takes the place of; and the
+//! connections, which a worker's exchanges share.
+
+use super::incoming::{Incoming, broken};
+use super::outgoing::{Begin, Begun, Outgoing, fields};
+use crate::flow::Reason;
+use crate::protocol::head::{Form, Header};
+use crate::protocol::http1::{self, RequestHead, RequestView, Scan};
+use crate::protocol::http2::text;
+use crate::protocol::names::Is;
+use crate::proxy::upstream::{CONNECT, CONNECT_SLOW};
+use crate::record::Handles;
+use bytes::Bytes;
+use h2::Reason as Code;
+use h2::client::{ResponseFuture, SendRequest};
+use http::{Method, Request, Response, Uri};
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+
+/// Bytes that an upstream may send on one stream before we take them.
+const STREAM_WINDOW: u32 = 256 * 1024;
+/// Bytes that an upstream may send on all streams of a connection before we take them.
+const CONNECTION_WINDOW: u32 = 1024 * 1024;
+
+/// An exchange with an upstream.
+pub(in crate::proxy) struct Asking {
+    outgoing: Outgoing<Ask>,
+    incoming: Option<Incoming>,
+    _active: Active,
+}
+
+/// Sends a request's head, and waits for its answer.
+struct Ask {
+    send: SendRequest<Bytes>,
+    to: SocketAddr,
+    limits: http1::Limits,
+    head: bool,
+    answer: Option<ResponseFuture>,
+    /// Who waits for the answer to a request that has not been sent.
+    waiting: Option<Waker>,
+    /// Whether the request could not be sent.
+    failed: bool,
+}
+
+impl Asking {
+    /// Ends the stream so that the upstream cannot take what it got for a whole.
+    pub(in crate::proxy) fn abort(&mut self) {
+        if let Some(stream) = self.outgoing.stream() {
+            stream.send_reset(Code::CANCEL);
+        }
+    }
+
+    fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<&mut Incoming>> {
+        if self.incoming.is_none() {
+            let ask = &mut self.outgoing.begin;
+            if ask.failed {
+                return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+            }
+            let Some(answer) = &mut ask.answer else {
+                ask.waiting = Some(cx.waker().clone());
+                return Poll::Pending;
+            };
+            let head = ask.head;
+            match answer.poll_informational(cx) {
+                Poll::Ready(Some(interim)) => {
+                    let (text, _) = answered(interim.map_err(broken)?, true, head)?;
+                    return Poll::Ready(Ok(self.incoming.insert(Incoming::only(text))));
+                }
+                Poll::Ready(None) | Poll::Pending => {}
+            }
+            let answer = ready!(Pin::new(answer).poll(cx)).map_err(broken)?;
+            let (parts, body) = answer.into_parts();
+            let ended = body.is_end_stream();
+            let (text, content) = answered(Response::from_parts(parts, ()), ended, head)?;
+            ask.answer = None;
+            self.incoming = Some(Incoming::new(text, content, body));
+        }
+        self.incoming.as_mut().map_or(Poll::Pending, |incoming| Poll::Ready(Ok(incoming)))
+    }
+}
+
+fn answered(answer: Response<()>, ended: bool, head: bool) -> io::Result<(Vec<u8>, text::Content)> {
+    let status = answer.status().as_u16();
+    let silent = head || status < 200 || matches!(status, 204 | 304);
+    let headers = answer.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    let mut written = Vec::with_capacity(256);
+    let headers: Vec<_> = headers.collect();
+    let content = text::response(&mut written, status, &headers, (ended, silent));
+    content.map(|content| (written, content)).map_err(|why| io::Error::other(why.name))
+}
+
+impl Ask {
+    /// Without a host (HTTP/1.0), the upstream's own address stands for one.
+    fn uri(&self, view: RequestView<'_>) -> Result<Uri, http::Error> {
+        let own = self.to.to_string();
+        let host = view.header("host").unwrap_or(own.as_bytes());
+        let target = match view.form() {
+            Form::Absolute => {
+                let path = if view.path().is_empty() { b"/" } else { view.path() };
+                [path, view.query().map_or(&b""[..], |_| b"?"), view.query().unwrap_or_default()].concat()
+            }
+            _ => view.target().as_bytes().to_vec(),
+        };
+        Uri::builder().scheme("http").authority(host).path_and_query(target).build()
+    }
+}
+
+impl Begin for Ask {
+    fn begin(&mut self, bytes: &[u8], scan: &mut Scan) -> io::Result<Option<Begun>> {
+        let decoded = RequestHead::decode_on(bytes, scan, &self.limits);
+        let Some(head) = decoded.map_err(|malformed| io::Error::other(malformed.why.name))? else { return Ok(None) };
+        let view = head.view(bytes);
+        let mut request = Request::new(());
+        *request.uri_mut() = self.uri(view).map_err(io::Error::other)?;
+        *request.method_mut() = Method::from_bytes(view.method().as_bytes()).map_err(io::Error::other)?;
+        *request.headers_mut() = fields(view.headers().filter(|header| goes_on(header)));
+        self.head = view.method() == "HEAD";
+        let (answer, stream) = self.send.send_request(request, !head.framing.has_body()).map_err(broken)?;
+        self.answer = Some(answer);
+        Ok(Some(Begun { len: head.len, content: Some((head.framing, stream)) }))
+    }
+}
+
+/// What belongs to a connection of HTTP/1.1 has no place in HTTP/2 (RFC 9113 §8.2.2); what Host says, `:authority` does.
+fn goes_on(header: &Header<'_>) -> bool {
+    let Some(known) = header.known else { return true };
+    match known.is {
+        Is::Host => false,
+        Is::Te => header.value == b"trailers",
+        Is::Trailer => true,
+        _ => !known.is_hop_by_hop(),
+    }
+}
+
+impl AsyncRead for Asking {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = into.filled().len();
+        ready!(ready!(self.poll_answer(cx))?.poll_read(cx, into))?;
+        if into.filled().len() == before && self.outgoing.begin.answer.is_some() {
+            // The interim answer has been read; the final one follows.
+            self.incoming = None;
+            return self.poll_read(cx, into);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Asking {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let outgoing = &mut self.get_mut().outgoing;
+        let written = outgoing.poll_write(cx, bytes);
+        outgoing.begin.failed |= matches!(written, Poll::Ready(Err(_))) && outgoing.stream().is_none();
+        if let Some(waiting) = outgoing.begin.waiting.take() {
+            waiting.wake();
+        }
+        written
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.get_mut().outgoing.poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_flush(cx)
+    }
+}
+
+/// One worker's HTTP/2 connections to upstreams.
+pub(in crate::proxy) struct Connections {
+    open: RefCell<HashMap<SocketAddr, Vec<Shared>>>,
+    keep: Duration,
+}
+
+/// A connection that exchanges share.
+struct Shared {
+    send: SendRequest<Bytes>,
+    active: Rc<Cell<usize>>,
+    over: Rc<Cell<bool>>,
+    /// When an exchange was last begun on it.
+    used: Instant,
+}
+
+/// One exchange on a connection, counted while it lasts.
+struct Active(Rc<Cell<usize>>);
+
+impl Active {
+    fn new(count: &Rc<Cell<usize>>) -> Self {
+        count.set(count.get() + 1);
+        Self(Rc::clone(count))
+    }
+}
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        self.0.set(self.0.get().saturating_sub(1));
+    }
+}
+
+impl Connections {
+    /// Keeps connections that carry nothing for at most `keep`.
+    pub(in crate::proxy) fn new(keep: Duration) -> Self {
+        Self { open: RefCell::default(), keep }
+    }
+
+    /// A stream of an open connection; whether the connection has carried one before.
+    pub(in crate::proxy) async fn ask(
+        &self,
+        to: SocketAddr,
+        wait: Duration,
+        limits: &http1::Limits,
+        metrics: &Rc<Handles>,
+    ) -> Result<(Asking, bool), Reason> {
+        if let Some(asking) = self.take(to, limits) {
+            return Ok((asking, true));
+        }
+        let shared = timeout(wait, connect(to, metrics)).await.map_err(|_| CONNECT_SLOW)?.map_err(|_| CONNECT)?;
+        let asking = shared.asking(to, limits);
+        self.open.borrow_mut().entry(to).or_default().push(shared);
+        Ok((asking, false))
+    }
+
+    fn take(&self, to: SocketAddr, limits: &http1::Limits) -> Option<Asking> {
+        let mut open = self.open.borrow_mut();
+        let connections = open.get_mut(&to)?;
+        connections.retain(|shared| !shared.over.get());
+        let free = |shared: &&mut Shared| shared.active.get() < shared.send.current_max_send_streams();
+        let shared = connections.iter_mut().find(free)?;
+        shared.used = Instant::now();
+        Some(shared.asking(to, limits))
+    }
+
+    /// Closes what has carried nothing for too long.
+    pub(in crate::proxy) fn sweep(&self) {
+        self.open.borrow_mut().retain(|_, connections| {
+            connections
+                .retain(|shared| !shared.over.get() && (shared.active.get() > 0 || shared.used.elapsed() < self.keep));
+            !connections.is_empty()
+        });
+    }
+}
+
+impl Shared {
+    fn asking(&self, to: SocketAddr, limits: &http1::Limits) -> Asking {
+        let (send, limits) = (self.send.clone(), *limits);
+        let ask = Ask { send, to, limits, head: false, answer: None, waiting: None, failed: false };
+        Asking { outgoing: Outgoing::new(ask, limits), incoming: None, _active: Active::new(&self.active) }
+    }
+}
+
+/// Opens a connection with prior knowledge. It lasts until nobody holds a handle of it, or the upstream ends it.
+async fn connect(to: SocketAddr, metrics: &Rc<Handles>) -> io::Result<Shared> {
+    let socket = TcpStream::connect(to).await?;
+    // Without it small requests wait for acknowledgements; the connection works all the same.
+    let _ = socket.set_nodelay(true);
+    let mut builder = h2::client::Builder::new();
+    builder
+        .enable_push(false)
+        .initial_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buffer_size(STREAM_WINDOW as usize);
+    let (send, connection) = builder.handshake::<_, Bytes>(socket).await.map_err(broken)?;
+    let over = Rc::new(Cell::new(false));
+    let (ended, metrics) = (Rc::clone(&over), Rc::clone(metrics));
+    metrics.upstream_opened();
+    tokio::task::spawn_local(async move {
+        // How it ended, each of its exchanges was told.
+        let _ = connection.await;
+        ended.set(true);
+        metrics.upstream_closed();
+    });
+    Ok(Shared { send, active: Rc::default(), over, used: Instant::now() })
+}
