@@ -1,6 +1,25 @@
-//! Floor 1: what shows only over time. State for the whole process, made for sharing between workers, capped; told the
-//! time from outside.
+//! Floor 1: what shows only over time. Rates count; observers read what was seen before and give signs with figures.
+//! What they remember is for the whole process, made for sharing between workers, capped; they are told the time.
+//!
+//! Every observer is a plain value: given what it remembers, what is asked, and the time, its answer is always the same.
 
+pub mod dns;
 pub mod rates;
+pub mod store;
 
 pub use rates::{Busy, Permit, Rates};
+
+use crate::flow::Weight;
+
+/// What an observer saw.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sign {
+    /// The observer's name.
+    pub observer: &'static str,
+    /// What it recognised.
+    pub name: &'static str,
+    /// How much it speaks for an attack.
+    pub weight: Weight,
+    /// The figures that led to it, for people.
+    pub figures: String,
+}

@@ -4,7 +4,7 @@
 use super::{ATTACK, DENY_RULE, Engine, NO_RULE, OUT_OF_FUEL};
 use crate::canon::path::Readings;
 use crate::flow::{
-    Access, Cut, Denial, Found, Fuel, Grant, Judgement, Message, Mode, Part, Rate, Reason, RuleName, Scene, Terms,
+    Access, Cut, Denial, Found, Fuel, Grant, Hit, Judgement, Message, Mode, Part, Rate, Reason, RuleName, Scene, Terms,
     Verdict,
 };
 use crate::policy::PortTerms;
@@ -19,6 +19,7 @@ pub struct Case<'e> {
     rates: Vec<Arc<Rate>>,
     mode: Mode,
     denied: bool,
+    observed: Vec<(Part<'static>, Hit)>,
 }
 
 /// What the policy said to a message's accesses.
@@ -31,7 +32,16 @@ struct Asked {
 
 impl<'e> Case<'e> {
     pub(super) fn new(engine: &'e Engine, port: &'e PortTerms) -> Self {
-        Self { engine, port, found: Found::default(), terms: None, rates: Vec::new(), mode: port.mode, denied: false }
+        Self {
+            engine,
+            port,
+            found: Found::default(),
+            terms: None,
+            rates: Vec::new(),
+            mode: port.mode,
+            denied: false,
+            observed: Vec::new(),
+        }
     }
 
     /// Judges the next message of the exchange. A policy denial is final; detectors then need not run.
@@ -56,6 +66,11 @@ impl<'e> Case<'e> {
             evidence,
             effects: Vec::new(),
         }
+    }
+
+    /// Weighs what shows only over time, with the next message. `part` is a copy of what it is about.
+    pub fn observe(&mut self, part: Part<'static>, hit: Hit) {
+        self.observed.push((part, hit));
     }
 
     /// A judgement for what cannot be forwarded, whatever the mode: its framing is malformed, it is too slow.
@@ -156,6 +171,9 @@ impl<'e> Case<'e> {
 
     /// Whether the evidence so far, with what these parts add to it, is reason to deny.
     pub(super) fn inspect(&mut self, parts: &[Part<'_>], fuel: &mut Fuel) -> Option<Reason> {
+        for (part, hit) in self.observed.drain(..) {
+            self.found.add(&part, hit);
+        }
         self.engine.detectors().inspect(parts, &mut self.found, fuel);
         if self.port.sensitivity.denies(self.found.total()) {
             return Some(ATTACK);

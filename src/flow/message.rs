@@ -174,6 +174,8 @@ pub enum Place {
     TrailerValue,
     /// A whole SQL statement or script; the part's name is its dialect (`postgres`, `mysql`), empty when that is not known.
     SqlText,
+    /// A name that is looked up.
+    DnsName,
 }
 
 impl Place {
@@ -193,6 +195,7 @@ impl Place {
             Self::GraphQl => "graphql",
             Self::BodyText | Self::BodyOpaque => "body",
             Self::SqlText => "sql",
+            Self::DnsName => "dns",
         }
     }
 
@@ -225,6 +228,7 @@ impl Place {
             Self::TrailerName => "trailer-name",
             Self::TrailerValue => "trailer-value",
             Self::SqlText => "sql-text",
+            Self::DnsName => "dns-name",
         }
     }
 }

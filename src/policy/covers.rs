@@ -47,6 +47,7 @@ impl Conditions {
         self.protocol == other.protocol
             && ports_cover(&self.ports, &other.ports)
             && (self.protocol != Protocol::Http || self.covers_requests(other))
+            && (self.protocol != Protocol::Dns || self.methods.cover(&other.methods))
             && self.party.covers(&other.party)
     }
 

@@ -23,6 +23,7 @@ impl Display for Conditions {
         match self.protocol {
             Protocol::Http => write!(f, "{} {}", self.methods, listed(&self.paths))?,
             Protocol::Tcp => f.write_str("tcp")?,
+            Protocol::Dns => write!(f, "dns {}", self.methods)?,
         }
         if !self.hosts.is_empty() {
             write!(f, " of {}", listed(&self.hosts))?;

@@ -333,6 +333,8 @@ pub enum Protocol {
     Http,
     /// Connections that are not looked into; a port that speaks HTTP is never granted by it.
     Tcp,
+    /// Questions to the resolver; only outbound.
+    Dns,
 }
 
 /// What a connection may be upgraded to.
@@ -389,6 +391,9 @@ pub struct OutboundRule {
     pub methods: Option<OneOrMany<String>>,
     /// Path templates. Default: all.
     pub path: Option<OneOrMany<String>>,
+    /// With `protocol: dns`, the record types that may be asked for; `any` is all; `ECH` lets Encrypted ClientHello keys
+    /// through. Default: A, AAAA, CNAME, HTTPS, PTR, SRV and SVCB.
+    pub types: Option<OneOrMany<String>>,
 }
 
 /// What is called; all fields that are given must fit. As one line: `10.0.0.7`, `10.0.0.0/8`, `catalog.shop`,

@@ -63,15 +63,24 @@ impl Reader<'_> {
     pub(super) fn outbound(&mut self, field: &str, rule: &OutboundRule) -> Option<Conditions> {
         let before = self.problems.len();
         let http = rule.protocol == Protocol::Http;
-        let mut methods = self.methods(field, rule.methods.as_ref());
+        let mut methods = match rule.protocol {
+            Protocol::Dns => self.types(field, rule.types.as_ref()),
+            _ => self.methods(field, rule.methods.as_ref()),
+        };
         methods.any |= http && rule.methods.is_none();
+        if rule.protocol != Protocol::Dns && rule.types.is_some() {
+            self.wrong(&format!("{field}.types"), "", Wrong::new("no `types`", "they go with `protocol: dns`"));
+        }
         let mut paths = self.paths(field, rule.path.as_ref());
         if http && rule.path.is_none() {
             paths.push(PathTemplate::everything());
         }
         self.no_requests(field, rule.protocol, rule.methods.is_some() || rule.path.is_some());
         let conditions = Conditions {
-            party: Party::To(self.destinations(field, &rule.to)),
+            party: Party::To(match rule.protocol {
+                Protocol::Dns => self.names(field, &rule.to),
+                _ => self.destinations(field, &rule.to),
+            }),
             ports: self.ports(field, rule.port.as_ref()),
             paths,
             methods,
@@ -244,6 +253,26 @@ impl Reader<'_> {
         sorted(destinations)
     }
 
+    /// The names that may be looked up.
+    fn names(&mut self, field: &str, to: &OneOrMany<Written<ToEntry>>) -> Vec<Destination> {
+        let mut names = Vec::new();
+        for (field, written) in numbered(&format!("{field}.to"), to) {
+            let text = match written {
+                Written::Line(line) => Some(line),
+                Written::Fields(ToEntry { host, address: None, cidr: None, spiffe_id: None }) => host.as_ref(),
+                Written::Fields(_) => None,
+            };
+            let Some(text) = text else {
+                self.wrong(&field, "", Wrong::new("a name such as `api.example.com`, `*.example.com`, `*`", ""));
+                continue;
+            };
+            let host = self.right(&field, text, Host::name(text));
+            names.extend(host.map(|host| Destination { host: Some(host), ..Destination::default() }));
+        }
+        self.not_empty(&format!("{field}.to"), to, "which names may be looked up");
+        sorted(names)
+    }
+
     fn destination(&mut self, field: &str, to: &ToEntry) -> Option<Destination> {
         let before = self.problems.len();
         let mut read = Destination::default();
@@ -283,6 +312,19 @@ impl Reader<'_> {
         Methods { any, named: sorted(named.into_iter().filter(|name| **name != *"any")) }
     }
 
+    /// The record types that a DNS rule grants.
+    fn types(&mut self, field: &str, types: Option<&Text>) -> Methods {
+        let Some(types) = types else {
+            let named = ["A", "AAAA", "CNAME", "HTTPS", "PTR", "SRV", "SVCB"];
+            return Methods { any: false, named: named.map(Into::into).into() };
+        };
+        let field = format!("{field}.types");
+        let named: Vec<Box<str>> = self.each(&field, Some(types), record_type);
+        let any = named.iter().any(|name| **name == *"any");
+        self.not_empty(&field, types, "types; for the usual ones leave it out");
+        Methods { any, named: sorted(named.into_iter().filter(|name| **name != *"any")) }
+    }
+
     fn paths(&mut self, field: &str, paths: Option<&Text>) -> Vec<PathTemplate> {
         sorted(self.each(&format!("{field}.path"), paths, PathTemplate::parse))
     }
@@ -292,6 +334,10 @@ impl Reader<'_> {
         let methods = self.methods(field, rule.methods.as_ref());
         let mut paths = self.paths(field, rule.path.as_ref());
         self.no_requests(field, rule.protocol, rule.methods.is_some() || rule.path.is_some());
+        if rule.protocol == Protocol::Dns {
+            let wrong = Wrong::new("http or tcp", "a pod answers no DNS questions: write the rule in `outbound`");
+            self.wrong(&format!("{field}.protocol"), "dns", wrong);
+        }
         if rule.protocol != Protocol::Http {
             return (methods, paths);
         }
@@ -422,6 +468,16 @@ fn method(text: &str) -> Result<Box<str>, Wrong> {
         ));
     }
     Ok(text.into())
+}
+
+/// `any`, or a type's name in upper case.
+fn record_type(text: &str) -> Result<Box<str>, Wrong> {
+    let named = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+    match text {
+        "any" => Ok(text.into()),
+        text if named(text) && text.len() <= 10 => Ok(text.into()),
+        _ => Err(Wrong::new("a record type such as `A`, `TXT`, `TYPE65280`, or `any`", "")),
+    }
 }
 
 /// RFC 9110 §5.6.2.

@@ -129,7 +129,7 @@ impl Conditions {
         const CHECKS: [(Lack, Check); 9] = [
             (Lack::Protocol, |rule, _, access| rule.protocol.scheme() == access.scheme),
             (Lack::Port, |rule, connection, _| rule.ports.is_empty() || rule.ports.contains(&connection.port)),
-            (Lack::Method, |rule, _, access| rule.protocol != Protocol::Http || rule.methods.take(access.action)),
+            (Lack::Method, |rule, _, access| !rule.protocol.has_actions() || rule.methods.take(access.action)),
             (Lack::Host, |rule, _, access| {
                 rule.hosts.is_empty() || rule.hosts.iter().any(|host| host.matches(access.authority))
             }),
@@ -180,13 +180,19 @@ impl Protocol {
         match self {
             Self::Http => "http",
             Self::Tcp => "tcp",
+            Self::Dns => "dns",
         }
+    }
+
+    /// Whether its rules name actions: methods, record types.
+    pub(super) fn has_actions(self) -> bool {
+        matches!(self, Self::Http | Self::Dns)
     }
 }
 
 impl Methods {
     pub(super) fn take(&self, method: &str) -> bool {
-        self.any && !matches!(method, "CONNECT" | "TRACE")
+        self.any && !matches!(method, "CONNECT" | "TRACE" | "ECH")
             || self.named.iter().any(|name| **name == *method || method == "HEAD" && **name == *"GET")
     }
 

@@ -4,6 +4,7 @@
 //! inbound  = ( methods path | "tcp" ) "from" callers [ "on" port ]      GET,POST /orders/{id} from shop/frontend, ops/*
 //! deny     = methods path [ "from" callers ] [ "on" port ]              ANY /admin/{rest...}
 //! outbound = ( methods path | "http" | "tcp" ) "to" target [ ":" port ] GET /items/{id} to catalog.shop:8080
+//! outbound = "dns" "to" name                                            dns to *.example.com
 //! methods  = "ANY" | METHOD *( "," METHOD )
 //! callers  = caller *( "," caller )                                     see `caller`
 //! ```
@@ -80,6 +81,7 @@ pub(super) fn outbound(line: &str) -> Result<OutboundRule, Wrong> {
         protocol,
         methods,
         path,
+        types: None,
     })
 }
 
@@ -117,6 +119,7 @@ fn asked(words: &[&str], expected: &str) -> Result<Asked, Wrong> {
     match words {
         ["tcp"] => Ok((Protocol::Tcp, None, None)),
         ["http"] => Ok((Protocol::Http, None, None)),
+        ["dns"] => Ok((Protocol::Dns, None, None)),
         [methods, path] if path.starts_with('/') => {
             let methods =
                 methods.split(',').map(|method| if method == "ANY" { "any" } else { method }.to_owned()).collect();

@@ -2,6 +2,7 @@
 //! A configuration says what is granted; without one everything is, and only attacks and malformed messages are denied.
 
 mod clock;
+mod dns;
 mod har;
 mod http;
 mod report;
@@ -38,6 +39,7 @@ Usage: podwall judge [OPTIONS] FILE...                  HTTP/1.1 requests as on 
                       request  {\"method\", \"path\", \"headers\": [[name, value]...], \"body_b64\"} or {\"raw_b64\"}
                       sql      a statement's text; `dialect` may say postgres, mysql or another. What it asks for is
                                granted here, and what does not parse is looked at all the same
+                      seq      [[milliseconds, name, type]...]: DNS questions of one pod; denied if one of them is
   --out TSV           where verdicts go: id, allow or deny, answer with reason and signs, nanoseconds of CPU;
                       separated by tabs
 

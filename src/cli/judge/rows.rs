@@ -3,7 +3,7 @@
 
 use super::setup::Judge;
 use super::verdict::Verdict;
-use super::{http, report, sql};
+use super::{dns, http, report, sql};
 use crate::flow::Evidence;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -26,7 +26,11 @@ struct Kind {
 }
 
 /// Every kind of row.
-static KINDS: &[Kind] = &[Kind { field: "request", judge: http::row }, Kind { field: "sql", judge: sql::row }];
+static KINDS: &[Kind] = &[
+    Kind { field: "request", judge: http::row },
+    Kind { field: "sql", judge: sql::row },
+    Kind { field: "seq", judge: dns::row },
+];
 
 impl Row {
     /// The text of a field; empty when there is none.

@@ -70,7 +70,8 @@ fn everything(port: u16, sensitivity: Sensitivity) -> String {
     format!(
         "apiVersion: podwall.dev/v1\nkind: Allowlist\nmetadata: {{name: everything}}\nowner: podwall judge\n\
          ports: {{{port}: {{sensitivity: {}}}}}\ninbound:\n- name: everything\n  reason: only inspection decides\n  \
-         from: any\n  methods: any\n  path: /{{rest...}}\n  upgrade: [websocket]\n  absoluteForm: true\n  stream: true\n",
+         from: any\n  methods: any\n  path: /{{rest...}}\n  upgrade: [websocket]\n  absoluteForm: true\n  stream: true\n\
+         outbound:\n- {{name: every name, reason: only inspection decides, to: '*', protocol: dns, types: any}}\n",
         sensitivity.name()
     )
 }

@@ -10,6 +10,8 @@ pub(crate) enum Host {
     Is(Box<str>),
     /// All hosts under this name, which starts with a dot.
     Under(Box<str>),
+    /// All.
+    Any,
 }
 
 impl Host {
@@ -34,16 +36,27 @@ impl Host {
         Ok(if name.len() == text.len() { Self::Is(lower.into()) } else { Self::Under(format!(".{lower}").into()) })
     }
 
+    /// A name that is looked up: as a host, or `*` for all; a last dot means nothing.
+    pub(crate) fn name(text: &str) -> Result<Self, Wrong> {
+        match text.strip_suffix('.').unwrap_or(text) {
+            "*" => Ok(Self::Any),
+            name => Self::parse(name),
+        }
+    }
+
     /// Whether it takes a canonical host: lower case, without a port.
     pub(crate) fn matches(&self, host: &str) -> bool {
         match self {
             Self::Is(name) => **name == *host,
             Self::Under(name) => host.len() > name.len() && host.ends_with(&**name) && !host.starts_with('.'),
+            Self::Any => true,
         }
     }
 
     pub(crate) fn covers(&self, other: &Self) -> bool {
         match (self, other) {
+            (Self::Any, _) => true,
+            (_, Self::Any) => false,
             (Self::Under(mine), Self::Under(theirs)) => theirs.ends_with(&**mine),
             (_, Self::Is(host)) => self.matches(host),
             (Self::Is(_), Self::Under(_)) => false,
@@ -60,6 +73,7 @@ impl fmt::Display for Host {
         match self {
             Self::Is(name) => f.write_str(name),
             Self::Under(name) => write!(f, "*{name}"),
+            Self::Any => f.write_str("*"),
         }
     }
 }

@@ -1,0 +1,64 @@
+//! DNS questions: one name and one type become an access; what the observers saw becomes evidence. The data path and
+//! `podwall judge` ask here, so that both judge alike.
+
+use super::{Case, Engine};
+use crate::behave::Sign;
+use crate::behave::dns::{Asked, Watch};
+use crate::flow::{Access, Chain, Extent, Grant, Hit, Judgement, Message, Part, Place, Scene, Side};
+use crate::protocol::dns::{Name, Query, Type};
+use std::borrow::Cow;
+
+/// The scheme of a lookup's access.
+pub const SCHEME: &str = "dns";
+
+impl Engine {
+    /// Judges a question, after letting the observers see it: denied or not, it was asked.
+    pub fn lookup<'e>(&'e self, scene: &Scene<'_>, query: &Query, watch: &Watch) -> (Case<'e>, Judgement) {
+        let labels: Vec<&[u8]> = query.name.labels().collect();
+        let signs = watch.asked(&Asked { labels: &labels, of: query.of.0 }, scene.now.since_start);
+        let mut case = self.open(scene);
+        for sign in signs {
+            let (part, hit) = evidence(&query.name, sign);
+            case.observe(part, hit);
+        }
+        let (name, of) = (query.name.canonical(), query.of.name());
+        let access = access(&of, &name);
+        let message = Message { side: Side::Client, accesses: &[access], parts: &[], last: true };
+        let mut fuel = Self::budget(query.name.wire().len());
+        let judgement = case.judge(scene, &message, &mut fuel);
+        (case, judgement)
+    }
+
+    /// Whether a name may be looked up for a type; nobody is told, nothing is remembered.
+    pub fn may_look_up(&self, scene: &Scene<'_>, name: &Name, of: Type) -> bool {
+        self.grants_lookup(scene, &name.canonical(), &of.name())
+    }
+
+    /// Whether Encrypted ClientHello keys of a name may pass.
+    pub fn may_take_ech(&self, scene: &Scene<'_>, name: &Name) -> bool {
+        self.grants_lookup(scene, &name.canonical(), "ECH")
+    }
+
+    fn grants_lookup(&self, scene: &Scene<'_>, name: &str, action: &str) -> bool {
+        matches!(self.policy().grants(scene, &access(action, name)), Grant::Granted(_))
+    }
+}
+
+fn access<'a>(action: &'a str, name: &'a str) -> Access<'a> {
+    Access { action, scheme: SCHEME, authority: name, path: Cow::Borrowed(""), facts: &[] }
+}
+
+/// The name is what is shown, the figures are what it is called by.
+fn evidence(name: &Name, sign: Sign) -> (Part<'static>, Hit) {
+    let text = name.to_string().into_bytes();
+    let hit = Hit { detector: sign.observer, signature: sign.name.into(), range: 0..text.len(), weight: sign.weight };
+    let part = Part {
+        place: Place::DnsName,
+        name: Cow::Owned(sign.figures.into_bytes()),
+        raw: b"",
+        canonical: Cow::Owned(text),
+        chain: Chain::EMPTY,
+        extent: Extent::Whole,
+    };
+    (part, hit)
+}
