@@ -1,6 +1,38 @@
 //! A place in bytes, for tokenizers: every step is bounded by the bytes, nothing is ever indexed. Comparisons ignore
 //! ASCII case, because the languages of attacks mostly do.
 
+/// A set of bytes, for going past what is not in it.
+#[derive(Debug)]
+pub struct ByteSet([bool; 256]);
+
+impl ByteSet {
+    /// The set of these bytes; for constants.
+    pub const fn of(bytes: &[u8]) -> Self {
+        let mut set = [false; 256];
+        let mut rest = bytes;
+        while let [byte, tail @ ..] = rest {
+            #[expect(clippy::indexing_slicing, reason = "a byte is less than 256, at compile time")]
+            {
+                set[*byte as usize] = true;
+            }
+            rest = tail;
+        }
+        Self(set)
+    }
+
+    /// Whether a byte is in the set.
+    #[inline]
+    pub fn has(&self, byte: u8) -> bool {
+        self.0.get(usize::from(byte)).copied().unwrap_or_default()
+    }
+
+    /// Where a byte of the set first stands.
+    #[inline]
+    pub fn find(&self, bytes: &[u8]) -> Option<usize> {
+        bytes.iter().position(|byte| self.has(*byte))
+    }
+}
+
 /// A place in bytes. `at <= bytes.len()`.
 #[derive(Clone, Copy, Debug)]
 pub struct Cursor<'a> {
@@ -41,6 +73,13 @@ impl<'a> Cursor<'a> {
         let count = rest.iter().position(|&b| !wanted(b)).unwrap_or(rest.len());
         self.at += count;
         rest.get(..count).unwrap_or_default()
+    }
+
+    /// Goes to the next byte of a set, or to the end.
+    #[inline]
+    pub fn skip_to(&mut self, set: &ByteSet) {
+        let rest = self.rest();
+        self.at += set.find(rest).unwrap_or(rest.len());
     }
 
     /// Takes bytes while they are wanted, at most `limit`.

@@ -21,17 +21,48 @@ pub fn base64(value: &[u8]) -> Option<(Layer, Vec<u8>)> {
     if value.len() < MIN_ENCODED_BYTES || value.trim_ascii_end().len() % 4 == 1 {
         return None;
     }
-    let url = value.iter().any(|byte| matches!(byte, b'-' | b'_'));
-    let (engine, layer) = if url { (&URL_SAFE, Layer::Base64Url) } else { (&STANDARD, Layer::Base64) };
-    // A random token fails here, at its first eight characters, nearly always.
-    let mut start = [0; 6];
-    engine.decode_slice(value.get(..8)?, &mut start).ok()?;
-    if !start.iter().all(|byte| is_text(*byte)) {
+    // A word or a random token fails here, at its first eight characters, nearly always.
+    let (quads, _) = value.get(..8)?.as_chunks::<4>();
+    if !quads.iter().all(is_text_in_base64) {
         return None;
     }
+    let url = value.iter().any(|byte| matches!(byte, b'-' | b'_'));
+    let (engine, layer) = if url { (&URL_SAFE, Layer::Base64Url) } else { (&STANDARD, Layer::Base64) };
     let decoded = engine.decode(value.trim_ascii_end()).ok()?;
     is_all_text(&decoded).then_some((layer, decoded))
 }
+
+/// Whether four characters stand for three bytes of text, in either alphabet.
+fn is_text_in_base64(quad: &[u8; 4]) -> bool {
+    let value = |byte: &u8| SIXTIES.get(usize::from(*byte)).copied().unwrap_or(NONE);
+    let joined = quad.iter().fold(0, |joined, byte| joined << 8 | u32::from(value(byte)));
+    let bytes = (joined & 0x3f) | (joined & 0x3f00) >> 2 | (joined & 0x3f_0000) >> 4 | (joined & 0x3f00_0000) >> 6;
+    let [_, text @ ..] = bytes.to_be_bytes();
+    joined & u32::from_be_bytes([NONE; 4]) == 0 && text.iter().all(|byte| is_text(*byte))
+}
+
+/// What a character that is none of base64 stands for.
+const NONE: u8 = 0x80;
+
+/// What the characters of both alphabets stand for.
+static SIXTIES: [u8; 256] = {
+    let mut table = [NONE; 256];
+    let mut byte: u8 = 0;
+    let mut rest: &mut [u8] = &mut table;
+    while let [first, tail @ ..] = rest {
+        *first = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' | b'-' => 62,
+            b'/' | b'_' => 63,
+            _ => NONE,
+        };
+        byte = byte.wrapping_add(1);
+        rest = tail;
+    }
+    table
+};
 
 /// One segment of a JSON Web Token.
 pub fn base64url_json(segment: &[u8]) -> Option<Vec<u8>> {
@@ -49,12 +80,15 @@ pub fn hex(value: &[u8]) -> Option<Vec<u8>> {
         let digit = |byte: u8| char::from(byte).to_digit(16);
         u8::try_from(digit(*high)? << 4 | digit(*low)?).ok().filter(|byte| is_text(*byte))
     };
+    // A word or a random token fails here, before there is anything to keep.
+    pairs.iter().take(4).try_for_each(|pair| byte(pair).map(|_| ()))?;
     let decoded: Vec<u8> = pairs.iter().map(byte).collect::<Option<_>>()?;
     is_all_text(&decoded).then_some(decoded)
 }
 
 /// Text in which `+ADw-` stands for `<` (RFC 2152).
 pub fn utf7(text: &[u8]) -> Option<Vec<u8>> {
+    memchr::memmem::find(text, b"+A")?;
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text;
     let mut any = false;
@@ -110,6 +144,9 @@ fn utf16(units: impl Iterator<Item = u16>) -> Option<String> {
 /// Bytes that a lenient decoder reads as ASCII: UTF-8 sequences that are longer than they need be (`C0 AF` for `/`), and
 /// the full-width forms (U+FF01 to U+FF5E), which many frameworks fold.
 pub fn fold(bytes: &[u8]) -> Option<Vec<u8>> {
+    if !bytes.iter().fold(false, |any, byte| any | matches!(byte, 0xc0 | 0xc1 | 0xe0 | 0xef | 0xf0)) {
+        return None;
+    }
     let mut out = Vec::with_capacity(bytes.len());
     let mut rest = bytes;
     let mut any = false;

@@ -23,6 +23,11 @@ impl Classes {
     /// What can not mean anything but itself to any language: letters and digits.
     pub const PLAIN: Self = Self::of("a0");
 
+    /// Every byte.
+    pub const ALL: Self = Self(u64::MAX);
+    /// What ordinary values are made of.
+    const ORDINARY: Self = Self::of("a0 -_.,:/");
+
     /// The classes of the bytes of `text`; for constants.
     pub const fn of(text: &str) -> Self {
         let bytes = text.as_bytes();
@@ -58,6 +63,13 @@ impl Classes {
     /// Whether nothing but the classes of `other` occurs.
     pub const fn only(self, other: Self) -> bool {
         self.0 & !other.0 == 0
+    }
+
+    /// These classes without so many of `other` that it cannot be made of them; ordinary ones are left where others are not.
+    #[must_use]
+    pub const fn without_some_of(self, other: Self) -> Self {
+        let odd = other.0 & !Self::ORDINARY.0;
+        Self(self.0 & !(if odd == 0 { other.0 } else { odd }))
     }
 
     /// Either's classes.

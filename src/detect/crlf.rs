@@ -88,17 +88,21 @@ fn find(bytes: &[u8], lines: Lines, fuel: &mut Fuel) -> Option<(Strength, &'stat
     let mut cursor = Cursor::new(bytes, 0);
     while let Some(at) = next_line(&mut cursor) {
         fuel.spend(64).ok()?;
-        let strength = match cursor.rest() {
-            line if request_line(line)
-                || cursor::starts_with(line, b"HTTP/1.")
-                || cursor::starts_with(line, b"HTTP/2") =>
-            {
-                Some((Certain, "crlf-message"))
-            }
-            line if is_mail_command(line) => Some((Strong, "crlf-mail-command")),
-            line if lines.one && is_log_line(line) => Some((Strong, "crlf-log-line")),
-            line if lines.one && begins_body(bytes, at, line) => Some((Strong, "crlf-body")),
-            line => header(line, lines).map(|strength| (strength, "crlf-header")),
+        let line = cursor.rest();
+        let shouted = line.first().is_some_and(u8::is_ascii_uppercase);
+        let strength = if shouted && request_line(line)
+            || cursor::starts_with(line, b"HTTP/1.")
+            || cursor::starts_with(line, b"HTTP/2")
+        {
+            Some((Certain, "crlf-message"))
+        } else if shouted && is_mail_command(line) {
+            Some((Strong, "crlf-mail-command"))
+        } else if lines.one && is_log_line(line) {
+            Some((Strong, "crlf-log-line"))
+        } else if lines.one && begins_body(bytes, at, line) {
+            Some((Strong, "crlf-body"))
+        } else {
+            header(line, lines).map(|strength| (strength, "crlf-header"))
         };
         if let Some((strength, name)) = strength.filter(|(s, _)| best.is_none_or(|(b, ..)| b < *s)) {
             best = Some((strength, name, at));
@@ -107,10 +111,20 @@ fn find(bytes: &[u8], lines: Lines, fuel: &mut Fuel) -> Option<(Strength, &'stat
     best
 }
 
+/// Bytes looked through at once, so that those before a rare mark are not looked through again and again.
+const WINDOW: usize = 128;
+
 /// Goes behind the next line break, in any spelling that a server writes out as one; gives where it began.
 fn next_line(cursor: &mut Cursor<'_>) -> Option<usize> {
     loop {
-        cursor.take_while(|b| !matches!(b, b'\r' | b'\n' | b'\\' | 0xe5));
+        let rest = cursor.rest();
+        let window = rest.get(..rest.len().min(WINDOW)).unwrap_or_default();
+        let near = memchr::memchr3(b'\r', b'\n', b'\\', window).unwrap_or(window.len());
+        let wide = window.get(..near).and_then(|before| memchr::memchr(0xe5, before));
+        cursor.skip(wide.unwrap_or(near));
+        if wide.is_none() && near == WINDOW {
+            continue;
+        }
         let at = cursor.at();
         cursor.peek()?;
         let broken = cursor.eat(b"\\r\\n")

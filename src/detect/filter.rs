@@ -25,8 +25,8 @@ pub struct Occurrence {
 /// A compiled set of literals.
 #[derive(Debug)]
 pub struct Filter {
-    /// For each hash of three bytes, a bit for each class of the byte that follows them.
-    table: Box<[u8; 1 << TABLE_LOG]>,
+    /// For each hash of three bytes, a bit for each of 32 classes of the byte that follows them.
+    table: Box<[u32; 1 << TABLE_LOG]>,
     /// The entries of each slot: `entries[slots[h]..slots[h + 1]]`.
     slots: Box<[u32]>,
     entries: Box<[Entry]>,
@@ -42,8 +42,8 @@ struct Entry {
     text: Box<[u8]>,
 }
 
-/// log2 of the bytes in the table: 16 KiB.
-const TABLE_LOG: u32 = 14;
+/// log2 of the words in the table: 16 KiB.
+const TABLE_LOG: u32 = 12;
 /// log2 of the slots of the entry list.
 const SLOTS_LOG: u32 = 13;
 /// Letters in either case, and some marks with some others, fold onto one another.
@@ -63,8 +63,8 @@ impl Filter {
         entries.sort_by_key(|entry| slot(entry.bytes));
         let mut table = Box::new([0; 1 << TABLE_LOG]);
         for entry in &entries {
-            if let Some(bits) = table.get_mut(index(entry.bytes & THREE)) {
-                *bits |= if entry.bytes <= THREE { u8::MAX } else { bit((entry.bytes >> 24) as u8) };
+            if let Some(bits) = table.get_mut(index(entry.bytes)) {
+                *bits |= if entry.bytes <= THREE { u32::MAX } else { 1_u32.wrapping_shl(entry.bytes >> 24) };
             }
         }
         let starts = |h: usize| entries.partition_point(|entry| slot(entry.bytes) < h) as u32;
@@ -75,34 +75,52 @@ impl Filter {
     /// Calls `report` for each literal at each place where it stands, in the order of the text.
     pub fn find(&self, text: &[u8], mut report: impl FnMut(Occurrence)) {
         let mut at = 0;
-        while let Some(twelve) = text.get(at..).and_then(<[u8]>::first_chunk) {
-            let mut known = self.known_of_eight(twelve);
-            while known != 0 {
-                self.look(text, at + known.trailing_zeros() as usize, &mut report);
-                known &= known - 1;
-            }
+        while let Some(chunk) = text.get(at..).and_then(<[u8]>::first_chunk) {
+            self.look_at_eight(text, at, eleven(chunk), &mut report);
             at += 8;
         }
-        (at..text.len()).for_each(|at| self.look(text, at, &mut report));
+        let (start, (front, back)) = tail(text);
+        let skipped = (at - start) as u32;
+        if skipped < 8 {
+            let (front, back) = (front | FOLD_EIGHT, back | FOLD_EIGHT);
+            let positions = (text.len() - start).saturating_sub(Self::MIN_LITERAL_BYTES - 1) as u32;
+            for by in skipped..positions {
+                let four = if by < 4 { front >> (8 * by) } else { back >> (8 * (by - 3)) };
+                if self.knows(four as u32) {
+                    self.look(text, start + by as usize, &mut report);
+                }
+            }
+        }
     }
 
-    /// At which of the first eight positions of these twelve bytes the table knows the four bytes there, as bits.
+    /// Looks at eight positions. The words are the bytes from the first of them on and from the fourth on.
     #[inline(always)] // called for every eight bytes of everything
-    fn known_of_eight(&self, &[a, b, c, d, e, f, g, h, i, j, k, l]: &[u8; 12]) -> u32 {
-        let front = u64::from_le_bytes([a, b, c, d, e, f, g, h]) | FOLD_EIGHT;
-        let back = u64::from_le_bytes([e, f, g, h, i, j, k, l]) | FOLD_EIGHT;
-        let known = |eight: u64, by: u32| u32::from(self.knows((eight >> (8 * by)) as u32)) << by;
-        let four = |eight: u64| known(eight, 0) | known(eight, 1) | known(eight, 2) | known(eight, 3);
-        four(front) | four(back) << 4
+    fn look_at_eight(&self, text: &[u8], at: usize, (front, back): (u64, u64), report: &mut impl FnMut(Occurrence)) {
+        let (front, back) = (front | FOLD_EIGHT, back | FOLD_EIGHT);
+        let mut step = |four: u64, by: usize| {
+            if self.knows(four as u32) {
+                self.look(text, at + by, report);
+            }
+        };
+        step(front, 0);
+        step(front >> 8, 1);
+        step(front >> 16, 2);
+        step(front >> 24, 3);
+        step(front >> 32, 4);
+        step(back >> 16, 5);
+        step(back >> 24, 6);
+        step(back >> 32, 7);
     }
 
     /// Whether the table has these four folded bytes.
     #[inline(always)] // called for every byte of everything
     fn knows(&self, four: u32) -> bool {
-        self.table.get(index(four & THREE)).copied().unwrap_or_default() & bit((four >> 24) as u8) != 0
+        let word = self.table.get(index(four)).copied().unwrap_or_default();
+        word.wrapping_shr(four >> 24) & 1 != 0
     }
 
     /// Compares what is entered under the bytes at `at`.
+    #[cold]
     fn look(&self, text: &[u8], at: usize, report: &mut impl FnMut(Occurrence)) {
         match text.get(at..) {
             Some([a, b, c, d, ..]) => {
@@ -166,20 +184,41 @@ impl Frequency {
     }
 }
 
+/// Eleven bytes as two words: from the first on, and from the fourth on.
+#[inline(always)] // called for every eight bytes of everything
+fn eleven(bytes: &[u8; 11]) -> (u64, u64) {
+    let word = |eight: Option<&[u8; 8]>| eight.map_or(0, |eight| u64::from_le_bytes(*eight));
+    (word(bytes.first_chunk()), word(bytes.last_chunk()))
+}
+
+/// The last ten bytes, or as many as there are, as [`eleven`] would give them with zeros behind, and where they start.
+#[inline]
+fn tail(text: &[u8]) -> (usize, (u64, u64)) {
+    let end = text.last_chunk::<10>().map_or(text, |last| last);
+    let eights = end.first_chunk().zip(end.last_chunk());
+    let fours = end.first_chunk().zip(end.last_chunk());
+    let words = match (eights, fours, end) {
+        (Some((first, last)), ..) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last) >> (8 * (11 - end.len()))),
+        (_, Some((first, last)), _) => {
+            let last = u64::from(u32::from_le_bytes(*last)) << (8 * (end.len() - 4));
+            let word = u64::from(u32::from_le_bytes(*first)) | last;
+            (word, word >> 24)
+        }
+        (_, _, [a, b, c]) => (u64::from(u32::from_le_bytes([*a, *b, *c, 0])), 0),
+        _ => (0, 0),
+    };
+    (text.len() - end.len(), words)
+}
+
 #[inline]
 fn hash(gram: u32) -> u32 {
     gram.wrapping_mul(0x9E37_79B1)
 }
 
-#[inline]
-fn index(gram: u32) -> usize {
-    (hash(gram) >> (32 - TABLE_LOG)) as usize
-}
-
-/// The class of a byte that follows three others; the same for both letter cases.
-#[inline]
-fn bit(byte: u8) -> u8 {
-    1 << (byte & 7)
+/// Where the first three of four bytes are in the table.
+#[inline(always)] // called for every byte of everything
+fn index(four: u32) -> usize {
+    (hash(four << 8) >> (32 - TABLE_LOG)) as usize
 }
 
 #[inline]
@@ -190,6 +229,7 @@ fn slot(gram: u32) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn found(literals: &[&str], text: &str) -> Vec<(u32, usize)> {
         let filter = Filter::new(literals.iter().map(|literal| literal.as_bytes()));
@@ -212,6 +252,20 @@ mod tests {
     #[test]
     fn shortest_literal_has_three_bytes() {
         assert_eq!(found(&["ab", "abc"], "abc ab"), [(1, 0)]);
+    }
+
+    proptest! {
+        #[test]
+        fn finds_what_a_search_finds(text in "[abAB]{0,40}") {
+            let literals = ["aba", "abab", "bbbbb", "aabbaa", "babababab"];
+            let lower = text.to_ascii_lowercase();
+            let here = |at: usize, literal: &str| lower.get(at..).is_some_and(|rest| rest.starts_with(literal));
+            let mut wanted: Vec<_> = (0..lower.len())
+                .flat_map(|at| literals.iter().zip(0..).filter(move |(l, _)| here(at, l)).map(move |(_, n)| (n, at)))
+                .collect();
+            wanted.sort_unstable();
+            prop_assert_eq!(found(&literals, &text), wanted);
+        }
     }
 
     #[test]

@@ -33,6 +33,14 @@ impl Detector for Lookup {
         Wake { literals: LITERALS, bytes: &["${", "%{", "#{", "@(", "$\\"] }
     }
 
+    fn is_worth(&self, part: &Part<'_>) -> bool {
+        let bytes = part.canonical.as_ref();
+        let opens = |at: usize| matches!(bytes.get(at + 1), Some(b'{' | b'\\' | b'('));
+        memchr::memchr3_iter(b'$', b'%', b'#', bytes).any(opens)
+            || memchr::memchr_iter(b'@', bytes).any(opens)
+            || memchr::memmem::find(bytes, b"\\u00").is_some()
+    }
+
     fn inspect(&self, part: &Part<'_>, found: &mut Found, fuel: &mut Fuel) {
         let bytes = part.canonical.as_ref();
         if matches!(part.place, Place::BodyOpaque) || fuel.spend(4 * bytes.len()).is_err() {
@@ -65,6 +73,17 @@ const LITERALS: &[&str] = &[
     "classloader",
     "scriptenginemanager",
     "java.io",
+    "#context[",
+    "#attr[",
+    "#application[",
+    "#request[",
+    "redirectaction:",
+    "t(org.",
+    "t (java",
+    "@org.apache",
+    "com.opensymphony",
+    "getenginebyname(",
+    "class.forname(",
 ];
 
 /// Expressions that reach the machine out of an expression language.

@@ -10,12 +10,15 @@ const SLOTS: usize = 256;
 /// A longer value is not remembered, so that a thread keeps less than 300 KiB.
 const MAX_BYTES: usize = 1024;
 
+/// A value under a longer name is not remembered.
+const MAX_NAME_BYTES: usize = 64;
+
 /// A value in which nothing was found.
 struct Clean {
     detectors: u64,
     place: Place,
-    name: Box<[u8]>,
-    value: Box<[u8]>,
+    name: Vec<u8>,
+    value: Vec<u8>,
 }
 
 thread_local! {
@@ -25,7 +28,9 @@ thread_local! {
 /// Whether a part is of the sort that comes again.
 fn may_come_again(part: &Part<'_>) -> bool {
     use Place::{CookieName, CookieValue, HeaderName, HeaderValue};
-    matches!(part.place, HeaderName | HeaderValue | CookieName | CookieValue) && part.canonical.len() <= MAX_BYTES
+    matches!(part.place, HeaderName | HeaderValue | CookieName | CookieValue)
+        && part.canonical.len() <= MAX_BYTES
+        && part.name.len() <= MAX_NAME_BYTES
 }
 
 /// Whether these detectors are known to find nothing in the part.
@@ -51,10 +56,13 @@ pub(super) fn remember(detectors: u64, part: &Part<'_>) {
         if memory.is_empty() {
             memory.resize_with(SLOTS, || None);
         }
-        if let Some(place) = memory.get_mut(slot(&part.canonical)) {
-            let (name, value) = (part.name.as_ref().into(), part.canonical.as_ref().into());
-            *place = Some(Clean { detectors, place: part.place, name, value });
+        let Some(slot) = memory.get_mut(slot(&part.canonical)) else { return };
+        let (mut name, mut value) = slot.take().map_or_else(Default::default, |old| (old.name, old.value));
+        for (memory, bytes) in [(&mut name, &part.name), (&mut value, &part.canonical)] {
+            memory.clear();
+            memory.extend_from_slice(bytes);
         }
+        *slot = Some(Clean { detectors, place: part.place, name, value });
     });
 }
 

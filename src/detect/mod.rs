@@ -54,6 +54,13 @@ pub trait Detector: Sync {
     /// What must occur in a part for this detector to be run on it.
     fn wakes(&self) -> Wake;
 
+    /// Whether the bytes that woke it can mean anything where they stand. Asked of a part with none of the literals, so that
+    /// a semicolon or a bracket of ordinary text costs a search for its neighbours and no more.
+    fn is_worth(&self, part: &Part<'_>) -> bool {
+        let _ = part; // by default, every byte may mean something
+        true
+    }
+
     /// Looks at one part that has what [`Self::wakes`] asks for. When the fuel runs out it returns at once: the judgement
     /// ends there.
     fn inspect(&self, part: &Part<'_>, found: &mut Found, fuel: &mut Fuel);
@@ -96,8 +103,10 @@ pub struct Detectors {
     filter: Filter,
     /// What each literal of the filter wakes.
     wakes: Vec<Woken>,
-    /// The sets of bytes of each detector.
-    bytes: Vec<(usize, Classes)>,
+    /// The sets of bytes of each detector, with its bit.
+    bytes: Vec<(u64, Classes)>,
+    /// Bytes of which no such set is made.
+    quiet: Classes,
 }
 
 /// What a literal wakes: a detector (as its bit), or a signature (by its index).
@@ -142,11 +151,12 @@ impl Detectors {
         let literals: Vec<(&str, Woken)> = of_detectors.chain(of_signatures).collect();
         let filter = Filter::new(literals.iter().map(|(text, _)| text.as_bytes()));
         let wakes = literals.into_iter().map(|(_, woken)| woken).collect();
-        let bytes =
-            all().flat_map(|(index, wake)| wake.bytes.iter().map(move |set| (index, Classes::of(set)))).collect();
+        let bytes: Vec<(u64, Classes)> =
+            all().flat_map(|(index, wake)| wake.bytes.iter().map(move |set| (1 << index, Classes::of(set)))).collect();
+        let quiet = bytes.iter().fold(Classes::ALL, |quiet, (_, set)| quiet.without_some_of(*set));
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        Self { id, detectors, signatures, filter, wakes, bytes }
+        Self { id, detectors, signatures, filter, wakes, bytes, quiet }
     }
 
     /// The signatures, in the order they were given.
@@ -176,10 +186,11 @@ impl Detectors {
                 sql::inspect_statement(part, found, fuel);
                 continue;
             }
-            if memo::is_clean(self.id, part) {
+            let classes = Classes::in_bytes(&part.canonical);
+            if is_plain(part, classes) && !peel::may_be_encoded(part) || memo::is_clean(self.id, part) {
                 continue;
             }
-            self.inspect_part(part, found, fuel);
+            self.inspect_part(part, classes, found, fuel);
             if found.is_clean() && !fuel.is_empty() {
                 memo::remember(self.id, part);
             }
@@ -187,39 +198,43 @@ impl Detectors {
     }
 
     /// Looks at a part, then at what is encoded in it, and so on to the depth of [`crate::flow::Chain::MAX`].
-    fn inspect_part(&self, part: &Part<'_>, found: &mut Found, fuel: &mut Fuel) {
+    fn inspect_part(&self, part: &Part<'_>, classes: Classes, found: &mut Found, fuel: &mut Fuel) {
         let mut derived = Vec::new();
-        self.inspect_layer(part, &mut derived, found, fuel);
+        self.inspect_layer(part, classes, &mut derived, found, fuel);
         while let Some(part) = derived.pop() {
             if fuel.is_empty() {
                 return;
             }
-            self.inspect_layer(&part, &mut derived, found, fuel);
+            self.inspect_layer(&part, Classes::in_bytes(&part.canonical), &mut derived, found, fuel);
         }
     }
 
     /// Looks at a part as it is, and puts what is encoded in it onto `derived`.
-    fn inspect_layer<'a>(&self, part: &Part<'a>, derived: &mut Vec<Part<'a>>, found: &mut Found, fuel: &mut Fuel) {
-        let classes = Classes::in_bytes(&part.canonical);
-        let plain = classes.only(Classes::PLAIN) && !is_name(part.place);
-        if plain && !peel::may_be_encoded(part) || fuel.spend(part.canonical.len()).is_err() {
+    fn inspect_layer<'a>(
+        &self,
+        part: &Part<'a>,
+        classes: Classes,
+        derived: &mut Vec<Part<'a>>,
+        found: &mut Found,
+        fuel: &mut Fuel,
+    ) {
+        if fuel.spend(part.canonical.len()).is_err() {
             return;
         }
         if peel::peel(part, classes, derived).is_err() {
             found.add(part, too_deep(part));
         }
-        if !plain {
+        if !is_plain(part, classes) {
             self.wake(part, classes, found, fuel);
         }
     }
 
     fn wake(&self, part: &Part<'_>, classes: Classes, found: &mut Found, fuel: &mut Fuel) {
-        let mut awake = 0;
-        for (index, set) in &self.bytes {
-            if classes.has(*set) {
-                awake |= 1 << index;
-            }
+        let mut doubtful = 0;
+        if !classes.only(self.quiet) {
+            doubtful = self.bytes.iter().fold(0, |awake, (bit, set)| awake | if classes.has(*set) { *bit } else { 0 });
         }
+        let mut awake = 0_u64;
         let mut spans = Vec::new();
         self.filter.find(&part.canonical, |occurrence| match self.wakes.get(occurrence.literal as usize) {
             Some(Woken::Detector(bit)) => awake |= bit,
@@ -227,10 +242,15 @@ impl Detectors {
             None => {}
         });
         self.confirm(part, &spans, found, fuel);
-        for (index, detector) in self.detectors.iter().enumerate() {
-            if awake & (1 << index) != 0 {
+        let mut left = awake | doubtful;
+        while left != 0 {
+            let bit = left & left.wrapping_neg();
+            if let Some(detector) = self.detectors.get(bit.trailing_zeros() as usize)
+                && (awake & bit != 0 || detector.is_worth(part))
+            {
                 detector.inspect(part, found, fuel);
             }
+            left ^= bit;
         }
     }
 
@@ -261,6 +281,12 @@ impl Detectors {
             }
         }
     }
+}
+
+/// Letters and digits mean nothing to any language, where they are not names.
+#[inline]
+fn is_plain(part: &Part<'_>, classes: Classes) -> bool {
+    classes.only(Classes::PLAIN) && !is_name(part.place)
 }
 
 /// Few, and telling as they are: the names of parameters and cookies, and the values of headers.

@@ -180,9 +180,15 @@ fn is_joint(byte: u8) -> bool {
 
 /// A Redis command on a line of its own, a script that calls back, a settings command.
 fn redis(value: &[u8]) -> Option<Sign> {
-    let scripted = memchr::memmem::find(value, b"redis.call(").or_else(|| memchr::memmem::find(value, b"redis.pcall("));
-    if let Some(at) = scripted {
+    let calls = |at: &usize| {
+        let rest = value.get(*at..).unwrap_or_default();
+        rest.starts_with(b"redis.call(") || rest.starts_with(b"redis.pcall(")
+    };
+    if let Some(at) = memchr::memmem::find_iter(value, b"redis.").find(calls) {
         return Some(("nosql-redis", 100, at..value.len()));
+    }
+    if memchr::memchr(b'\n', value).is_none() && !begins_with_words(value.trim_ascii(), b"config set ") {
+        return None;
     }
     let mut start = 0;
     for line in value.split(|byte| *byte == b'\n') {

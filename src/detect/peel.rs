@@ -129,6 +129,7 @@ fn push<'a>(
     derived: &mut Vec<Part<'a>>,
 ) -> Result<(), TooDeep> {
     let chain = part.chain.then(layer).ok_or(TooDeep)?;
-    derived.push(Part { place, canonical: Cow::Owned(canonical), chain, ..part.clone() });
+    let (name, raw, extent) = (part.name.clone(), part.raw, part.extent);
+    derived.push(Part { place, name, raw, canonical: Cow::Owned(canonical), chain, extent });
     Ok(())
 }

@@ -8,7 +8,7 @@ use super::context::Strength::{self, Certain, Strong, Weak};
 use super::finding::Finding;
 use super::literals::{Idiom, Idioms, compile};
 use super::{Detector, Wake};
-use crate::canon::cursor::Cursor;
+use crate::canon::cursor::{ByteSet, Cursor};
 use crate::flow::{Found, Fuel, Part, Place};
 
 /// The registered detector.
@@ -34,6 +34,20 @@ impl Detector for Template {
         Wake {
             literals: LITERALS,
             bytes: &["${}", "{{}}", "{%}", "#{}", "<%", "*{}", "@(0", "[[]]", "%{}", "[=]", "@{}"],
+        }
+    }
+
+    fn is_worth(&self, part: &Part<'_>) -> bool {
+        let mut cursor = Cursor::new(&part.canonical, 0);
+        loop {
+            cursor.skip_to(&OPENERS);
+            if cursor.is_at_end() {
+                return false;
+            }
+            if may_open(&cursor) {
+                return true;
+            }
+            cursor.skip(1);
         }
     }
 
@@ -75,6 +89,12 @@ const LITERALS: &[&str] = &[
     "__${",
     "{if ",
     "@system.",
+    "$class.",
+    "<#include",
+    "?new(",
+    "?api.",
+    "{smarty",
+    "}__::",
 ];
 
 /// Directives of engines that no value has business with, and names of their insides that stand nowhere else.
@@ -116,6 +136,9 @@ const MARKS: &[(&[u8], &[u8], Kind)] = &[
     (b"{", b"}", Kind::Probe),
 ];
 
+/// The bytes that marks begin with.
+static OPENERS: ByteSet = ByteSet::of(b"{$#*%@<[");
+
 /// What stands between a pair of marks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -129,14 +152,18 @@ enum Kind {
 
 fn expressions(bytes: &[u8]) -> Option<Finding> {
     let mut best: Option<Finding> = None;
-    let reaches: Vec<Finding> = REACHES.find(bytes);
+    let mut reaches: Option<Vec<Finding>> = None;
     let mut unclosed = 0_u16;
     let mut cursor = Cursor::new(bytes, 0);
     loop {
-        cursor.take_while(|b| !matches!(b, b'{' | b'$' | b'#' | b'*' | b'%' | b'@' | b'<' | b'['));
+        cursor.skip_to(&OPENERS);
         let at = cursor.at();
         if cursor.is_at_end() {
             return best;
+        }
+        if !may_open(&cursor) {
+            cursor.skip(1);
+            continue;
         }
         let mark = MARKS.iter().zip(0_u16..).find(|((open, ..), _)| cursor.rest().starts_with(open));
         let Some(((open, close, kind), mark)) = mark.filter(|(_, mark)| unclosed & (1 << mark) == 0) else {
@@ -154,7 +181,10 @@ fn expressions(bytes: &[u8]) -> Option<Finding> {
         if inner.len() == cursor.rest().len() {
             unclosed |= 1 << mark;
         }
-        let reached = reached(&reaches, cursor.at(), inner);
+        let reached = match kind {
+            Kind::Probe => None,
+            _ => reached(reaches.get_or_insert_with(|| REACHES.find(bytes)), cursor.at(), inner),
+        };
         if let Some(strength) = judge(inner, *kind, reached).filter(|s| best.is_none_or(|b| b.strength < *s)) {
             best = Some(Finding { strength, name: "template-expression", at, end: cursor.at() + inner.len() });
         }
@@ -162,6 +192,25 @@ fn expressions(bytes: &[u8]) -> Option<Finding> {
             return best;
         }
     }
+}
+
+/// Whether the two bytes here can begin a mark; most braces and brackets begin none.
+fn may_open(cursor: &Cursor<'_>) -> bool {
+    match (cursor.peek(), cursor.peek_at(1)) {
+        (Some(b'{'), Some(b'{' | b'%')) => true,
+        (Some(b'{'), _) => may_compute(cursor.rest().get(1..MAX_PROBE).unwrap_or_default()),
+        (Some(b'['), next) => matches!(next, Some(b'[' | b'=')),
+        (Some(b'<'), next) => next == Some(b'%'),
+        (Some(b'@'), Some(b'(')) => true,
+        (_, next) => next == Some(b'{'),
+    }
+}
+
+/// Whether nothing but arithmetic stands before the next closing brace.
+fn may_compute(inner: &[u8]) -> bool {
+    let end = inner.iter().position(|b| !is_of_arithmetic(*b) && !matches!(b, b'{' | b'=' | b'\t' | b'\r' | b'\n'));
+    let end = end.and_then(|end| inner.get(end));
+    inner.first().is_some_and(|b| !matches!(b, b'}' | b'\n')) && (end.is_none() || end == Some(&b'}'))
 }
 
 /// What stands before the closing mark, or all that is read when there is none.
@@ -187,7 +236,6 @@ fn judge(inner: &[u8], kind: Kind, reached: Option<Strength>) -> Option<Strength
     if is_arithmetic(inner) {
         return Some(if kind == Kind::Probe { Strong } else { Certain });
     }
-    let reached = reached.filter(|_| kind != Kind::Probe);
     let literal =
         matches!(inner.first(), Some(b'\'' | b'"' | b'[' | b'(')) && kind == Kind::Expression && calls_a_literal(inner);
     let code = (kind == Kind::Code && !inner.is_empty()).then_some(Strong);
@@ -208,14 +256,17 @@ fn calls_a_literal(inner: &[u8]) -> bool {
 
 /// `7*7`, `'7'*7`, `(3+4)`: two numbers or more with operators, nothing else. A lone `-` or `/` is a range or a date.
 fn is_arithmetic(inner: &[u8]) -> bool {
-    let plain = |b: &u8| b.is_ascii_digit() || b" *+-/%().'\"".contains(b);
-    if inner.len() < 3 || inner.len() > 64 || !inner.iter().all(plain) {
+    if inner.len() < 3 || inner.len() > 64 || !inner.iter().all(|b| is_of_arithmetic(*b)) {
         return false;
     }
     let numbers = inner.split(|b| !b.is_ascii_digit()).filter(|number| !number.is_empty()).count();
     let operator = inner.contains(&b'*') || inner.contains(&b'+') && inner.first() != Some(&b'+');
     let subtracts = numbers == 2 && (inner.contains(&b'-') || inner.contains(&b'/'));
     numbers >= 2 && (operator || subtracts)
+}
+
+fn is_of_arithmetic(b: u8) -> bool {
+    b.is_ascii_digit() || matches!(b, b' ' | b'*' | b'+' | b'-' | b'/' | b'%' | b'(' | b')' | b'.' | b'\'' | b'"')
 }
 
 /// What an expression asks of an engine only to get out of it. `start`: only at the expression's start.

@@ -284,6 +284,7 @@ fn php_object(bytes: &[u8]) -> Option<usize> {
 /// `__proto__` and `constructor.prototype` as a key, or as the key of an object inside a value.
 fn prototype(part: &Part<'_>) -> Option<Finding> {
     let bytes = part.canonical.as_ref();
+    cursor::find(bytes, b"proto")?;
     let key = matches!(part.place, Place::QueryName | Place::FormName | Place::JsonKey | Place::CookieName);
     let proto = cursor::find(bytes, b"__proto__");
     let constructor = [

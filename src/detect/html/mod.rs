@@ -32,6 +32,11 @@ impl Detector for Html {
         Wake { literals: script::LITERALS, bytes: &["<", "[]()", "[]+", "'+()", "\"+()"] }
     }
 
+    fn is_worth(&self, part: &Part<'_>) -> bool {
+        let bytes = part.canonical.as_ref();
+        tag::may_begin(bytes) || script::may_join(bytes) || script::may_be_punctuation(bytes)
+    }
+
     fn inspect(&self, part: &Part<'_>, found: &mut Found, fuel: &mut Fuel) {
         let bytes = part.canonical.as_ref();
         if part.place == Place::BodyOpaque || fuel.spend(16 * bytes.len()).is_err() {
@@ -90,10 +95,11 @@ fn strongest(bytes: &[u8]) -> Option<Finding> {
 
 /// What is left when a filter takes out the short tags that stand inside of words: `on<x>focus=`.
 fn stripped(bytes: &[u8]) -> Option<Finding> {
-    let split = bytes.windows(2).any(|pair| matches!(pair, [a, b'<'] if a.is_ascii_alphanumeric()));
-    if bytes.len() > 512 || !split {
+    if bytes.len() > 512 {
         return None;
     }
+    let behind_word = |at: usize| at.checked_sub(1).and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_alphanumeric);
+    memchr::memchr_iter(b'<', bytes).find(|at| behind_word(*at))?;
     let mut text = Vec::with_capacity(bytes.len());
     let mut rest = bytes;
     while let Some((first, tail)) = rest.split_first() {

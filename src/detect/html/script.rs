@@ -162,11 +162,24 @@ fn is_script(bytes: &[u8], idiom: &Finding) -> bool {
     (whole || assigned) && !prose && !empty
 }
 
+/// Whether a text is one that [`joined`] would join.
+pub(super) fn may_join(bytes: &[u8]) -> bool {
+    let quote = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(|b| matches!(b, b'\'' | b'"' | b'`'));
+    let joins = |at: usize| {
+        let spaced = bytes.get(at + 1) == Some(&b' ');
+        quote(at.checked_sub(1 + usize::from(spaced))) && quote(Some(at + 1 + usize::from(spaced)))
+    };
+    bytes.len() <= JOINED && memchr::memchr_iter(b'+', bytes).any(joins)
+}
+
+/// Longest text whose joints are taken out.
+const JOINED: usize = 1024;
+
 /// The text with the joints of concatenated strings taken out: `'al'+'ert'` becomes `'alert'`. Only when it has any.
 fn joined(bytes: &[u8]) -> Option<Vec<u8>> {
     memchr::memchr(b'+', bytes)?;
     let has = |joint: &[u8]| memchr::memmem::find(bytes, joint).is_some();
-    if bytes.len() > 1024 || !(has(b"'+'") || has(b"\"+\"") || has(b"`+`") || has(b"' + '")) {
+    if bytes.len() > JOINED || !(has(b"'+'") || has(b"\"+\"") || has(b"`+`") || has(b"' + '")) {
         return None;
     }
     let mut text = Vec::with_capacity(bytes.len());
@@ -185,15 +198,27 @@ fn joined(bytes: &[u8]) -> Option<Vec<u8>> {
     Some(text)
 }
 
+/// Whether there is a pair of brackets beside another mark of such programs, as [`punctuation`] looks for.
+pub(super) fn may_be_punctuation(bytes: &[u8]) -> bool {
+    let mark = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(|b| b"[](!+".contains(b));
+    is_lettered_program(bytes)
+        || memchr::memmem::find_iter(bytes, b"[]").any(|at| mark(Some(at + 2)) || mark(at.checked_sub(1)))
+}
+
 /// A program of brackets, exclamation marks and plus signs, with names of one letter at most.
 fn punctuation(bytes: &[u8]) -> Option<Finding> {
-    let lettered = is_lettered_program(bytes);
+    let program = is_program_of_marks(bytes) || is_lettered_program(bytes);
+    program.then_some(Finding { strength: Certain, name: "html-script-hidden", at: 0, end: bytes.len() })
+}
 
+fn is_program_of_marks(bytes: &[u8]) -> bool {
+    if memchr::memmem::find(bytes, b"[]").is_none() {
+        return false;
+    }
     let blanks = bytes.iter().filter(|b| b.is_ascii_whitespace()).count();
-    let marks = bytes.iter().filter(|b| b"[]()!+{}".contains(b)).count();
-    let brackets = memchr::memmem::find(bytes, b"[]").is_some();
-    let program = brackets && marks >= 24 && marks * 10 >= (bytes.len() - blanks) * 9;
-    (program || lettered).then_some(Finding { strength: Certain, name: "html-script-hidden", at: 0, end: bytes.len() })
+    let is_mark = |b: &&u8| matches!(b, b'[' | b']' | b'(' | b')' | b'!' | b'+' | b'{' | b'}');
+    let marks = bytes.iter().filter(is_mark).count();
+    marks >= 24 && marks * 10 >= (bytes.len() - blanks) * 9
 }
 
 /// Brackets and plus signs around single letters, each of them alone: the names of functions are put together from the
@@ -250,6 +275,9 @@ pub(super) fn scheme(value: &[u8]) -> Option<usize> {
     let start = value.iter().position(|b| *b > b' ' && !matches!(b, b'"' | b'\'' | b'`' | b'(')).unwrap_or(0);
     let head = value.get(start..value.len().min(start + 160)).unwrap_or_default();
     let head = squeezed(head);
+    if !matches!(head.first()? | 0x20, b'd' | b'f' | b'j' | b'l' | b'm' | b'v') {
+        return None;
+    }
     let scheme = SCHEMES.iter().find(|scheme| cursor::starts_with(&head, scheme))?;
     let rest = head.get(scheme.len()..).unwrap_or_default();
     let prose = value.get(start + scheme.len()) == Some(&b' ')

@@ -21,6 +21,19 @@ pub(super) fn find(bytes: &[u8]) -> Option<Finding> {
     best
 }
 
+/// Whether a name, or what may stand before one, follows a `<`.
+pub(super) fn may_begin(bytes: &[u8]) -> bool {
+    memchr::memchr_iter(b'<', bytes).any(|at| {
+        let mut cursor = Cursor::new(bytes, at + 1);
+        let spaced = !cursor.take_up_to(8, |b| b <= b' ').is_empty();
+        match cursor.peek() {
+            Some(b'/') => true,
+            Some(b) if spaced => matches!(b, b's' | b'S'),
+            other => other.is_some_and(|b| b.is_ascii_alphabetic()),
+        }
+    })
+}
+
 /// Bytes of tags read for each byte of text: a tag without an end is read again from inside of it, but not for ever.
 const READ_FACTOR: usize = 3;
 

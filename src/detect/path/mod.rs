@@ -36,6 +36,15 @@ impl Detector for PathDetector {
         }
     }
 
+    fn is_worth(&self, part: &Part<'_>) -> bool {
+        let bytes = part.canonical.as_ref();
+        matches!(part.place, Place::FileName | Place::HeaderValue)
+            || bytes.starts_with(b"\\\\")
+            || memchr::memchr(0, bytes).is_some()
+            || spelling::may_hide_any(bytes)
+            || trail::may_turn(bytes)
+    }
+
     fn inspect(&self, part: &Part<'_>, found: &mut Found, fuel: &mut Fuel) {
         let bytes = part.canonical.as_ref();
         if matches!(part.place, Place::BodyOpaque | Place::FileContent) || fuel.spend(6 * bytes.len()).is_err() {

@@ -1,6 +1,12 @@
 //! Characters of a path in every spelling that some decoder turns into a dot or a separator.
 
-use crate::canon::cursor::Cursor;
+use crate::canon::cursor::{ByteSet, Cursor};
+
+/// Whether a byte always means itself: it is no dot, no separator, no part of a spelling of one, and no junk that servers
+/// drop.
+pub(super) fn is_ordinary(byte: u8) -> bool {
+    (b' '..0xc0).contains(&byte) && !matches!(byte, b'.' | b'/' | b'\\' | b'%' | b'0' | b';' | b'?')
+}
 
 /// One step of reading a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,11 +43,21 @@ pub(super) fn token(cursor: &mut Cursor<'_>) -> (Token, bool) {
     }
 }
 
+/// Whether a dot or a separator may be hidden anywhere.
+pub(super) fn may_hide_any(bytes: &[u8]) -> bool {
+    let all = bytes.iter().enumerate();
+    all.filter(|(_, byte)| HIDING.has(**byte)).any(|(at, byte)| may_hide(*byte, bytes.get(at + 1).copied()))
+}
+
+/// The bytes that spellings begin with.
+static HIDING: ByteSet = ByteSet::of(b"%0\x01\xc0\xc1\xe0\xe2\xee\xef\xf0\xf8\xfc");
+
 /// Whether a spelling of the table, or an overlong one, can begin with these two bytes.
 fn may_hide(first: u8, second: Option<u8>) -> bool {
     match first {
         b'0' => second == Some(b'x'),
-        b'%' | 0x01 | 0xc0 | 0xc1 | 0xee | 0xf8 | 0xfc => true,
+        b'%' => second.is_some_and(|b| matches!(b | 0x20, b'2' | b'5' | b'b' | b'c' | b'u')),
+        0x01 | 0xc0 | 0xc1 | 0xee | 0xf8 | 0xfc => true,
         0xe0 | 0xf0 => second == Some(0x80),
         0xe2 => matches!(second, Some(0x80 | 0x81 | 0x88)),
         0xef => matches!(second, Some(0x80 | 0xb8 | 0xbc)),

@@ -39,6 +39,14 @@ impl Trail {
         let mut plain = Vec::with_capacity(bytes.len());
         while !cursor.is_at_end() {
             let at = cursor.at();
+            if segment.dots < 2 || segment.others > 0 {
+                let word = cursor.take_while(spelling::is_ordinary);
+                segment.push_ordinary(word.len(), at);
+                plain.extend_from_slice(word);
+                if !word.is_empty() {
+                    continue;
+                }
+            }
             let (token, hidden) = segment.bare_separator(&mut cursor).unwrap_or_else(|| spelling::token(&mut cursor));
             trail.hidden += usize::from(hidden);
             spell_out(&mut plain, token);
@@ -89,6 +97,16 @@ impl Trail {
     }
 }
 
+/// Whether a dot stands where it may make a part lead elsewhere: beside another one, a separator, or what servers drop.
+pub(super) fn may_turn(bytes: &[u8]) -> bool {
+    let junk = |b: u8| b < b' ' || b == b'?' || b >= 0x80;
+    memchr::memchr_iter(b'.', bytes).any(|at| {
+        let after = bytes.get(at + 1).copied();
+        let before = at.checked_sub(1).and_then(|at| bytes.get(at)).copied();
+        after.is_some_and(|b| matches!(b, b'.' | b'/' | b'\\' | b';') || junk(b)) || before.is_some_and(junk)
+    })
+}
+
 /// Adds a character in its plain spelling: `/` for every separator, repeated ones dropped, blanks for controls.
 fn spell_out(plain: &mut Vec<u8>, token: Token) {
     match token {
@@ -122,6 +140,14 @@ impl Segment {
         }
         self.others += 1;
         self.junk += usize::from(self.dots >= 2 && byte == b';' || byte < b' ' || byte == b'?' || byte >= 0xc0);
+    }
+
+    /// Adds bytes that are neither dots nor junk.
+    fn push_ordinary(&mut self, count: usize, at: usize) {
+        if count > 0 && self.others + self.dots == 0 {
+            self.at = at;
+        }
+        self.others += count;
     }
 
     /// `..`, `....`, `..;`, and `?.`, which is what is left of a dot that was decoded twice.

@@ -28,8 +28,39 @@ pub(super) fn takes(name: &[u8]) -> Option<Takes> {
     let lower = lower.get_mut(..name.len())?;
     lower.copy_from_slice(name);
     lower.make_ascii_lowercase();
+    let (slot, bit) = place(lower);
+    if MAYBE.get(slot).copied().unwrap_or_default() & bit == 0 {
+        return None;
+    }
     let at = COMMANDS.binary_search_by(|(command, _)| command.as_bytes().cmp(lower)).ok()?;
     COMMANDS.get(at).map(|(_, takes)| *takes)
+}
+
+/// A bit for each name, by its hash: tells most other words without a search.
+static MAYBE: [u64; 256] = {
+    let mut maybe = [0; 256];
+    let mut commands = COMMANDS;
+    while let [(name, _), rest @ ..] = commands {
+        let (slot, bit) = place(name.as_bytes());
+        #[expect(clippy::indexing_slicing, reason = "slot < 256, at compile time")]
+        {
+            maybe[slot] |= bit;
+        }
+        commands = rest;
+    }
+    maybe
+};
+
+/// The word and the bit of a lower-case name. The word is less than 256.
+const fn place(name: &[u8]) -> (usize, u64) {
+    let mut hash = name.len() as u32;
+    let mut rest = name;
+    while let [byte, tail @ ..] = rest {
+        hash = (hash ^ *byte as u32).wrapping_mul(0x0100_0193);
+        rest = tail;
+    }
+    hash ^= hash >> 15;
+    ((hash >> 6) as usize & 255, 1 << (hash & 63))
 }
 
 /// Sorted by name.

@@ -59,6 +59,17 @@ pub(super) const LITERALS: &[&str] = &[
     "time ",
     "nohup",
     " -r",
+    "/dev/udp",
+    "frombase64",
+    "$ifs",
+    "${ifs",
+    "exec:",
+    "|sh",
+    "|bash",
+    " | sh",
+    " | bash",
+    "'|bas'h",
+    "0>&1",
 ];
 
 #[rustfmt::skip] // a table
@@ -111,6 +122,13 @@ pub(super) fn find(bytes: &[u8]) -> Option<Finding> {
 /// `IFS=$IFS…` of an honest script saves the variable; `$IFS` in quotes or before a line end does not stand for a blank.
 fn is_assigned(bytes: &[u8], end: usize) -> bool {
     matches!(bytes.get(end), Some(b'\n' | b'"'))
+}
+
+/// Whether a value may begin as [`control`] reads it.
+pub(super) fn may_control(bytes: &[u8]) -> bool {
+    let start = bytes.iter().position(|b| !matches!(b, b' ' | b'&' | b'|' | b';' | b'(')).unwrap_or(0);
+    let rest = bytes.get(start..).unwrap_or_default();
+    starts_with(rest, b"for ") || starts_with(rest, b"if ")
 }
 
 /// `for %x in (…)`, `if a lss b`, `if exist c:\x`: the grammar of cmd, where a value or a command begins.

@@ -104,6 +104,16 @@ impl Line {
         strength.and_then(|strength| found(strength, "shell-command"))
     }
 
+    /// Whether what begins at `start` is worth reading as a command: it is a word that may be one, or no mere word.
+    pub(super) fn may_be_command(&mut self, bytes: &[u8], (start, _): (usize, Before)) -> bool {
+        let mut cursor = Cursor::new(bytes, start);
+        if start == 0 {
+            skip_spelled_break(&mut cursor);
+        }
+        skip_openers(&mut cursor);
+        !cursor.is_at_end() && !self.is_other_word(&cursor)
+    }
+
     /// Most words are no commands, and most of those show it in their first bytes: `name(`, `name =`, `name: `.
     fn is_other_word(&mut self, cursor: &Cursor<'_>) -> bool {
         let mut ahead = *cursor;

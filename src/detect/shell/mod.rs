@@ -11,7 +11,7 @@ mod line;
 use super::context::Strength;
 use super::finding::Finding;
 use super::{Detector, Wake};
-use crate::canon::cursor::Cursor;
+use crate::canon::cursor::{ByteSet, Cursor};
 use crate::canon::shell::Word;
 use crate::flow::{Found, Fuel, Part, Place};
 use line::Line;
@@ -35,6 +35,16 @@ impl Detector for Shell {
             literals: idioms::LITERALS,
             bytes: &[";", "|", "&", "`", "$(", "\n", "$", "<(", "() {", "'/", "\\/", "{,"],
         }
+    }
+
+    fn is_worth(&self, part: &Part<'_>) -> bool {
+        let bytes = part.canonical.as_ref();
+        let mut line = Line::new(bytes, is_argument(part.place));
+        let unspaced = memchr::memchr(b'+', bytes).is_some() && memchr::memchr(b' ', bytes).is_none();
+        unspaced
+            || idioms::may_control(bytes)
+            || memchr::memmem::find(bytes, b"()").is_some()
+            || Starts::new(bytes).any(|start| line.may_be_command(bytes, start))
     }
 
     fn inspect(&self, part: &Part<'_>, found: &mut Found, fuel: &mut Fuel) {
@@ -166,6 +176,9 @@ enum Before {
     Backquote,
 }
 
+/// What a place where a command may begin stands behind.
+static SEPARATORS: ByteSet = ByteSet::of(b";|&\n`(");
+
 /// The places where a shell would begin a command.
 struct Starts<'a> {
     cursor: Cursor<'a>,
@@ -200,7 +213,7 @@ impl Iterator for Starts<'_> {
             return Some((0, Before::Nothing));
         }
         loop {
-            self.cursor.take_while(|b| !matches!(b, b';' | b'|' | b'&' | b'\n' | b'`' | b'('));
+            self.cursor.skip_to(&SEPARATORS);
             let before = match self.cursor.bump()? {
                 b'\n' => Before::Newline,
                 b'`' if self.is_fence() => continue,

@@ -20,6 +20,7 @@ pub(super) use statement::inspect as inspect_statement;
 
 use super::context::Context as Surroundings;
 use super::{Detector, Wake};
+use crate::canon::cursor::ByteSet;
 use crate::canon::sql::{Kind, Lexer, Operator, Reading, Word};
 use crate::flow::{Empty, Found, Fuel, Hit, Part, Place, Weight};
 use std::ops::Range;
@@ -231,6 +232,9 @@ struct Marks {
     separated: Option<usize>,
 }
 
+/// The bytes that [`Marks`] are made of.
+static MEANT: ByteSet = ByteSet::of(b"'\"`\\#[$+=;");
+
 impl Marks {
     /// Bytes within which a semicolon is taken to separate the value.
     const SEPARATED: usize = 48;
@@ -238,9 +242,9 @@ impl Marks {
     fn of(value: &[u8]) -> Self {
         let mut marks = Self::default();
         let mut pluses = 0;
-        let mut spaces = false;
-        let mut last = 0;
-        for (at, byte) in value.iter().enumerate() {
+        let first_space = memchr::memchr(b' ', value).unwrap_or(value.len());
+        for (at, byte) in value.iter().enumerate().filter(|(_, byte)| MEANT.has(**byte)) {
+            let last = at.checked_sub(1).and_then(|at| value.get(at)).copied().unwrap_or_default();
             match byte {
                 b'\'' => {
                     marks.single = true;
@@ -251,14 +255,14 @@ impl Marks {
                 b'`' => marks.back = true,
                 b'\\' | b'#' | b'[' | b'$' => marks.differs = true,
                 b'+' => pluses += 1,
-                b' ' => spaces = true,
-                b'=' if !spaces && last.is_ascii_alphanumeric() => marks.assigned = marks.assigned.or(Some(at + 1)),
+                b'=' if at < first_space && last.is_ascii_alphanumeric() => {
+                    marks.assigned = marks.assigned.or(Some(at + 1))
+                }
                 b';' if at < Self::SEPARATED => marks.separated = marks.separated.or(Some(at + 1)),
                 _ => {}
             }
-            last = *byte;
         }
-        marks.plus_for_space = pluses > 1 && !spaces;
+        marks.plus_for_space = pluses > 1 && first_space == value.len();
         marks
     }
 

@@ -3,6 +3,7 @@
 
 use crate::canon::cursor;
 use crate::detect::context::Strength::{self, Certain, Strong, Weak};
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// What a host is to the server that would connect to it.
@@ -35,7 +36,7 @@ impl Host {
         let plain = folded(host);
         match numeric(&plain) {
             Some(address) => {
-                Self::of_ipv4(address, plain == host && canonical(host), memchr::memchr2(b'x', b'X', host).is_some())
+                Self::of_ipv4(address, *plain == *host && canonical(host), memchr::memchr2(b'x', b'X', host).is_some())
             }
             None => Self::of_name(&plain),
         }
@@ -162,12 +163,14 @@ fn embeds_inside(name: &[u8]) -> bool {
 }
 
 /// The host with the letters, digits and dots that Unicode has more than one of folded into ASCII.
-fn folded(host: &[u8]) -> Vec<u8> {
-    let Ok(text) = std::str::from_utf8(host) else { return host.to_vec() };
-    text.chars().flat_map(fold).collect()
+fn folded(host: &[u8]) -> Cow<'_, [u8]> {
+    match std::str::from_utf8(host) {
+        Ok(text) if !text.is_ascii() => Cow::Owned(text.chars().filter_map(fold).collect::<String>().into_bytes()),
+        _ => Cow::Borrowed(host),
+    }
 }
 
-fn fold(c: char) -> Vec<u8> {
+fn fold(c: char) -> Option<char> {
     let code = u32::from(c);
     let folded = match code {
         0xff01..=0xff5e => code - 0xfee0,
@@ -180,10 +183,7 @@ fn fold(c: char) -> Vec<u8> {
         0x24b6..=0x24cf => code - 0x24b6 + u32::from(b'a'),
         _ => code,
     };
-    match char::from_u32(folded) {
-        Some(c) => c.to_string().into_bytes(),
-        None => Vec::new(),
-    }
+    char::from_u32(folded)
 }
 
 /// An IPv4 address of one to four numbers, each decimal, octal or hexadecimal, as `inet_aton` reads them.
