@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 say() { printf '\n== %s\n' "$*"; }
 
 say "programs that the tests talk to"
-packages=(nginx-light apache2 curl wrk openssl python3 python3-venv iproute2 nftables)
+packages=(nginx-light apache2 curl wrk openssl python3 python3-venv iproute2 nftables sqlmap postgresql)
 command -v node >/dev/null || packages+=(nodejs)
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     missing=()
@@ -53,6 +53,9 @@ tests/.venv/bin/python tests/clients.py target/release/podwall
 
 say "what real servers act on"
 tests/.venv/bin/python tests/spellings.py target/release/podwall
+
+say "sqlmap against an application that can be injected"
+tests/.venv/bin/python tests/sqlmap.py target/release/podwall
 
 say "the demonstration"
 cargo run --quiet --release -- demo

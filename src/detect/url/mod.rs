@@ -199,7 +199,7 @@ const SCRIPTS: &[&[u8]] = &[b".php", b".phtml", b".inc", b".asp", b".aspx", b".j
 /// Whether the file has the name of a tool that gives its owner a shell.
 fn is_webshell(path: &[u8]) -> bool {
     const NAMES: &[&str] =
-        &["alfa", "b374k", "backdoor", "c99", "cmd", "evil", "indoxploit", "r57", "shell", "webshell", "wso"];
+        &["alfa", "b374k", "backdoor", "c99", "cmd", "indoxploit", "r57", "shell", "webshell", "wso"];
     let file = path.rsplit(|b| *b == b'/').next().unwrap_or_default();
     let name = file.split(|b| *b == b'.').next().unwrap_or_default();
     cursor::is_one_of(name, NAMES)
