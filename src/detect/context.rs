@@ -39,7 +39,11 @@ impl Context {
     /// most [`Self::LOOKED_AT`] steps.
     pub(crate) fn of(part: &Part<'_>) -> Self {
         let bytes = part.canonical.as_ref();
-        if part.extent != Extent::Whole || bytes.len() > Self::LOOKED_AT || part.place == Place::FileContent {
+        if part.extent != Extent::Whole
+            || bytes.len() > Self::LOOKED_AT
+            || part.place == Place::FileContent
+            || part.place.is_binary()
+        {
             return Self::Document;
         }
         match (Self::of_bytes(bytes), part.place) {

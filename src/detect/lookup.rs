@@ -41,6 +41,10 @@ impl Detector for Lookup {
             || memchr::memmem::find(bytes, b"\\u00").is_some()
     }
 
+    fn reads_binaries(&self) -> bool {
+        true
+    }
+
     fn inspect(&self, part: &Part<'_>, found: &mut Found, fuel: &mut Fuel) {
         let bytes = part.canonical.as_ref();
         if matches!(part.place, Place::BodyOpaque) || fuel.spend(4 * bytes.len()).is_err() {

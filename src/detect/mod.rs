@@ -61,6 +61,13 @@ pub trait Detector: Sync {
         true
     }
 
+    /// Whether what it looks for is dangerous in a picture, an archive or a program too: code that a server might run from
+    /// a file. A value that breaks out of a statement is none, since nobody splices a binary into one; and in much noise
+    /// everything that is short occurs.
+    fn reads_binaries(&self) -> bool {
+        false
+    }
+
     /// Looks at one part that has what [`Self::wakes`] asks for. When the fuel runs out it returns at once: the judgement
     /// ends there.
     fn inspect(&self, part: &Part<'_>, found: &mut Found, fuel: &mut Fuel);
@@ -246,6 +253,7 @@ impl Detectors {
         while left != 0 {
             let bit = left & left.wrapping_neg();
             if let Some(detector) = self.detectors.get(bit.trailing_zeros() as usize)
+                && (!part.place.is_binary() || detector.reads_binaries())
                 && (awake & bit != 0 || detector.is_worth(part))
             {
                 detector.inspect(part, found, fuel);

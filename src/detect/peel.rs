@@ -28,7 +28,7 @@ pub(super) struct TooDeep;
 /// # Errors
 /// When the part has as many layers as are followed, and another one inside.
 pub(super) fn peel<'a>(part: &Part<'a>, classes: Classes, derived: &mut Vec<Part<'a>>) -> Result<(), TooDeep> {
-    if part.place == Place::BodyOpaque {
+    if part.place == Place::BodyOpaque || part.place.is_binary() {
         return Ok(());
     }
     if classes.has(QUOTE) && classes.any(BRACKETS) && part.extent == Extent::Whole {

@@ -150,6 +150,8 @@ pub enum Place {
     FileName,
     /// The content of an upload.
     FileContent,
+    /// Text that stands in an upload of bytes that are mostly none: a picture, an archive, a program.
+    FileBinary,
     /// An object key in JSON.
     JsonKey,
     /// A string, number or literal in JSON.
@@ -168,6 +170,8 @@ pub enum Place {
     BodyText,
     /// A whole body of bytes that has no known structure.
     BodyOpaque,
+    /// Text that stands in a body of bytes that are mostly none: a picture, an archive, a program.
+    BodyBinary,
     /// A trailer's name.
     TrailerName,
     /// A trailer's value.
@@ -189,14 +193,19 @@ impl Place {
             Self::HeaderName | Self::HeaderValue | Self::TrailerName | Self::TrailerValue => "header",
             Self::CookieName | Self::CookieValue => "cookie",
             Self::FormName | Self::FormValue => "form",
-            Self::FileName | Self::FileContent => "file",
+            Self::FileName | Self::FileContent | Self::FileBinary => "file",
             Self::JsonKey | Self::JsonValue => "json",
             Self::XmlText | Self::XmlAttribute | Self::XmlName | Self::XmlMarkup => "xml",
             Self::GraphQl => "graphql",
-            Self::BodyText | Self::BodyOpaque => "body",
+            Self::BodyText | Self::BodyOpaque | Self::BodyBinary => "body",
             Self::SqlText => "sql",
             Self::DnsName => "dns",
         }
+    }
+
+    /// Whether it is a piece of a binary: what stands there is no value that anything splices into a command.
+    pub fn is_binary(self) -> bool {
+        matches!(self, Self::FileBinary | Self::BodyBinary)
     }
 
     /// The exact place, for records: `query-value`, `json-key`.
@@ -216,6 +225,7 @@ impl Place {
             Self::FormValue => "form-value",
             Self::FileName => "file-name",
             Self::FileContent => "file-content",
+            Self::FileBinary => "file-binary",
             Self::JsonKey => "json-key",
             Self::JsonValue => "json-value",
             Self::XmlText => "xml-text",
@@ -225,6 +235,7 @@ impl Place {
             Self::GraphQl => "graphql",
             Self::BodyText => "body-text",
             Self::BodyOpaque => "body-opaque",
+            Self::BodyBinary => "body-binary",
             Self::TrailerName => "trailer-name",
             Self::TrailerValue => "trailer-value",
             Self::SqlText => "sql-text",

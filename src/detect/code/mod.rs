@@ -31,6 +31,10 @@ impl Detector for Code {
         Wake { literals: LITERALS, bytes: &["$()", "<?", "$[]", "\u{80}\0"] }
     }
 
+    fn reads_binaries(&self) -> bool {
+        true
+    }
+
     fn inspect(&self, part: &Part<'_>, found: &mut Found, fuel: &mut Fuel) {
         let bytes = part.canonical.as_ref();
         if fuel.spend(4 * bytes.len()).is_err() {

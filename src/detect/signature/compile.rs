@@ -27,6 +27,7 @@ const PLACES: &[Place] = &[
     Place::FormValue,
     Place::FileName,
     Place::FileContent,
+    Place::FileBinary,
     Place::JsonKey,
     Place::JsonValue,
     Place::XmlText,
@@ -36,6 +37,7 @@ const PLACES: &[Place] = &[
     Place::GraphQl,
     Place::BodyText,
     Place::BodyOpaque,
+    Place::BodyBinary,
     Place::TrailerName,
     Place::TrailerValue,
 ];

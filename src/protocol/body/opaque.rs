@@ -3,10 +3,17 @@
 //! by anything.
 //!
 //! Text is printable ASCII, tab, line breaks and what is shaped like UTF-8. A run counts when it has [`MIN_RUN`] bytes
-//! and some printable ones in a row: [`SEED`] in fields of forms and where most of the bytes are text, as in CBOR,
-//! MessagePack or protobuf, and [`SPARSE_SEED`] in images and archives, whose bytes are like random ones: those hold four in a row every 100 bytes,
-//! twelve every 150 KB, and three of them are enough to look like something. Seeds are looked for eight bytes at a time,
-//! so that binary uploads cost little.
+//! and some printable ones in a row. How many depends on what the bytes are:
+//!
+//! | bytes | printable in a row | the runs are |
+//! |---|---|---|
+//! | a form's field; mostly text, as in CBOR, MessagePack or protobuf | [`SEED`] | values |
+//! | few, and like noise | [`SMALL_SEED`]: random bytes hold so many once in 500 MB | values |
+//! | [`BINARY_BYTES`] and like noise, or a window of a stream: images, archives, programs | [`SPARSE_SEED`]: once in 150 KB | text in a binary |
+//!
+//! Text in a binary is no value, so that only code is looked for in it: in so much noise every short sign of an
+//! injection occurs, and programs speak of everything. Seeds are looked for eight bytes at a time, so that binary
+//! uploads cost little.
 
 use super::collect::Parts;
 use super::swar;
@@ -19,12 +26,54 @@ pub(super) const MIN_RUN: usize = 6;
 /// Printable bytes in a row that a run has in bytes that are mostly printable.
 const SEED: usize = 4;
 
-/// Printable bytes in a row that a run has in other bytes.
+/// Printable bytes in a row that a run has in a binary.
 const SPARSE_SEED: usize = 12;
+
+/// Printable bytes in a row that a run has in a few bytes that are like noise.
+const SMALL_SEED: usize = 20;
+
+/// So many bytes that are like noise are a binary, and no value.
+const BINARY_BYTES: usize = 2048;
 
 /// Adds every run of text in `bytes` as a part.
 pub(super) fn runs<'a>(bytes: &'a [u8], place: Place, name: &'a [u8], parts: &mut Parts<'a>) -> Result<(), Malformed> {
-    let wanted = if place == Place::FormValue || like_text(bytes) { SEED } else { SPARSE_SEED };
+    if place == Place::FormValue || like_text(bytes) {
+        seeded(bytes, place, name, SEED, parts)
+    } else if is_noise(bytes) {
+        seeded(bytes, in_binary(place), name, SPARSE_SEED, parts)
+    } else {
+        seeded(bytes, place, name, SMALL_SEED, parts)
+    }
+}
+
+/// Adds every run of text in a window of a stream.
+pub(super) fn runs_of_stream<'a>(bytes: &'a [u8], place: Place, parts: &mut Parts<'a>) -> Result<(), Malformed> {
+    if place == Place::FormValue || bytes.len() < BINARY_BYTES {
+        return runs(bytes, place, b"", parts);
+    }
+    seeded(bytes, in_binary(place), b"", SPARSE_SEED, parts)
+}
+
+/// Whether the bytes are a binary: enough of them, and like noise. Of a stream that was one, no later window is a value.
+pub(super) fn is_noise(bytes: &[u8]) -> bool {
+    bytes.len() >= BINARY_BYTES && !like_text(bytes)
+}
+
+fn in_binary(place: Place) -> Place {
+    match place {
+        Place::FileContent => Place::FileBinary,
+        Place::BodyOpaque => Place::BodyBinary,
+        value => value,
+    }
+}
+
+fn seeded<'a>(
+    bytes: &'a [u8],
+    place: Place,
+    name: &'a [u8],
+    wanted: usize,
+    parts: &mut Parts<'a>,
+) -> Result<(), Malformed> {
     let mut behind = 0;
     while let Some(at) = seed(bytes, behind, wanted) {
         let start = run_start(bytes, behind, at);
@@ -44,16 +93,21 @@ fn like_text(bytes: &[u8]) -> bool {
     printable * 2 > bytes.len() || std::str::from_utf8(bytes).is_ok()
 }
 
-/// Where the first `wanted` printable bytes in a row stand, at `from` or behind. `wanted` is one of the two seeds.
+/// Where the first `wanted` printable bytes in a row stand, at `from` or behind. `wanted` is one of the three seeds.
 fn seed(bytes: &[u8], from: usize, wanted: usize) -> Option<usize> {
-    const BEFORE: usize = SPARSE_SEED - 1;
+    const BEFORE: usize = SMALL_SEED - 1;
     let mut at = from;
     let mut before = 0;
     while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
         let bits = before | u32::from(swar::printable(*chunk)) << BEFORE;
         let two = bits & bits >> 1;
         let four = two & two >> 2;
-        let seeds = if wanted == SEED { four } else { four & four >> 4 & four >> 8 };
+        let twelve = four & four >> 4 & four >> 8;
+        let seeds = match wanted {
+            SEED => four,
+            SPARSE_SEED => twelve,
+            _ => twelve & four >> 12 & four >> 16,
+        };
         if seeds != 0 {
             return Some(at + seeds.trailing_zeros() as usize - BEFORE);
         }
@@ -149,13 +203,33 @@ mod tests {
 
     #[test]
     fn run_in_binary_needs_twelve() {
-        let noise = [0xff; 64];
-        for (run, expected) in [(&b"abcdefghijkl"[..], 1), (b"abcdefghijk", 0)] {
+        run_needs("abcdefghijkl", &[0xff; BINARY_BYTES]);
+    }
+
+    #[test]
+    fn run_in_a_little_noise_needs_twenty() {
+        run_needs("abcdefghijklmnopqrst", &[0xff; 64]);
+    }
+
+    fn run_needs(run: &str, noise: &[u8]) {
+        let text = run.as_bytes();
+        for (run, expected) in [(text, 1), (&text[1..], 0)] {
             for shift in 0..9 {
-                let bytes = [&noise[..shift], run, &noise].concat();
+                let bytes = [&noise[..shift], run, noise].concat();
                 assert_eq!(found(&bytes).len(), expected, "{shift}");
             }
         }
+    }
+
+    #[test]
+    fn noise_of_2048_bytes_is_a_binary() {
+        let place = |noise: usize| {
+            let bytes = [&b"text of more than twenty bytes"[..], &vec![0xff; noise]].concat();
+            let mut parts = Parts::new(&Limits::default(), 0);
+            runs(&bytes, Place::FileContent, b"", &mut parts).unwrap();
+            parts.list[0].place
+        };
+        assert_eq!([2047, 2048].map(|bytes| place(bytes - 30)), [Place::FileContent, Place::FileBinary]);
     }
 
     #[test]
@@ -170,7 +244,7 @@ mod tests {
         #[test]
         fn runs_are_what_a_loop_finds(bytes in prop::collection::vec(prop_oneof![any::<u8>(), b' '..=b'~'], 0..200)) {
             let text = |b: &u8| matches!(b, b' '..=b'~' | b'\t' | b'\n' | b'\r');
-            let wanted = if like_text(&bytes) { SEED } else { SPARSE_SEED };
+            let wanted = if like_text(&bytes) { SEED } else { SMALL_SEED };
             let printable = |window: &[u8]| window.iter().all(|b| matches!(b, b' '..=b'~'));
             let seeded = |run: &&[u8]| run.len() >= MIN_RUN && run.windows(wanted).any(printable);
             for run in bytes.split(|b| !text(b)).filter(seeded) {

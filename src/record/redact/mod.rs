@@ -152,10 +152,12 @@ fn is_free_text(place: Place) -> bool {
             | Place::HeaderValue
             | Place::TrailerValue
             | Place::FileContent
+            | Place::FileBinary
             | Place::XmlMarkup
             | Place::GraphQl
             | Place::BodyText
             | Place::BodyOpaque
+            | Place::BodyBinary
     )
 }
 

@@ -31,7 +31,7 @@ enum State {
     /// In the headers of an entity.
     Headers,
     /// In its content.
-    Content { name: Vec<u8>, place: Place, begun: bool },
+    Content { name: Vec<u8>, place: Place, begun: bool, binary: bool },
 }
 
 /// What became of a look at the rest of the window.
@@ -104,7 +104,7 @@ impl Multipart {
         let name = entity.heading.names.first().map(|name| name.raw).unwrap_or_default();
         let name = name.get(..MAX_NAME).unwrap_or(name).to_vec();
         let place = if entity.heading.is_file { Place::FileContent } else { Place::FormValue };
-        self.state = State::Content { name, place, begun: false };
+        self.state = State::Content { name, place, begun: false, binary: false };
         Ok(Step::On(at + length))
     }
 
@@ -156,14 +156,16 @@ impl Multipart {
         if piece.trim_ascii().is_empty() {
             return Ok(());
         }
-        let mut outside = false;
-        let (place, name, begun) = match &mut self.state {
-            State::Content { name, place, begun } => (*place, &**name, begun),
-            _ => (Place::BodyText, &b""[..], &mut outside),
+        let mut outside = (false, false);
+        let (place, name, begun, binary) = match &mut self.state {
+            State::Content { name, place, begun, binary } => (*place, &**name, begun, binary),
+            _ => (Place::BodyText, &b""[..], &mut outside.0, &mut outside.1),
         };
         let before = parts.list.len();
-        if sniff::like_binary(piece) {
-            opaque::runs(piece, place, b"", parts)?;
+        let controls = sniff::like_binary(piece);
+        *binary = *binary || controls && opaque::is_noise(piece);
+        if controls || *binary {
+            opaque::runs_of_stream(piece, place, parts)?;
         } else {
             parts.plain(place, b"", piece)?;
         }

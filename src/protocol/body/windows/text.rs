@@ -11,14 +11,18 @@ use std::borrow::Cow;
 #[derive(Debug, Default)]
 pub(super) struct Text {
     begun: bool,
+    /// Whether a window was like noise.
+    binary: bool,
 }
 
 impl Text {
     /// Adds the window as text, or the runs of text in it; how much of it is finished.
     pub(super) fn read<'a>(&mut self, text: &'a [u8], last: bool, parts: &mut Parts<'a>) -> Result<usize, Malformed> {
         let before = parts.list.len();
-        if sniff::like_binary(text) {
-            opaque::runs(text, Place::BodyOpaque, b"", parts)?;
+        let controls = sniff::like_binary(text);
+        self.binary = self.binary || controls && opaque::is_noise(text);
+        if controls || self.binary {
+            opaque::runs_of_stream(text, Place::BodyOpaque, parts)?;
         } else if !text.trim_ascii().is_empty() {
             parts.plain(Place::BodyText, b"", text)?;
         }
