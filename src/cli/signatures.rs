@@ -47,7 +47,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(super::USAGE);
         }
     };
-    let answer = signature::load(&paths).and_then(|signatures| match task {
+    let answer = signature::load(true, &paths).and_then(|signatures| match task {
         Task::List => Ok(list(&signatures)),
         Task::Show(id) => show(&signatures, &id),
         Task::Test => test(&signatures),

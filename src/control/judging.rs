@@ -57,11 +57,7 @@ impl Sources {
     }
 
     fn detectors(&self) -> Result<Detectors, Vec<String>> {
-        let mut all = signature::load(&self.signatures).map_err(|problems| vec![problems])?;
-        if !self.shipped {
-            let shipped = signature::shipped().map_err(|found| rendered(&found))?;
-            all.retain(|signature| !shipped.iter().any(|other| other.id == signature.id));
-        }
+        let all = signature::load(self.shipped, &self.signatures).map_err(|problems| vec![problems])?;
         Ok(Detectors::new(all))
     }
 }

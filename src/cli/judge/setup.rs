@@ -62,7 +62,7 @@ fn open_engine(terms: &Terms) -> Result<Engine, String> {
     let documents = document::read("everything", &everything).map_err(|problems| render_all(&problems))?;
     let context = policy::Context { now: SystemTime::now(), trust_domain: None, tls: None };
     let compiled = policy::compile(&documents, &context).map_err(|problems| render_all(&problems))?;
-    Ok(Engine::new(compiled.policy, Detectors::new(signature::load(&terms.with)?), 0))
+    Ok(Engine::new(compiled.policy, Detectors::new(signature::load(true, &terms.with)?), 0))
 }
 
 /// The allowlist that grants everything.

@@ -6,14 +6,14 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The shipped signatures and those in `paths`: files, or folders whose `*.yaml` and `*.yml` are read in the order of
-/// their names.
+/// The shipped signatures, if they are wanted, and those in `paths`: files, or folders whose `*.yaml` and `*.yml` are read
+/// in the order of their names.
 ///
 /// # Errors
 /// Everything that is wrong, as text for a terminal: files that cannot be read, every problem in every file, ids that
 /// occur twice.
-pub fn load(paths: &[PathBuf]) -> Result<Vec<Signature>, String> {
-    let mut all = shipped().map_err(|problems| render_all(&problems))?;
+pub fn load(with_shipped: bool, paths: &[PathBuf]) -> Result<Vec<Signature>, String> {
+    let mut all = if with_shipped { shipped().map_err(|problems| render_all(&problems))? } else { Vec::new() };
     let mut wrong = Vec::new();
     for path in paths {
         match files(path) {
@@ -62,8 +62,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("own.yaml"), entry("own-tool")).unwrap();
         fs::write(folder.path().join("README.md"), "not a signature").unwrap();
-        let loaded = load(&[folder.path().to_owned()]).unwrap();
+        let loaded = load(true, &[folder.path().to_owned()]).unwrap();
         assert_eq!(loaded.len(), shipped().unwrap().len() + 1);
+    }
+
+    #[test]
+    fn own_folder_alone_may_use_a_shipped_id() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("own.yaml"), entry("log4shell-jndi")).unwrap();
+        let loaded = load(false, &[folder.path().to_owned()]).unwrap();
+        assert_eq!(loaded.iter().map(|signature| signature.id.as_ref()).collect::<Vec<_>>(), ["log4shell-jndi"]);
     }
 
     #[test]
@@ -71,7 +79,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("a.yaml"), entry("log4shell-jndi")).unwrap();
         fs::write(folder.path().join("b.yaml"), "famly: x").unwrap();
-        let wrong = load(&[folder.path().to_owned(), folder.path().join("none")]).unwrap_err();
+        let wrong = load(true, &[folder.path().to_owned(), folder.path().join("none")]).unwrap_err();
         for part in ["used twice", "famly", "none"] {
             assert!(wrong.contains(part), "{wrong}");
         }
