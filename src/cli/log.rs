@@ -1,7 +1,7 @@
 //! `podwall log`: the record, verified and read. What a file holds is never trusted: it is shown so that no terminal
 //! acts on it.
 
-use super::USAGE;
+use super::{USAGE, learn};
 use crate::document::HumanDuration;
 use crate::record::chain::{Broken, Chain};
 use crate::record::redact::escape_again;
@@ -23,6 +23,7 @@ Verifies and shows the record.
 
 Usage: podwall log verify FILE... [--last HASH]
        podwall log show FILE... [--reason NAME] [--caller TEXT] [--event ID] [--since TIME]
+       podwall log learn FILE... [--name NAME] [--owner OWNER] [--all]
 
 verify holds every line against its hash and against the line before. Rotated files may be given in
 any order. --last says what the newest line's hash must be, so that a cut-off end shows.
@@ -32,6 +33,8 @@ show prints one line for each event, and its evidence below it.
   --caller TEXT   only callers whose identity or address contains this
   --event ID      only this event, in full; of a repeated one, the line that counts it
   --since TIME    only what is not older: 2026-11-22T10:00:00Z, or 90m
+
+learn proposes an allowlist from what learn mode has seen (podwall log learn --help).
 
 Exit codes: 0 good, 1 the chain is broken, or nothing was found for --event, 2 wrong usage or no file.
 ";
@@ -54,6 +57,10 @@ const LINE_BYTES: u64 = 1 << 20;
 
 /// Runs `podwall log …`; `arguments` come after the command's name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let mut arguments = arguments.into_iter().peekable();
+    if arguments.next_if(|first| first == "learn").is_some() {
+        return learn::run(arguments);
+    }
     let options = match parse(arguments) {
         Ok(Some(options)) => options,
         Ok(None) => {
@@ -237,6 +244,17 @@ fn brief(line: &Value, out: &mut impl Write) -> io::Result<()> {
             text("rule"),
             format!("{} requests, {} bytes in, {} out", text("requests"), text("bytes_in"), text("bytes_out")),
         ),
+        "learned" => (
+            "learned".into(),
+            String::new(),
+            format!(
+                "{} {}, {} requests, {} succeeded",
+                text("action"),
+                text("path"),
+                text("requests"),
+                text("succeeded")
+            ),
+        ),
         "reload" => {
             ("reload".into(), text("outcome"), format!("{} {} {}", text("what"), text("problems"), text("weakens")))
         }
@@ -308,7 +326,7 @@ fn kind(line: &str) -> String {
 }
 
 /// Calls `each` with the number (from 1) and text of every line.
-fn for_each_line(path: &Path, mut each: impl FnMut(u64, &str) -> io::Result<()>) -> io::Result<()> {
+pub(super) fn for_each_line(path: &Path, mut each: impl FnMut(u64, &str) -> io::Result<()>) -> io::Result<()> {
     let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
     let mut file = BufReader::new(File::open(path).map_err(named)?);
     let mut line = Vec::new();

@@ -7,6 +7,7 @@ pub mod config;
 #[cfg(feature = "sidecar")]
 pub mod demo;
 pub mod judge;
+pub mod learn;
 pub mod log;
 #[cfg(feature = "sidecar")]
 pub mod pki;

@@ -1,6 +1,7 @@
 //! The judgement of one exchange, message by message. Evidence adds up over the exchange, so an attack that is spread
 //! over head and body is weighed as one.
 
+use super::http::BODY_TOO_LARGE;
 use super::{ATTACK, DENY_RULE, Engine, NO_RULE, OUT_OF_FUEL};
 use crate::canon::path::Readings;
 use crate::flow::{
@@ -20,6 +21,19 @@ pub struct Case<'e> {
     mode: Mode,
     denied: bool,
     observed: Vec<(Part<'static>, Hit)>,
+    learning: Learning,
+}
+
+/// Whether what was asked for may be learned from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Learning {
+    /// It is granted: there is nothing to learn.
+    #[default]
+    Nothing,
+    /// No rule grants it.
+    Asked,
+    /// It carries a sign of an attack, or was denied by a rule, or for what it is.
+    Never,
 }
 
 /// What the policy said to a message's accesses.
@@ -41,13 +55,20 @@ impl<'e> Case<'e> {
             mode: port.mode,
             denied: false,
             observed: Vec::new(),
+            learning: Learning::default(),
         }
     }
 
     /// Judges the next message of the exchange. A policy denial is final; detectors then need not run.
     pub fn judge(&mut self, scene: &Scene<'_>, message: &Message<'_>, fuel: &mut Fuel) -> Judgement {
         let mut asked = self.ask(scene, message.accesses);
-        let reason = asked.reason.or_else(|| self.inspect(message.parts, fuel));
+        // Where nothing is acted on, it is worth knowing what else a message without a rule carries.
+        let attack = match asked.reason {
+            Some(_) if self.mode == Mode::Enforce => None,
+            _ => self.inspect(message.parts, fuel),
+        };
+        self.learn(asked.reason, attack);
+        let reason = if self.mode == Mode::Learn { attack.or(asked.reason) } else { asked.reason.or(attack) };
         let verdict = match reason {
             Some(reason) => Verdict::Deny(Denial { reason, cut: Cut::Refuse }),
             None => Verdict::Allow,
@@ -81,6 +102,9 @@ impl<'e> Case<'e> {
     /// A judgement for content that cannot be judged: malformed, over a limit. What is done with it is the mode's.
     pub fn object(&mut self, reason: Reason) -> Judgement {
         self.denied = true;
+        if reason != BODY_TOO_LARGE {
+            self.learning = Learning::Never;
+        }
         Judgement {
             verdict: Verdict::Deny(Denial { reason, cut: Cut::CloseSession }),
             mode: self.mode,
@@ -127,6 +151,21 @@ impl<'e> Case<'e> {
     /// The ceilings that count the exchange.
     pub fn rates(&self) -> &[Arc<Rate>] {
         &self.rates
+    }
+
+    /// Whether the exchange, now that it is over, is to be noted for its owner: it was watched in learn mode, no rule
+    /// granted it, and nothing in it was a sign of an attack.
+    pub fn is_to_be_learned(&self) -> bool {
+        self.mode == Mode::Learn && self.learning == Learning::Asked
+    }
+
+    fn learn(&mut self, policy: Option<Reason>, attack: Option<Reason>) {
+        let suspicious = attack.is_some() || self.found.total() > 0 || policy == Some(DENY_RULE);
+        if suspicious {
+            self.learning = Learning::Never;
+        } else if policy == Some(NO_RULE) && self.learning == Learning::Nothing {
+            self.learning = Learning::Asked;
+        }
     }
 
     /// Whether any message of the exchange was denied, acted on or not.

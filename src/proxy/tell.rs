@@ -2,9 +2,12 @@
 //! panics.
 
 use super::worker::{Shared, Worker};
-use crate::flow::{ClientAddr, Connection, Cut, Denial, Direction, Peer, Reason};
+use crate::engine::Case;
+use crate::flow::{ClientAddr, Connection, Cut, Denial, Direction, FactKind, Peer, Reason};
 use crate::identity::Refusal;
+use crate::protocol::head;
 use crate::record::event::Clipped;
+use crate::record::learned::{Asked, Needs};
 use crate::record::line::Panic;
 use crate::record::{Caller, Event, Exchange, Handshake, Line, Revision};
 use std::sync::Arc;
@@ -24,6 +27,29 @@ impl Worker {
         let recorder = &self.shared.recorder;
         recorder.judged(Event::refused(recorder.id(now), now, connection, denial, &exchange, &self.revision()));
         self.metrics.refused(connection.direction, reason);
+    }
+
+    /// Notes what a request asked for that no rule grants, for its owner: under every reading of its path.
+    pub(super) fn learn(
+        &self,
+        caller: &Caller,
+        port: u16,
+        case: &Case<'_>,
+        request: &head::Request<'_>,
+        status: u16,
+        stream: bool,
+    ) {
+        let accesses = request.accesses(case.readings()).unwrap_or_default();
+        for access in &accesses {
+            let has = |kind, name: &str| access.facts.iter().any(|fact| fact.kind == kind && fact.name == name);
+            let needs = Needs {
+                websocket: has(FactKind::Upgrade, "websocket"),
+                absolute_form: has(FactKind::TargetForm, "absolute"),
+                stream,
+            };
+            let asked = Asked { port, action: access.action.into(), path: access.path.as_ref().into(), needs };
+            self.aggregate.learn(caller, asked, (100..400).contains(&status));
+        }
     }
 
     /// A handshake that failed.

@@ -3,6 +3,7 @@
 
 use super::Caller;
 use super::caller::AsHashed;
+use super::learned::{Asked, Seen};
 use super::line::Allowed;
 use crate::flow::RuleName;
 use std::collections::{BTreeMap, HashMap};
@@ -21,6 +22,7 @@ pub struct Aggregate(Mutex<Counts>);
 pub(super) struct Counts {
     callers: HashMap<Caller, Vec<(RuleName, Traffic)>, AsHashed>,
     beyond: Traffic,
+    pub(super) learned: Seen,
 }
 
 /// What was carried.
@@ -43,6 +45,11 @@ impl Aggregate {
     /// Counts what `rule` granted to `caller`.
     pub fn note(&self, caller: &Caller, rule: &RuleName, traffic: Traffic) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).note(caller, rule, traffic);
+    }
+
+    /// Counts what no rule granted to `caller`, in learn mode.
+    pub fn learn(&self, caller: &Caller, asked: Asked, succeeded: bool) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).learned.note(caller, asked, succeeded);
     }
 
     /// Takes the counts out.

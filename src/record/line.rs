@@ -1,5 +1,6 @@
 //! What a line of the record can be about, besides a judgement: the process itself, its reloads, and what was lost.
 
+use super::learned::{Asked, Times};
 use super::{Caller, Event, EventId, Handshake, Revision};
 use crate::flow::{Reason, RuleName};
 use schemars::JsonSchema;
@@ -29,6 +30,8 @@ pub enum Line {
     Repeat(Repeat),
     /// Allowed traffic of one caller under one rule.
     Allowed(Allowed),
+    /// What one caller asked for in learn mode without a rule that grants it.
+    Learned(Learned),
 }
 
 /// The process began.
@@ -134,6 +137,19 @@ pub struct Allowed {
     pub bytes_out: u64,
 }
 
+/// What one caller asked for in learn mode, without a rule that grants it, over a time.
+#[derive(Clone, Debug)]
+pub struct Learned {
+    /// The beginning of the time counted.
+    pub since: SystemTime,
+    /// Its end.
+    pub until: SystemTime,
+    /// Who asked, for what; nothing when it is what was over the limits.
+    pub asked: Option<(Caller, Asked)>,
+    /// How often.
+    pub times: Times,
+}
+
 /// Whose record it is: on every line.
 #[derive(Clone, Debug, Default)]
 pub struct Origin {
@@ -181,6 +197,7 @@ impl Line {
                 Self::Stop(stop) => stop.why.len(),
                 Self::Reload(reload) => texts(&reload.problems) + texts(&reload.weakens),
                 Self::Panic(panic) => panic.message.len(),
+                Self::Learned(learned) => learned.asked.as_ref().map_or(0, |(_, asked)| asked.path.len()),
                 Self::Gap(_) | Self::Repeat(_) | Self::Allowed(_) => 0,
             }
     }

@@ -15,6 +15,7 @@ pub mod file;
 #[cfg(feature = "sidecar")]
 pub mod handles;
 pub mod id;
+pub mod learned;
 pub mod line;
 #[cfg(feature = "sidecar")]
 pub mod metrics;

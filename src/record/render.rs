@@ -2,7 +2,7 @@
 //! redactor on its way.
 
 use super::event::{Handshake, cut_name};
-use super::line::{Allowed, Gap, Panic, Reload, Repeat, Start, Stop};
+use super::line::{Allowed, Gap, Learned, Panic, Reload, Repeat, Start, Stop};
 use super::redact::Redactor;
 use super::{Event, Line, Origin, Revision};
 use crate::flow::{Evidence, Peer};
@@ -48,6 +48,7 @@ impl Renderer {
             Line::Gap(gap) => self.whole(now, "gap", gap_line(gap)),
             Line::Repeat(repeat) => self.whole(repeat.time, "repeat", repeat_line(repeat)),
             Line::Allowed(allowed) => self.whole(allowed.until, "allowed", allowed_line(allowed)),
+            Line::Learned(learned) => self.whole(learned.until, "learned", self.learned(learned)),
         }
     }
 
@@ -169,6 +170,47 @@ impl Renderer {
             problems: self.texts(&reload.problems),
             weakens: self.texts(&reload.weakens),
             revision: RevisionPart::of(&reload.revision),
+        }
+    }
+
+    fn learned(&self, learned: &Learned) -> impl Serialize + use<> {
+        #[derive(Serialize)]
+        struct LearnedLine {
+            since: String,
+            caller: Option<String>,
+            #[serde(flatten)]
+            asked: Option<AskedPart>,
+            requests: u64,
+            succeeded: u64,
+        }
+        #[derive(Serialize)]
+        struct AskedPart {
+            direction: &'static str,
+            port: u16,
+            action: String,
+            path: String,
+            #[serde(skip_serializing_if = "std::ops::Not::not")]
+            websocket: bool,
+            #[serde(skip_serializing_if = "std::ops::Not::not")]
+            absolute_form: bool,
+            #[serde(skip_serializing_if = "std::ops::Not::not")]
+            stream: bool,
+        }
+        let asked = learned.asked.as_ref().map(|(caller, asked)| AskedPart {
+            direction: caller.direction().name(),
+            port: asked.port,
+            action: self.redactor.text(&asked.action),
+            path: self.redactor.text(&asked.path),
+            websocket: asked.needs.websocket,
+            absolute_form: asked.needs.absolute_form,
+            stream: asked.needs.stream,
+        });
+        LearnedLine {
+            since: timestamp(learned.since),
+            caller: learned.asked.as_ref().map(|(caller, _)| caller.to_string()),
+            asked,
+            requests: learned.times.requests,
+            succeeded: learned.times.succeeded,
         }
     }
 

@@ -1,14 +1,14 @@
 //! The thread that writes the record: it takes what the [`super::Recorder`] queued, masks, spells, chains, and hands it
 //! to the sinks. Only here is anything waited for.
 
-use super::aggregate;
 use super::chain::Chain;
-use super::line::{Allowed, Gap, Stop};
+use super::line::{Gap, Stop};
 use super::recorder::{Shared, State};
 use super::redact::Redactor;
 use super::render::Renderer;
 use super::sink::Sink;
 use super::{Line, Origin};
+use super::{aggregate, learned};
 use sha2::{Digest, Sha256};
 use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -92,7 +92,7 @@ impl RecordThread {
             let mut batch = self.wait();
             if batch.closed || collected.elapsed() >= self.shared.settings.aggregate_interval {
                 let until = SystemTime::now();
-                batch.lines.extend(self.allowed(since, until).into_iter().map(Line::Allowed));
+                batch.lines.extend(self.counted(since, until));
                 (since, collected) = (until, Instant::now());
             }
             self.write(&renderer, &batch.lines, &batch.gap);
@@ -119,9 +119,13 @@ impl RecordThread {
         Batch { lines, gap: std::mem::take(&mut state.gap), stop: state.stop.take(), closed }
     }
 
-    fn allowed(&self, since: SystemTime, until: SystemTime) -> Vec<Allowed> {
+    /// What the workers counted since they were last asked.
+    fn counted(&self, since: SystemTime, until: SystemTime) -> Vec<Line> {
         let workers = self.shared.workers.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        aggregate::lines(workers.iter().map(|worker| worker.take()), since, until)
+        let mut counts: Vec<_> = workers.iter().map(|worker| worker.take()).collect();
+        let learned = counts.iter_mut().map(|counts| std::mem::take(&mut counts.learned));
+        let learned = learned::lines(learned, since, until).into_iter().map(Line::Learned);
+        aggregate::lines(counts.into_iter(), since, until).into_iter().map(Line::Allowed).chain(learned).collect()
     }
 
     fn write(&mut self, renderer: &Renderer, lines: &[Line], gap: &Gap) {

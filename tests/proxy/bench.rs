@@ -37,6 +37,8 @@ pub(crate) struct Bench {
 /// What a sidecar left.
 pub(crate) struct Ended {
     pub(crate) lines: Vec<Value>,
+    /// The same as it was written.
+    pub(crate) record: String,
     /// As `/metrics` gives them.
     pub(crate) metrics: String,
     pub(crate) received: Vec<Received>,
@@ -54,7 +56,7 @@ impl Setup {
         Self {
             limits: String::new(),
             rules: RULES.to_owned(),
-            mode: "enforce",
+            mode: "",
             tls: "off".to_owned(),
             folder: tempfile::tempdir().unwrap(),
             behind: upstream.address,
@@ -76,7 +78,11 @@ impl Setup {
 
     /// Sets the allowlist's mode.
     pub(crate) fn mode(mut self, mode: &'static str) -> Self {
-        self.mode = mode;
+        self.mode = match mode {
+            "shadow" => "mode: shadow\n",
+            "learn" => "mode: learn\n",
+            other => panic!("no mode {other}"),
+        };
         self
     }
 
@@ -131,7 +137,7 @@ impl Bench {
 
     /// Puts other rules into the allowlist's file.
     pub(crate) fn rewrite(&self, rules: &str) {
-        write_rules(self.folder(), "enforce", rules);
+        write_rules(self.folder(), "", rules);
     }
 
     /// What the sidecar says of itself.
@@ -155,7 +161,7 @@ impl Bench {
         }
         let text = fs::read_to_string(self.folder.path().join("record.jsonl")).unwrap();
         let lines = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        Ended { lines, metrics, received: self.upstream.end() }
+        Ended { lines, record: text, metrics, received: self.upstream.end() }
     }
 }
 
@@ -184,7 +190,7 @@ impl Ended {
 
 fn write_rules(folder: &Path, mode: &str, rules: &str) {
     let text = format!(
-        "apiVersion: podwall.dev/v1\nkind: Allowlist\nmetadata: {{name: test}}\nowner: tests\nmode: {mode}\ninbound:{rules}\n"
+        "apiVersion: podwall.dev/v1\nkind: Allowlist\nmetadata: {{name: test}}\nowner: tests\n{mode}inbound:{rules}\n"
     );
     fs::write(folder.join("allowlist.yaml"), text).unwrap();
 }

@@ -5,6 +5,7 @@
 //! Canonical text: percent-decoded but for `%2F` (a slash that is data), `%25` (a percent sign) and bytes that are no
 //! UTF-8 text (`%FF`), so that two paths are one exactly when their canonical texts are.
 
+pub mod fold;
 mod read;
 pub mod refused;
 

@@ -5,7 +5,7 @@ use super::answer::{Broken, LEFT, Seen};
 use super::exchange::Request;
 use super::{Conversation, Next};
 use crate::canon::path::Readings;
-use crate::engine::{Case, Engine};
+use crate::engine::{Case, Engine, NO_RULE};
 use crate::flow::{Access, Cut, Denial, Judgement, Mode, Past, Reason, RuleName, Scene, Verdict};
 use crate::protocol::Malformed;
 use crate::protocol::http1::{self, Refusal, RequestHead};
@@ -80,11 +80,16 @@ impl Progress<'_> {
         if judgement.verdict == Verdict::Allow {
             return None;
         }
+        worker.metrics.judged(scene.connection.direction, judgement.mode, &judgement.verdict);
+        let without_rule = matches!(&judgement.verdict, Verdict::Deny(denial) if denial.reason == NO_RULE);
+        if judgement.mode == Mode::Learn && without_rule {
+            // It is counted when the exchange is over, with all others of its kind.
+            return None;
+        }
         let id = worker.shared.recorder.id(scene.now.wall);
         let access = resource(request);
         let exchange = self.exchange(scene.session.exchanges, request, &access);
         worker.shared.recorder.judged(Event::judged(id, scene, judgement, &exchange, self.revision));
-        worker.metrics.judged(scene.connection.direction, judgement.mode, &judgement.verdict);
         Some(id)
     }
 
@@ -189,6 +194,18 @@ impl Conversation<'_> {
         let metrics = &self.worker.metrics;
         metrics.took_judging(self.guest.connection.direction, told.judging);
         metrics.answered(self.guest.connection.direction, told.seen.status.unwrap_or_default(), told.began.elapsed());
+        if case.is_to_be_learned() {
+            let stream = told.sent > self.worker.limits().inspect_bytes as u64;
+            let answer = told.seen.status.unwrap_or_default();
+            self.worker.learn(
+                &self.guest.caller,
+                self.guest.connection.port,
+                case,
+                &request.view().request(),
+                answer,
+                stream,
+            );
+        }
         if case.denied() {
             return;
         }

@@ -1,0 +1,333 @@
+//! `podwall log learn`: what learn mode saw becomes a proposal for an allowlist. Many paths become templates, callers who
+//! ask for the same share a rule. What a record holds is never trusted: a rule is proposed only if `podwall check` would
+//! take it, and the owner reads all of them before they grant anything.
+
+use super::USAGE;
+use super::log::for_each_line;
+use crate::canon::path::fold;
+use crate::document;
+use crate::policy;
+use crate::record::learned::{Needs, Times};
+use lexopt::prelude::{Long, Short, Value as Word, ValueExt};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::fmt::Write;
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::SystemTime;
+
+/// What `podwall log learn --help` says.
+pub const HELP: &str = "\
+Proposes an allowlist from what learn mode has seen.
+
+Usage: podwall log learn FILE... [--name NAME] [--owner OWNER] [--all]
+
+Writes a document with one rule for each thing that callers asked for and no rule granted. Requests
+that carried a sign of an attack are never among them. Numbers, UUIDs, long tokens, and segments that
+have more than 24 values become {id}. Read every rule before you use it: what nobody should have been
+asking for is in it too.
+  --name NAME    what the document is called (learned)
+  --owner OWNER  who answers for its rules
+  --all          also what the application never answered with success (a status below 400)
+
+Exit codes: 0 good, 1 nothing to propose, 2 wrong usage or no file.
+";
+
+/// What was asked for.
+#[derive(Debug)]
+struct Options {
+    files: Vec<PathBuf>,
+    name: String,
+    owner: Option<String>,
+    all: bool,
+}
+
+/// Different accesses that are read from a record; what is over is counted.
+const MAX_ACCESSES: usize = 100_000;
+
+/// One access of one caller, as a line tells it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Access {
+    path: String,
+    needs: Needs,
+    method: String,
+    caller: String,
+    port: u16,
+}
+
+/// A rule to be proposed.
+#[derive(Debug, Default)]
+struct Rule {
+    methods: BTreeSet<String>,
+    ports: BTreeSet<u16>,
+    times: Times,
+}
+
+/// Rules by path, what they need, and callers.
+type Rules = BTreeMap<(String, Needs, BTreeSet<String>), Rule>;
+
+/// Runs `podwall log learn …`; `arguments` come after that.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let options = match parse(arguments) {
+        Ok(Some(options)) => options,
+        Ok(None) => {
+            print!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => {
+            eprint!("podwall log learn: {error}\n\n{HELP}");
+            return ExitCode::from(USAGE);
+        }
+    };
+    match read(&options.files) {
+        Ok((seen, beyond)) => match propose(&options, seen, beyond) {
+            Some(text) => {
+                print!("{text}");
+                ExitCode::SUCCESS
+            }
+            None => {
+                eprintln!(
+                    "podwall log learn: nothing to propose: no `learned` lines of requests that succeeded (--all)"
+                );
+                ExitCode::FAILURE
+            }
+        },
+        Err(error) => {
+            eprintln!("podwall log learn: {error}");
+            ExitCode::from(USAGE)
+        }
+    }
+}
+
+/// Nothing when help is asked for.
+fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Option<Options>, lexopt::Error> {
+    let mut parser = lexopt::Parser::from_args(arguments);
+    let mut options = Options { files: Vec::new(), name: "learned".into(), owner: None, all: false };
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("help") | Short('h') => return Ok(None),
+            Long("name") => options.name = parser.value()?.string()?,
+            Long("owner") => options.owner = Some(parser.value()?.string()?),
+            Long("all") => options.all = true,
+            Word(word) => options.files.push(word.into()),
+            other => return Err(other.unexpected()),
+        }
+    }
+    if options.files.is_empty() { Err("name at least one file".into()) } else { Ok(Some(options)) }
+}
+
+/// All that was learned, and the requests that are not told one by one.
+fn read(files: &[PathBuf]) -> io::Result<(BTreeMap<Access, Times>, u64)> {
+    let (mut seen, mut beyond) = (BTreeMap::<Access, Times>::new(), 0_u64);
+    for file in files {
+        for_each_line(file, |_, line| {
+            let Ok(line) = serde_json::from_str::<Value>(line) else { return Ok(()) };
+            if line.get("line").and_then(Value::as_str) != Some("learned") {
+                return Ok(());
+            }
+            let count = |field: &str| line.get(field).and_then(Value::as_u64).unwrap_or_default();
+            let times = Times { requests: count("requests"), succeeded: count("succeeded") };
+            match Access::of(&line) {
+                Some(access) if seen.len() < MAX_ACCESSES || seen.contains_key(&access) => {
+                    seen.entry(access).or_default().add(times);
+                }
+                _ => beyond = beyond.saturating_add(times.requests),
+            }
+            Ok(())
+        })?;
+    }
+    Ok((seen, beyond))
+}
+
+impl Access {
+    /// Nothing when the line tells of what was over the limits, or of something else than a request to us.
+    fn of(line: &Value) -> Option<Self> {
+        let text = |field: &str| line.get(field).and_then(Value::as_str);
+        let is = |field: &str| line.get(field).and_then(Value::as_bool).unwrap_or_default();
+        let needs = Needs { websocket: is("websocket"), absolute_form: is("absolute_form"), stream: is("stream") };
+        (text("direction") == Some("inbound")).then_some(())?;
+        Some(Self {
+            path: text("path")?.to_owned(),
+            needs,
+            method: text("action")?.to_owned(),
+            caller: text("caller")?.to_owned(),
+            port: line.get("port").and_then(Value::as_u64)?.try_into().ok()?,
+        })
+    }
+}
+
+/// The document; nothing when it would have no rule.
+fn propose(options: &Options, mut seen: BTreeMap<Access, Times>, mut beyond: u64) -> Option<String> {
+    let failed: u64 = seen.values().filter(|times| times.succeeded == 0).map(|times| times.requests).sum();
+    seen.retain(|_, times| options.all || times.succeeded > 0);
+    let domain = common_domain(&seen);
+    let one_port = seen.keys().map(|access| access.port).collect::<BTreeSet<_>>().len() == 1;
+    let mut rules = String::new();
+    let mut requests = 0_u64;
+    for (key, mut rule) in grouped(seen) {
+        if one_port {
+            rule.ports.clear();
+        }
+        let text = written(&key, &rule, domain.as_deref());
+        if is_accepted(&document(options, domain.as_deref(), &text)) {
+            requests += rule.times.requests;
+            rules += &text;
+        } else {
+            beyond = beyond.saturating_add(rule.times.requests);
+        }
+    }
+    let left_out = if options.all { 0 } else { failed };
+    let head = format!(
+        "# Proposed from {requests} requests that no rule granted. Left out: {left_out} that never succeeded, {beyond} that\n\
+         # no rule can tell apart. Read every rule: whatever callers asked for is here, wanted or not.\n"
+    );
+    (!rules.is_empty()).then(|| head + &document(options, domain.as_deref(), &rules))
+}
+
+fn document(options: &Options, domain: Option<&str>, rules: &str) -> String {
+    let owner = options.owner.as_ref().map_or_else(String::new, |owner| format!("owner: {}\n", quoted(owner)));
+    let domain = domain.map_or_else(String::new, |domain| format!("trustDomain: {domain}\n"));
+    let name = quoted(&options.name);
+    format!(
+        "apiVersion: podwall.dev/v1\nkind: Allowlist\nmetadata: {{name: {name}}}\n{owner}{domain}\
+         mode: shadow    # record what would be denied; enforce once nothing is missing\ninbound:\n{rules}"
+    )
+}
+
+/// Whether `podwall check` takes it.
+fn is_accepted(text: &str) -> bool {
+    let context = policy::Context { now: SystemTime::now(), trust_domain: None, tls: None };
+    document::read("learned", text).is_ok_and(|documents| policy::compile(&documents, &context).is_ok())
+}
+
+/// One rule for each path and set of callers. GET grants HEAD.
+fn grouped(seen: BTreeMap<Access, Times>) -> Rules {
+    let templates = fold::templates(seen.keys().map(|access| access.path.as_str()));
+    let mut by_method: BTreeMap<(String, Needs, String), (BTreeSet<String>, Rule)> = BTreeMap::new();
+    for ((access, times), path) in seen.into_iter().zip(templates) {
+        let path = path.unwrap_or(access.path);
+        let (callers, rule) = by_method.entry((path, access.needs, access.method)).or_default();
+        callers.insert(access.caller);
+        rule.ports.insert(access.port);
+        rule.times.add(times);
+    }
+    let mut rules = Rules::new();
+    for ((path, needs, method), (callers, of_method)) in by_method {
+        let rule = rules.entry((path, needs, callers)).or_default();
+        rule.methods.insert(method);
+        rule.ports.extend(of_method.ports);
+        rule.times.add(of_method.times);
+    }
+    for rule in rules.values_mut().filter(|rule| rule.methods.contains("GET")) {
+        rule.methods.remove("HEAD");
+    }
+    rules
+}
+
+/// The rule on one line when it needs no more, else as a mapping.
+fn written((path, needs, callers): &(String, Needs, BTreeSet<String>), rule: &Rule, domain: Option<&str>) -> String {
+    let callers: Vec<String> = callers.iter().map(|caller| short(caller, domain)).collect();
+    let methods: Vec<&str> = rule.methods.iter().map(String::as_str).collect();
+    let times = format!("# requests: {}", rule.times.requests);
+    let plain = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b"/_.~{}:-".contains(&b));
+    let brief =
+        *needs == Needs::default() && rule.ports.is_empty() && plain(path) && callers.iter().all(|one| plain(one));
+    if brief && methods.iter().all(|method| plain(method)) {
+        return format!("  - {} {path} from {}    {times}\n", methods.join(","), callers.join(", "));
+    }
+    let list = |all: &[String]| all.iter().map(|one| quoted(one)).collect::<Vec<_>>().join(", ");
+    let methods: Vec<String> = rule.methods.iter().cloned().collect();
+    let mut text = format!("  - from: [{}]    {times}\n", list(&callers));
+    // Writing to a String cannot fail.
+    let _ = writeln!(text, "    methods: [{}]\n    path: {}", list(&methods), quoted(path));
+    if !rule.ports.is_empty() {
+        let _ = writeln!(text, "    port: {:?}", rule.ports.iter().collect::<Vec<_>>());
+    }
+    for (needed, line) in [
+        (needs.websocket, "upgrade: [websocket]"),
+        (needs.absolute_form, "absoluteForm: true"),
+        (needs.stream, "stream: true"),
+    ] {
+        if needed {
+            let _ = writeln!(text, "    {line}");
+        }
+    }
+    text
+}
+
+/// The trust domain of most callers.
+fn common_domain(seen: &BTreeMap<Access, Times>) -> Option<String> {
+    let mut count: BTreeMap<&str, usize> = BTreeMap::new();
+    for (domain, _) in seen.keys().filter_map(|access| access.caller.strip_prefix("spiffe://")?.split_once('/')) {
+        *count.entry(domain).or_default() += 1;
+    }
+    count.into_iter().max_by_key(|(_, count)| *count).map(|(domain, _)| domain.to_owned())
+}
+
+/// `shop/frontend` for a service account of the document's trust domain.
+fn short(caller: &str, domain: Option<&str>) -> String {
+    let account = || {
+        let rest = caller.strip_prefix("spiffe://")?.strip_prefix(domain?)?.strip_prefix("/ns/")?;
+        let (namespace, account) = rest.split_once("/sa/")?;
+        (!namespace.contains('/') && !account.contains('/')).then(|| format!("{namespace}/{account}"))
+    };
+    account().unwrap_or_else(|| caller.to_owned())
+}
+
+/// A string of JSON is one of YAML.
+fn quoted(text: &str) -> String {
+    Value::from(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn access(method: &str, path: &str, caller: &str) -> Access {
+        Access { path: path.into(), needs: Needs::default(), method: method.into(), caller: caller.into(), port: 80 }
+    }
+
+    fn proposed(seen: Vec<(Access, u64)>) -> String {
+        let times = |succeeded| Times { requests: 10, succeeded };
+        let seen = seen.into_iter().map(|(access, succeeded)| (access, times(succeeded))).collect();
+        let options = parse(["x".into()]).unwrap().unwrap();
+        let text = propose(&options, seen, 0).unwrap_or_default();
+        text.split_once("inbound:\n").map(|(_, rules)| rules.to_owned()).unwrap_or_default()
+    }
+
+    const CART: &str = "spiffe://prod.example/ns/shop/sa/cart";
+
+    #[test]
+    fn callers_share_a_rule() {
+        let web = "spiffe://prod.example/ns/shop/sa/web";
+        let seen = [("GET", CART), ("GET", web), ("HEAD", CART), ("HEAD", web)];
+        let rules = proposed(seen.map(|(method, caller)| (access(method, "/orders/7", caller), 10)).to_vec());
+        assert_eq!(rules, "  - GET /orders/{id} from shop/cart, shop/web    # requests: 40\n");
+    }
+
+    #[test]
+    fn what_never_succeeded_is_left_out() {
+        let seen = vec![(access("GET", "/orders", CART), 1), (access("GET", "/.git/config", CART), 0)];
+        assert_eq!(proposed(seen), "  - GET /orders from shop/cart    # requests: 10\n");
+    }
+
+    #[test]
+    fn what_needs_more_than_a_line_is_a_mapping() {
+        let needs = Needs { websocket: true, ..Needs::default() };
+        let seen = vec![(Access { needs, ..access("GET", "/a b", "10.0.0.9") }, 1)];
+        let rule = "  - from: [\"10.0.0.9\"]    # requests: 10\n    methods: [\"GET\"]\n    path: \"/a b\"\n    upgrade: [websocket]\n";
+        assert_eq!(proposed(seen), rule);
+    }
+
+    #[test]
+    fn what_no_policy_would_take_is_left_out() {
+        let seen = vec![
+            (access("G\nET", "/a", CART), 1),
+            (access("GET", "/{a}b", CART), 1),
+            (access("GET", "/a", "x y\n- z"), 1),
+        ];
+        assert_eq!(proposed(seen), "");
+    }
+}
