@@ -53,6 +53,7 @@ tests/.venv/bin/python tests/clients.py target/release/podwall
 
 say "what real servers act on"
 tests/.venv/bin/python tests/spellings.py target/release/podwall
+tests/.venv/bin/python tests/spellings_fuzz.py target/release/podwall --count 1000
 
 say "sqlmap against an application that can be injected"
 tests/.venv/bin/python tests/sqlmap.py target/release/podwall

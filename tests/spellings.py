@@ -8,7 +8,6 @@ a check that finds nothing there would find nothing at all. Exit code 1 when one
 
 import argparse
 import contextlib
-import json
 import re
 import tempfile
 from collections import Counter
@@ -16,58 +15,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from clients_kit.checks import Failed, Tally, expect
-from clients_kit.programs import Podwall, certificates, free_port, until
+from clients_kit.programs import until
 from spellings_kit import table, verify, wire
-from spellings_kit.backends import START, Backend
-from spellings_kit.spelling import CASE
+from spellings_kit.backends import START
+from spellings_kit.doors import each, opened, steps, through
 
-DOORS = ("narrow", "wide")
-# Seconds. Behind the sidecar everything ends by itself; a server alone may wait for more for ever.
-PATIENCE, ALONE = 30, 0.4
-
-
-def rules(port):
-    """The narrow doors grant little; the wide ones grant all but /admin."""
-    common = {"from": "127.0.0.1", "host": "a.test", "port": [port[key] for key in port if key[1] == "narrow"]}
-    wide = {"from": "127.0.0.1", "port": [port[key] for key in port if key[1] == "wide"]}
-    return [
-        {"name": "public", **common, "methods": ["GET", "POST"], "path": "/public/{rest...}"},
-        {"name": "keyed", **common, "methods": "GET", "path": "/keyed/{id}", "headers": {"x-tenant": ["acme"]}},
-        {"name": "search", **common, "methods": "GET", "path": "/search", "query": ["q", "case"]},
-        {"name": "item", **common, "methods": "GET", "path": "/item/{id}"},
-        {"name": "via", **common, "methods": "GET", "path": "/via/{rest...}", "absoluteForm": True},
-        {"name": "stream", **common, "methods": "POST", "path": "/stream/{id}", "stream": True},
-        {"name": "everything", **wide, "methods": ["GET", "POST"], "path": "/{rest...}"},
-    ]
-
-
-def allowlist(port):
-    head = {"apiVersion": "podwall.dev/v1", "kind": "Allowlist", "metadata": {"name": "spellings"}, "owner": "team-tests"}
-    return json.dumps({**head, "inbound": rules(port), "deny": [{"name": "admin", "path": ["/admin", "/admin/{rest...}"]}]})
-
-
-def sidecar(binary, folder, backends, port):
-    listeners = [
-        {"listen": f"127.0.0.1:{port[backend.name, door]}", "tls": "off", "upstream": f"127.0.0.1:{backend.port}"}
-        for backend in backends
-        for door in DOORS
-    ]
-    certs = certificates(binary, folder / "pki")
-    return Podwall(binary, folder / "sidecar", listeners, allowlist(port), certs)
-
-
-def steps(spelling, number):
-    numbered = [step if step is wire.CONTINUE else step.replace(CASE, number) for step in spelling.steps]
-    return [bytes([byte]) for byte in b"".join(numbered)] if spelling.dripped else numbered
-
-
-def through(backend, spellings, port):
-    """Every spelling through the sidecar, one after the other, so that a connection it spoils meets the next one."""
-
-    def one(number, spelling):
-        return wire.exchange(port[backend.name, spelling.door], steps(spelling, number), PATIENCE, half_close=True)
-
-    return {number: one(number, spelling) for number, (_, spelling) in spellings.items()}
+# Seconds. A server alone may wait for more for ever.
+ALONE = 0.4
 
 
 def alone(backend, spellings):
@@ -128,13 +82,7 @@ def real(spellings, wrong):
 
 
 def everything(tally, binary, folder, only, programs):
-    backends = []
-    for name in START:
-        tally.check(f"start {name}", start, name, folder, backends, programs)
-    port = {(backend.name, door): free_port() for backend in backends for door in DOORS}
-    podwall = sidecar(binary, folder, backends, port)
-    programs.callback(podwall.end)
-    podwall.wait_ready()
+    backends, port, podwall = opened(tally, START, binary, folder, programs)
     spellings = {number: pair for number, pair in table.numbered().items() if only in pair[0]}
     exchanged = each(backends, through, spellings, port)
     acted = {backend.name: by_case(backend.settled()) for backend in backends}
@@ -149,19 +97,6 @@ def everything(tally, binary, folder, only, programs):
         tally.check(f"{backend.name} without the sidecar", expect, "acted on nothing", not wrong, False)
         harmed |= wrong
     tally.check("without the sidecar", real, spellings, harmed)
-
-
-def each(backends, function, *arguments):
-    """The same for every backend, side by side."""
-    with ThreadPoolExecutor(len(backends)) as pool:
-        running = {backend.name: pool.submit(function, backend, *arguments) for backend in backends}
-        return {name: ran.result() for name, ran in running.items()}
-
-
-def start(name, folder, backends, programs):
-    backend = Backend(name, folder / name)
-    programs.callback(backend.end)
-    backends.append(backend)
 
 
 def main():

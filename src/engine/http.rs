@@ -5,8 +5,8 @@ use super::{ATTACK, Case, Engine};
 use crate::flow::{Fuel, Judgement, Kind, Message, Part, Reason, Scene, Side};
 use crate::protocol::Malformed;
 use crate::protocol::body::{self, Declared, Windows};
-use crate::protocol::head::{self, Header, Request};
-use crate::protocol::http1::Trailers;
+use crate::protocol::head::{self, Request};
+use crate::protocol::http1::{RequestView, Trailers};
 
 /// A body larger than is held, on a route that does not say `stream`.
 pub const BODY_TOO_LARGE: Reason = Reason::new(
@@ -42,15 +42,15 @@ impl Case<'_> {
     }
 
     /// Judges a whole body.
-    pub fn judge_body<'h>(
+    pub fn judge_body(
         &mut self,
         scene: &Scene<'_>,
-        headers: impl Iterator<Item = Header<'h>>,
+        view: RequestView<'_>,
         content: &Content<'_>,
         limits: &body::Limits,
     ) -> Judgement {
         let mut opening = Engine::budget(content.bytes.len());
-        let declared = Declared::of(headers);
+        let declared = Declared::of(view.headers());
         let opened = match declared.and_then(|declared| body::open(content.bytes, &declared, limits, &mut opening)) {
             Ok(opened) => opened,
             Err(malformed) => return self.object(malformed.why),
@@ -58,7 +58,7 @@ impl Case<'_> {
         // What there is to judge is what came out of the body's codings, which may be many times what was sent.
         let mut fuel = Engine::budget(opened.bytes());
         match opened.parts(limits, &mut fuel) {
-            Ok(parts) => self.judge_parts(scene, parts, content, &mut fuel),
+            Ok(parts) => self.judge_parts(scene, view, parts, content, &mut fuel),
             Err(malformed) => self.object(malformed.why),
         }
     }
@@ -68,13 +68,14 @@ impl Case<'_> {
     pub fn judge_piece(
         &mut self,
         scene: &Scene<'_>,
+        view: RequestView<'_>,
         windows: &mut Windows,
         content: &Content<'_>,
         limits: &body::Limits,
     ) -> Judgement {
         let mut fuel = Engine::budget(content.bytes.len());
         match windows.feed(content.bytes, content.last, limits) {
-            Ok(parts) => self.judge_parts(scene, parts, content, &mut fuel),
+            Ok(parts) => self.judge_parts(scene, view, parts, content, &mut fuel),
             Err(malformed) => self.object(malformed.why),
         }
     }
@@ -82,13 +83,22 @@ impl Case<'_> {
     fn judge_parts<'a>(
         &mut self,
         scene: &Scene<'_>,
+        view: RequestView<'_>,
         mut parts: Vec<Part<'a>>,
         content: &Content<'a>,
         fuel: &mut Fuel,
     ) -> Judgement {
+        let methods = head::methods_in_body(view.method(), &parts);
         parts.extend(head::trailer_parts(content.trailers.iter()));
         let message = Message { side: Side::Client, accesses: &[], parts: &parts, last: content.last };
-        self.judge(scene, &message, fuel)
+        if methods.is_empty() {
+            return self.judge(scene, &message, fuel);
+        }
+        let request = view.request().under(methods);
+        match request.accesses(self.readings()) {
+            Ok(accesses) => self.judge(scene, &Message { accesses: &accesses, ..message }, fuel),
+            Err(malformed) => self.object_after_inspection(&parts, malformed, fuel),
+        }
     }
 
     fn object_after_inspection(&mut self, parts: &[Part<'_>], malformed: Malformed, fuel: &mut Fuel) -> Judgement {

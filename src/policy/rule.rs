@@ -146,10 +146,10 @@ impl Conditions {
         CHECKS.into_iter().filter(move |(_, meets)| !meets(self, connection, access)).map(|(lack, _)| lack)
     }
 
-    /// Whether everything that a deny rule asks for is there, the path apart. Method names are compared without case;
-    /// one fitting value of a header is enough.
+    /// Whether everything that a deny rule asks for is there, the path apart. Names are compared as loosely as servers
+    /// read them; one fitting value of a header is enough.
     pub(super) fn forbid(&self, connection: &Connection, access: &Access<'_>) -> bool {
-        let has_key = |key: &str| facts(access, FactKind::Query).any(|(name, _)| name == key);
+        let has_key = |key: &str| facts(access, FactKind::Query).any(|(name, _)| is_key(name, key));
         access.scheme == self.protocol.scheme()
             && (self.ports.is_empty() || self.ports.contains(&connection.port))
             && self.methods.name(access.action)
@@ -217,7 +217,7 @@ impl Header {
 
     /// Whether one value of it fits: enough to deny.
     fn is_in(&self, access: &Access<'_>) -> bool {
-        self.values_in(access).any(|value| self.takes(value))
+        facts(access, FactKind::Header).any(|(name, value)| is_alike(name, &self.name) && self.takes(value))
     }
 
     fn takes(&self, value: &str) -> bool {
@@ -241,6 +241,19 @@ impl Query {
         };
         given().all(|(key, _)| may_be(key)) && self.required.iter().all(|key| given().any(|(name, _)| **key == *name))
     }
+}
+
+/// Whether a query key is another one for some server: PHP drops spaces before it, and from `[` on it is an index; some
+/// servers take letter case for nothing.
+fn is_key(given: &str, key: &str) -> bool {
+    let name = given.split('[').next().filter(|name| !name.is_empty()).unwrap_or(given);
+    is_alike(given, key) || is_alike(name.trim_start_matches(' '), key)
+}
+
+/// Whether two names are one for servers that fold: letter case, and everything that is no letter or digit.
+fn is_alike(one: &str, other: &str) -> bool {
+    let fold = |b: u8| if b.is_ascii_alphanumeric() || b >= 0x80 { b.to_ascii_lowercase() } else { b'-' };
+    one.len() == other.len() && one.bytes().map(fold).eq(other.bytes().map(fold))
 }
 
 /// The facts of one kind, by name and value.

@@ -32,6 +32,8 @@ pub(super) struct Upstream {
     pub(super) to: SocketAddr,
     /// Whether it has carried an exchange before; then it may turn out to be stale.
     pub(super) reused: bool,
+    /// Whether it ends with its exchange.
+    pub(super) alone: bool,
     _open: Option<Open>,
 }
 
@@ -57,7 +59,7 @@ impl Upstream {
     /// A stream of a connection that exchanges share.
     pub(super) fn stream(asking: Asking, to: SocketAddr, reused: bool) -> Self {
         let (inbox, outbox) = (Inbox::default(), Outbox::default());
-        Self { socket: Wire::Stream(Box::new(asking)), inbox, outbox, to, reused, _open: None }
+        Self { socket: Wire::Stream(Box::new(asking)), inbox, outbox, to, reused, alone: false, _open: None }
     }
 }
 
@@ -121,7 +123,7 @@ pub(super) async fn connect(to: SocketAddr, wait: Duration, metrics: &Rc<Handles
             let _ = socket.set_nodelay(true);
             metrics.upstream_opened();
             let (inbox, outbox, open) = (Inbox::default(), Outbox::default(), Some(Open(metrics.clone())));
-            Ok(Upstream { socket: Wire::Own(socket), inbox, outbox, to, reused: false, _open: open })
+            Ok(Upstream { socket: Wire::Own(socket), inbox, outbox, to, reused: false, alone: false, _open: open })
         }
         Ok(Err(_)) => Err(CONNECT),
         Err(_) => Err(CONNECT_SLOW),

@@ -65,8 +65,8 @@ fn at_once() {
 
 #[test]
 fn shadow_only_records() {
-    let rules = "\n  - {name: all, from: any, methods: GET, path: '/{rest...}'}\nmode: shadow\nrates:\n";
-    let bench = Setup::new().rules(&format!("{rules}  - {{name: hourly, perCaller: 1/h}}")).start();
+    let rules = "\n  - {name: all, from: any, methods: GET, path: '/{rest...}'}\nrates:\n";
+    let bench = Setup::new().mode("shadow").rules(&format!("{rules}  - {{name: hourly, perCaller: 1/h}}")).start();
     let mut client = bench.client();
     assert_eq!([(); 2].map(|()| client.ask(get("/")).status), [200, 200]);
     let ended = bench.end();

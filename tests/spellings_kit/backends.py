@@ -28,7 +28,7 @@ class Backend:
         environment = {**os.environ, "ACTS": str(self.log)}
         # A session of its own: httpd ends its whole process group when it ends.
         options = {"cwd": folder, "env": environment, "start_new_session": True}
-        self.program = Program(START[name](self), folder / "output", **options)
+        self.program = Program({**START, **TAPE}[name](self), folder / "output", **options)
         until(f"{name} listens", listening(self.port))
 
     def end(self):
@@ -212,3 +212,5 @@ START = {
     "uvicorn-httptools": lambda backend: uvicorn(backend, "httptools"),
     "node": node,
 }
+# Not a server: it reads what the sidecar writes, letter by letter.
+TAPE = {"tape": lambda backend: [sys.executable, "tape.py", str(backend.port)]}

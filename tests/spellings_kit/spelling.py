@@ -11,11 +11,11 @@ INNER = b"GET /admin/x?case=CASE HTTP/1.1\r\nhost: a.test\r\nx-case: CASE\r\n\r\
 
 @dataclass(frozen=True)
 class Act:
-    """One request that was judged and released: whatever reads it must find this in it."""
+    """One request that was judged and released: whatever reads it must find this in it. Without a body: any."""
 
     method: str = "GET"
     paths: tuple = ("/public/a",)
-    body: bytes = b""
+    body: bytes | None = b""
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ pub struct Readings {
     /// `//`: merged into one slash, or kept. When nothing is declared, a path that begins with `//` is also read as
     /// URL parsers do: host, then path.
     pub slashes: Slashes,
-    /// `%2541`: decoded once, or on to the bottom.
+    /// `%2541`: decoded once, or on to the bottom. Decoded again, `%3F` begins a query: a path ends there too.
     pub decoding: Decoding,
     /// Whether letter case matters to the application. Paths are not changed by it; policies ask.
     pub case: Case,

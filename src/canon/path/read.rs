@@ -78,14 +78,28 @@ impl Features {
 pub(super) fn all<'a>(path: &[u8], how: &Readings, layers: usize) -> Result<Paths<'a>, Reason> {
     let mut found = Vec::new();
     collect(path, how, &mut found)?;
-    let mut path = Cow::Borrowed(path);
-    for _ in 0..if how.decoding == Decoding::Once { 0 } else { layers } {
-        path = Cow::Owned(percent::decode(&path).bytes.into_owned());
-        collect(&path, how, &mut found)?;
+    if how.decoding == Decoding::Both {
+        let mut path = Cow::Borrowed(path);
+        collect_cut(&path, how, &mut found)?;
+        for _ in 0..layers {
+            path = Cow::Owned(percent::decode(&path).bytes.into_owned());
+            collect(&path, how, &mut found)?;
+            collect_cut(&path, how, &mut found)?;
+        }
     }
     let mut found = found.into_iter();
     let first = found.next().map_or(Cow::Borrowed("/"), Cow::Owned);
     Ok(Paths { first, others: found.collect() })
+}
+
+/// The path up to what is a question mark or a number sign once it is decoded: what is behind it is no path for whoever
+/// is handed the decoded path as a target (nginx's `proxy_pass` with `$uri`, rewrites of httpd before 2.4.60).
+fn collect_cut(path: &[u8], how: &Readings, found: &mut Vec<String>) -> Result<(), Reason> {
+    let ends = |at: &usize| matches!(path.get(at + 1..).and_then(percent::escape), Some(b'?' | b'#'));
+    match memchr::memchr_iter(b'%', path).find(ends).and_then(|at| path.get(..at)) {
+        Some(before) => collect(before, how, found),
+        None => Ok(()),
+    }
 }
 
 /// Whether a path has doubts that servers resolve in different orders: repeated slashes with an encoded one (merged

@@ -128,6 +128,16 @@ fn twice_encoded_data_is_data() {
 }
 
 #[test]
+fn a_path_may_end_at_an_encoded_question_mark() {
+    assert_eq!(all("/admin%3Fx"), ["/admin?x", "/admin"]);
+    assert_eq!(all("/admin%23x%3fy"), ["/admin#x?y", "/admin"]);
+    assert_eq!(all("/admin%253fx"), ["/admin%253fx", "/admin?x", "/admin"]);
+    assert_eq!(all("/%3f"), ["/?", "/"]);
+    let once = Readings { decoding: Decoding::Once, ..Readings::default() };
+    assert_eq!(with("/admin%3fx", &once), ["/admin?x"]);
+}
+
+#[test]
 fn readings_end_at_their_limit() {
     let count = |path: &str| readings(path.as_bytes(), &Readings::default()).map(|paths| paths.len());
     assert_eq!(count("//a/b;c/d%3Be/f%2541"), Ok(Paths::MAX - 1));

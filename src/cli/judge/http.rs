@@ -100,7 +100,7 @@ impl Judge {
             (true, true) => self.pieces(case, scene, view, (&body, trailers)),
             (false, _) => {
                 let content = Content { bytes: &body, trailers, last: true };
-                case.judge_body(scene, view.headers(), &content, &self.limits.body)
+                case.judge_body(scene, view, &content, &self.limits.body)
             }
         };
         (judgement, rest.get(progress.consumed..).unwrap_or_default())
@@ -127,7 +127,7 @@ impl Judge {
             let bytes = pieces.next().unwrap_or_default();
             let last = pieces.peek().is_none();
             let content = Content { bytes, trailers: if last { trailers } else { &none }, last };
-            let judgement = case.judge_piece(scene, &mut windows, &content, &self.limits.body);
+            let judgement = case.judge_piece(scene, view, &mut windows, &content, &self.limits.body);
             if last || judgement.verdict != Decision::Allow {
                 return judgement;
             }

@@ -1,19 +1,25 @@
 //! What a request asks for: one access for each reading of its path and each method that it may be acted on under.
 //! All of them must be granted.
 
-use super::{Form, Head, Header, Request, query};
+use super::{Form, Head, Header, REGISTERED, Request, query};
 use crate::canon::path::{self, Readings};
-use crate::flow::{Access, Fact, FactKind, Kind, Reason};
+use crate::flow::{Access, Fact, FactKind, Kind, Part, Place, Reason};
 use crate::protocol::Malformed;
 use crate::protocol::names::{self, Is};
 use std::borrow::Cow;
 
-/// A method to act under instead that is no token.
-pub const METHOD_OVERRIDE: Reason =
-    Reason::new("http-method-override", Kind::Policy, "the method that a server is asked to act under is no token");
+/// A method to act under instead that is no token, or one of many.
+pub const METHOD_OVERRIDE: Reason = Reason::new(
+    "http-method-override",
+    Kind::Policy,
+    "the method that a server is asked to act under is no token, or one of many",
+);
 /// A header that asks the server to act on another path.
 pub const PATH_OVERRIDE: Reason =
     Reason::new("http-path-override", Kind::Policy, "a header asks the server to act on another path");
+
+/// Methods to act under instead; each is asked for under each reading of the path.
+const MAX_METHODS: usize = 4;
 
 impl<'a> Request<'a> {
     /// Notes what follows from a head.
@@ -44,6 +50,14 @@ impl<'a> Request<'a> {
         Ok(accesses)
     }
 
+    /// The same request, to be acted on under the methods that its body names.
+    #[must_use]
+    pub fn under(mut self, methods: Vec<String>) -> Self {
+        self.methods = methods;
+        self.refused = refused(&self.head, &self.methods);
+        self
+    }
+
     fn methods(&self) -> impl Iterator<Item = &str> {
         std::iter::once(self.head.method).chain(self.methods.iter().map(String::as_str))
     }
@@ -65,7 +79,7 @@ fn refused(head: &Head<'_>, methods: &[String]) -> Option<Reason> {
         return Some(PATH_OVERRIDE);
     }
     let tokens = methods.iter().all(|method| !method.is_empty() && method.bytes().all(names::is_token));
-    (!tokens).then_some(METHOD_OVERRIDE)
+    (!tokens || methods.len() > MAX_METHODS).then_some(METHOD_OVERRIDE)
 }
 
 /// The methods that frameworks let a request name instead: in a header, or with POST as `_method` in the query.
@@ -80,6 +94,26 @@ fn methods(head: &Head<'_>, facts: &[Fact<'_>]) -> Vec<String> {
         methods.extend(named.map(|fact| fact.value.to_ascii_uppercase()));
     }
     methods.retain(|method| method != head.method);
+    methods.sort_unstable();
+    methods.dedup();
+    methods
+}
+
+/// The methods that a body asks the server to act under instead: frameworks let POST name one in a form, and some in
+/// JSON, where only the name of a method is taken for one.
+pub fn methods_in_body(method: &str, parts: &[Part<'_>]) -> Vec<String> {
+    let named = parts.iter().filter(|part| method == "POST" && &*part.name == b"_method" && !part.raw.is_empty());
+    let methods = named.filter_map(|part| {
+        let method = query::text(&part.canonical).to_ascii_uppercase();
+        match part.place {
+            Place::FormValue => Some(method),
+            Place::JsonValue => REGISTERED.contains(&&*method).then_some(method),
+            _ => None,
+        }
+    });
+    let mut methods: Vec<_> = methods.filter(|named| named != method).collect();
+    methods.sort_unstable();
+    methods.dedup();
     methods
 }
 

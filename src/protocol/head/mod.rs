@@ -17,12 +17,15 @@ mod accesses;
 mod parts;
 pub mod query;
 
-pub use accesses::{METHOD_OVERRIDE, PATH_OVERRIDE};
+pub use accesses::{METHOD_OVERRIDE, PATH_OVERRIDE, methods_in_body};
 pub use parts::{Parts, trailer_parts};
 
 use super::names::Name;
 use crate::canon::host::Host;
 use crate::flow::{Fact, Reason};
+
+/// RFC 9110 §9.3 and RFC 5789.
+const REGISTERED: [&str; 9] = ["GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH", "CONNECT", "TRACE"];
 
 /// A request's head, as its codec understood it.
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@
 //! Content-Length (held to their grammar by the codec), header names of letters, digits and dashes, registered methods,
 //! path segments under 16 letters and digits (they stand in the whole path), empty values.
 
-use super::{Head, Header, Request, query};
+use super::{Head, Header, REGISTERED, Request, query};
 use crate::canon::percent;
 use crate::flow::{Chain, Extent, Layer, Part, Place};
 use crate::protocol::names::{self, Is};
@@ -41,7 +41,6 @@ pub fn trailer_parts<'a>(trailers: impl Iterator<Item = Header<'a>>) -> Parts<'a
 }
 
 fn method<'a>(head: &Head<'a>, parts: &mut Parts<'a>) {
-    const REGISTERED: [&str; 9] = ["GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH", "CONNECT", "TRACE"];
     if !REGISTERED.contains(&head.method) {
         parts.push(Part::plain(Place::Method, b"", head.method.as_bytes()));
     }

@@ -62,6 +62,28 @@ fn a_method_to_act_under_instead_is_asked_for_too() {
 }
 
 #[test]
+fn methods_to_act_under_instead_end_at_their_limit() {
+    let named = |count: usize| (0..count).map(|n| format!("X-HTTP-Method: M{n}\r\n")).collect::<String>();
+    assert_eq!(accesses("POST /a", &named(4)).len(), 5);
+    assert_eq!(refusal("POST /a", &named(5)), METHOD_OVERRIDE.name);
+    assert_eq!(accesses("POST /a", &"X-HTTP-Method: PUT\r\n".repeat(50)).len(), 2);
+}
+
+#[test]
+fn a_body_may_name_a_method() {
+    let named = |method: &str, place, name: &str, value: &str| {
+        methods_in_body(method, &[crate::flow::Part::plain(place, name.as_bytes(), value.as_bytes())])
+    };
+    assert_eq!(named("POST", Place::FormValue, "_method", "delete"), ["DELETE"]);
+    assert_eq!(named("POST", Place::FormValue, "_method", "purge"), ["PURGE"]);
+    assert_eq!(named("POST", Place::JsonValue, "_method", "delete"), ["DELETE"]);
+    assert!(named("POST", Place::JsonValue, "_method", "card").is_empty());
+    assert!(named("POST", Place::FormValue, "_method", "post").is_empty());
+    assert!(named("POST", Place::FormValue, "method", "delete").is_empty());
+    assert!(named("PUT", Place::FormValue, "_method", "delete").is_empty());
+}
+
+#[test]
 fn headers_that_redirect_the_server_are_refused() {
     assert_eq!(refusal("GET /a", "X-Original-URL: /admin\r\n"), PATH_OVERRIDE.name);
     assert_eq!(refusal("GET /a", "X-Rewrite-URL: /admin\r\n"), PATH_OVERRIDE.name);

@@ -40,6 +40,8 @@ pub const CONNECTION_NAMES: Reason =
     malformed("http1-connection-names", "Connection names a header that belongs to the whole message");
 /// A connection option that is no token.
 pub const CONNECTION_OPTION: Reason = malformed("http1-connection-option", "an option of Connection is no token");
+/// More connection options than anybody has a use for.
+pub const CONNECTION_OPTIONS: Reason = malformed("http1-connection-options", "Connection has more than 32 options");
 
 const fn malformed(name: &'static str, says: &'static str) -> Reason {
     Reason::new(name, Kind::Malformed, says)
@@ -142,14 +144,16 @@ fn check_name(name: &[u8]) -> Result<bool, Reason> {
     if names::folds_onto_known(name) { Err(NAME_FOLDS) } else { Ok(true) }
 }
 
+/// Sorted, so that a head full of long names that differ late costs little more than any other.
 fn names_apart(headers: &[httparse::Header<'_>]) -> Result<(), Reason> {
-    let odd = headers.iter().map(|header| header.name.as_bytes()).filter(|name| names::is_odd(name));
-    for name in odd {
-        if headers.iter().any(|other| names::fold_alike(name, other.name.as_bytes())) {
-            return Err(NAMES_FOLD);
-        }
-    }
-    Ok(())
+    let mut folded: Vec<_> =
+        headers.iter().map(|header| (names::folded(header.name.as_bytes()), header.name)).collect();
+    folded.sort_unstable();
+    let alike = |pair: &[(Vec<u8>, &str)]| match pair {
+        [one, other] => one.0 == other.0 && !one.1.eq_ignore_ascii_case(other.1),
+        _ => false,
+    };
+    if folded.windows(2).any(alike) { Err(NAMES_FOLD) } else { Ok(()) }
 }
 
 impl Fields {
@@ -198,9 +202,12 @@ impl Fields {
 
     /// Notes the options of Connection, and drops the fields that it names.
     fn read_connection(&mut self, headers: &[httparse::Header<'_>]) -> Result<(), Reason> {
+        /// Each is looked for among all headers; nobody names more than a few.
+        const MAX_OPTIONS: usize = 32;
         let lists = headers.iter().filter(|header| header.name.eq_ignore_ascii_case("connection"));
-        for option in lists.flat_map(|header| options(header.value)) {
+        for (number, option) in lists.flat_map(|header| options(header.value)).enumerate() {
             match option {
+                _ if number == MAX_OPTIONS => return Err(CONNECTION_OPTIONS),
                 // RFC 9110 §5.6.1.2: an empty member says nothing.
                 [] => {}
                 o if o.eq_ignore_ascii_case(b"close") => self.options.close = true,

@@ -77,9 +77,11 @@ impl RequestHead {
     }
 
     /// Whether servers are known to leave such a body unread, and to take it for the next request: a body where the
-    /// method gives it no meaning (RFC 9110 §9.3). The upstream connection must end with this exchange.
-    pub fn body_may_stay_unread(&self, buffer: &[u8]) -> bool {
-        self.framing.has_body() && !matches!(self.method.bytes(buffer), b"POST" | b"PUT" | b"PATCH")
+    /// method gives it no meaning (RFC 9110 §9.3), or one that begins as a request does, behind a handler that does not
+    /// care for bodies. The upstream connection must end with this exchange. `first` is what the body begins with.
+    pub fn body_may_stay_unread(&self, buffer: &[u8], first: &[u8]) -> bool {
+        let meant = || matches!(self.method.bytes(buffer), b"POST" | b"PUT" | b"PATCH");
+        self.framing.has_body() && (!meant() || begins_as_request(first))
     }
 }
 
@@ -286,6 +288,17 @@ impl<'a> RequestView<'a> {
     pub(super) fn has_host(&self) -> bool {
         self.headers().any(|header| header.known.is_some_and(|known| known.is == Is::Host))
     }
+}
+
+/// Whether lenient servers take it for a request line, also one of HTTP/0.9: a method, and a path or a version.
+fn begins_as_request(bytes: &[u8]) -> bool {
+    let line = bytes.trim_ascii_start().split(|b| *b == b'\n').next().unwrap_or_default();
+    let method = line.iter().take_while(|b| is_token(**b)).count();
+    let rest = line.get(method..).unwrap_or_default();
+    let target = rest.trim_ascii_start();
+    method > 0
+        && rest.len() > target.len()
+        && (target.starts_with(b"/") || target.windows(5).any(|five| five == b"HTTP/"))
 }
 
 /// A request line begins with a method of letters, as every registered one does, and a space.

@@ -183,11 +183,19 @@ fn only_a_body_can_be_waited_for() {
 
 #[test]
 fn a_body_without_meaning_may_stay_unread() {
-    let unread = |method: &str| {
-        let head = format!("{method} / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n");
-        taken(&head).body_may_stay_unread(head.as_bytes())
-    };
-    assert_eq!(["GET", "DELETE", "POST", "PUT"].map(unread), [true, true, false, false]);
+    assert_eq!(["GET", "DELETE", "POST", "PUT"].map(|method| unread(method, "a=1")), [true, true, false, false]);
+}
+
+#[test]
+fn a_body_that_begins_as_a_request_may_stay_unread() {
+    let begins = |body| unread("POST", body);
+    assert_eq!(["GET /admin HTTP/1.1\r\n", "\r\n\n get\t/admin\n", "GET x HTTP/1.1"].map(begins), [true; 3]);
+    assert_eq!(["", "{\"GET /\": 1}", "a=GET /", "<a b>", "GET", "GET/", "Dear all,\n/"].map(begins), [false; 7]);
+}
+
+fn unread(method: &str, body: &str) -> bool {
+    let head = format!("{method} / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n");
+    taken(&head).body_may_stay_unread(head.as_bytes(), body.as_bytes())
 }
 
 #[test]
@@ -333,4 +341,27 @@ fn every_kind_has_its_status() {
     assert_eq!(status(&request::EXPECT), 417);
     assert_eq!(status(&scan::TARGET_BYTES), 414);
     assert_eq!([scan::HEAD_BYTES, scan::HEADER_BYTES, scan::HEADERS].map(|why| status(&why)), [431; 3]);
+}
+
+#[test]
+fn connection_options_end_at_their_limit() {
+    let options = |count: usize| vec!["x"; count].join(",");
+    let decode = |options: &str| {
+        let head = format!("GET / HTTP/1.1\r\nHost: a\r\nConnection: {options}\r\n\r\n");
+        RequestHead::decode(head.as_bytes(), &Limits::default()).map(|_| ()).map_err(|fault| fault.why)
+    };
+    assert_eq!(decode(&options(32)), Ok(()));
+    assert_eq!(decode(&options(33)), Err(fields::CONNECTION_OPTIONS));
+}
+
+#[test]
+fn names_that_fold_are_found_wherever_they_stand() {
+    let decode = |names: [&str; 4]| {
+        let lines: String = names.iter().map(|name| format!("{name}: 1\r\n")).collect();
+        let head = format!("GET / HTTP/1.1\r\nHost: a\r\n{lines}\r\n");
+        RequestHead::decode(head.as_bytes(), &Limits::default()).map(|_| ()).map_err(|fault| fault.why)
+    };
+    assert_eq!(decode(["X-A", "x_b", "x-a", "X_B"]), Ok(()));
+    assert_eq!(decode(["X-A", "x-b", "x-a", "X_A"]), Err(fields::NAMES_FOLD));
+    assert_eq!(decode(["x_a", "x-b", "x.c", "X~A"]), Err(fields::NAMES_FOLD));
 }

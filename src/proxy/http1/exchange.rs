@@ -43,6 +43,16 @@ enum Body {
     Stream(Vec<u8>, BodyDecoder),
 }
 
+impl Body {
+    /// What it begins with.
+    fn first(&self) -> &[u8] {
+        match self {
+            Self::None => &[],
+            Self::Whole(first, _) | Self::Stream(first, _) => first,
+        }
+    }
+}
+
 impl Conversation<'_> {
     /// Carries one exchange to its end.
     pub(super) async fn exchange(&mut self, head: RequestHead) -> Next {
@@ -137,18 +147,20 @@ impl Conversation<'_> {
     fn judge_body(&self, case: &mut Case<'_>, request: &Request, bytes: &[u8], trailers: &Trailers) -> Judgement {
         let content = Content { bytes, trailers, last: true };
         let limits = &self.worker.limits().body;
-        case.judge_body(&self.scene(&Past::default()), request.view().headers(), &content, limits)
+        case.judge_body(&self.scene(&Past::default()), request.view(), &content, limits)
     }
 
     /// Sends the request to the upstream and passes its answer on. A pooled connection that turns out to be stale is
     /// replaced once, if asking twice is safe.
     async fn forward(&mut self, told: &mut Told, case: &mut Case<'_>, request: &Request, mut body: Body) -> Next {
-        let mut fresh_only = request.head.body_may_stay_unread(&request.bytes);
+        let alone = request.head.body_may_stay_unread(&request.bytes, body.first());
+        let mut fresh_only = alone;
         loop {
             let mut upstream = match self.reach(request, fresh_only).await {
                 Ok(upstream) => upstream,
                 Err(reason) => return self.fail(told, request, Broken::Upstream(reason)).await,
             };
+            upstream.alone = alone;
             let stale_is_mended = upstream.reused && may_ask_again(request, &body);
             let answered = match &mut body {
                 Body::Stream(first, decoder) => {
@@ -162,7 +174,7 @@ impl Conversation<'_> {
             };
             match answered {
                 Ok(Answered::Whole { reusable, keep_alive }) => {
-                    if reusable && !request.head.body_may_stay_unread(&request.bytes) {
+                    if reusable && !alone {
                         self.worker.pool.put(upstream);
                     }
                     return if keep_alive { Next::Request } else { Next::Close };
@@ -277,8 +289,7 @@ impl Conversation<'_> {
 
     fn write_head(&self, request: &Request, upstream: &mut Upstream, framing: Framing) {
         let client_certificate = self.guest.handshake.as_ref().map(|handshake| &*handshake.xfcc);
-        let close = request.head.body_may_stay_unread(&request.bytes);
-        let rewrite = emit::Rewrite { framing, client_certificate, close };
+        let rewrite = emit::Rewrite { framing, client_certificate, close: upstream.alone };
         emit::request_head(upstream.outbox.buffer(), request.view(), &rewrite);
     }
 

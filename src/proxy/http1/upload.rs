@@ -150,8 +150,8 @@ impl Upload<'_, '_> {
     fn judge(&mut self, unit: &[u8]) -> Result<(), Cut> {
         let Some(windows) = &mut self.windows else { return Ok(()) };
         let content = Content { bytes: unit, trailers: self.decoder.trailers(), last: self.decoder.is_done() };
-        let Judging { case, scene, .. } = &mut self.judging;
-        let judgement = case.judge_piece(scene, windows, &content, &self.worker.limits().body);
+        let Judging { case, scene, request, .. } = &mut self.judging;
+        let judgement = case.judge_piece(scene, request.view(), windows, &content, &self.worker.limits().body);
         self.act(judgement)
     }
 

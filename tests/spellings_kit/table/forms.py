@@ -6,6 +6,8 @@ from ..wire import CONTINUE
 FORBIDDEN = b"/admin/x?case=CASE"
 TEN = b"HTTP/1.0"
 UPGRADE = (b"upgrade: websocket", b"connection: upgrade", b"sec-websocket-version: 13")
+FORM = b"application/x-www-form-urlencoded"
+METHOD_PART = b'--b\r\ncontent-disposition: form-data; name="_method"\r\n\r\nDELETE\r\n--b--\r\n'
 KEY = b"sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ=="
 
 
@@ -101,6 +103,12 @@ ALL = [
     method("another method that is none", b"POST", b"x-http-method-override: DELETE, GET", b"content-length: 0"),
     refused("another method in the query", post(b"", target=b"/public/a?case=CASE&_method=DELETE")),
     refused("another method in the query, encoded", post(b"", target=b"/public/a?case=CASE&%5Fmethod=delete")),
+    refused("another method in a form", post(b"a=1&_method=DELETE", kind=FORM)),
+    refused("another method in a form, encoded", post(b"a=1&%5Fmethod=%64elete", kind=FORM)),
+    refused("another method in a form in chunks", chunked(b"a=1&_met", b"hod=DELETE", kind=FORM)),
+    refused("another method in a multipart form", post(METHOD_PART, kind=b"multipart/form-data; boundary=b")),
+    refused("another method in JSON", post(b'{"a":1,"_method":"DELETE"}', kind=b"application/json")),
+    passes("the same method in a form", post(b"a=1&_method=post", kind=FORM), acts=[posted(b"a=1&_method=post")]),
     passes("the same method in a header", head(b"x-http-method-override: GET"), acts=[Act()]),
     arrives("a body after 100", post(b"12345", b"expect: 100-continue")[:-5], CONTINUE, b"12345", acts=[posted(b"12345")]),
     arrives("a body without waiting for 100", post(b"12345", b"expect: 100-continue"), acts=[posted(b"12345")]),

@@ -21,6 +21,8 @@ def both(name, *lines):
     return refused(name, post(SMUGGLED, framing=list(lines)))
 
 
+LAZY = b"/public/lazy?case=CASE"
+UNREAD = Act("POST", ("/public/lazy",), None)
 WHOLE = b"content-length: %d" % len(SMUGGLED)
 
 ALL = [
@@ -125,6 +127,13 @@ ALL = [
     passes("request hidden in chunks", chunked(INNER), acts=[posted(INNER)]),
     passes("request hidden in the body of GET", head(b"content-length: %d" % len(INNER)) + INNER, acts=[Act(body=INNER)]),
     passes("request hidden in the chunks of GET", head(TE) + chunk(INNER) + b"0\r\n\r\n", acts=[Act(body=INNER)]),
+    # One of the servers has a handler there that does not read bodies.
+    passes("request in a body that stays unread", post(INNER, target=LAZY), acts=[UNREAD]),
+    passes("request behind an empty line in a body that stays unread", post(b"\r\n" + INNER, target=LAZY), acts=[UNREAD]),
+    passes(
+        "request of HTTP/0.9 in a body that stays unread", post(b"GET /admin/x?case=CASE\r\n", target=LAZY), acts=[UNREAD]
+    ),
+    passes("request in chunks that stay unread", chunked(INNER, target=LAZY), acts=[UNREAD]),
     passes("request behind a body", post(b"12345") + INNER, acts=[posted(b"12345")]),
     passes("request behind chunks", chunked(b"12345") + INNER, acts=[posted(b"12345")]),
     passes("body behind a GET without a length", head() + INNER, acts=[Act()]),

@@ -97,4 +97,6 @@ ALL = [
     named("an address as the connection's", b"x-forwarded-for: 10.0.0.1", b"connection: x-forwarded-for"),
     passes("a name with odd letters", head(b"x-!#$%&'*+.^`|~: b"), acts=[Act()]),
     passes("another method that is the same", post(b"", b"x-http-method-override: POST"), acts=[Act("POST")]),
+    passes("a proxy", head(b"Proxy: http://internal.test"), acts=[Act()]),
+    named("more connection options than anybody has", b"connection: " + b"close," * 33),
 ]
