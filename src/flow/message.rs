@@ -75,6 +75,16 @@ pub enum FactKind {
     /// The target's form when it is not the origin form: `name` is `absolute`, `authority` or `asterisk`. A rule must
     /// grant `absolute`; the others follow from granting the method.
     TargetForm,
+    /// The user of a database session, as `name`.
+    User,
+    /// A column that a statement may read, as `name`; `*` when it may read columns that it does not name.
+    Column,
+    /// A function that a statement calls, as `name`, with its schema unless that is the server's own.
+    Function,
+    /// An UPDATE or DELETE that does not say which rows. No name.
+    Unbounded,
+    /// The statement without its literals, as `name`.
+    Fingerprint,
 }
 
 /// A piece of a message that its sender chose.

@@ -1,7 +1,7 @@
 //! Documents as written → the policy as meant. Reports everything that is wrong at once; a policy comes out only when
 //! nothing is.
 
-use super::document::{Allowlist, DenyRule, InboundRule, OutboundRule, Probe, Written};
+use super::document::{Allowlist, DatabaseRule, DenyRule, InboundRule, OutboundRule, Probe, Written};
 use super::exceptions::Excepted;
 use super::meaning::Reader;
 use super::ports::{self, Ports};
@@ -118,6 +118,9 @@ impl Gathered {
         for (index, written) in allowlist.outbound.iter().enumerate() {
             self.outbound(home, format!("outbound[{index}]"), written);
         }
+        for (index, written) in allowlist.databases.iter().enumerate() {
+            self.database(home, format!("databases[{index}]"), written);
+        }
         for (index, probe) in allowlist.probes.iter().enumerate() {
             self.probe(home, format!("probes[{index}]"), probe);
         }
@@ -150,6 +153,14 @@ impl Gathered {
         let conditions = reader.outbound(&field, &rule);
         let expires = reader.expiry(&field, rule.expires.as_deref());
         let heading = Heading { field, name: rule.name.as_deref(), line: line(written) };
+        self.grants.extend(conditions.map(|conditions| heading.place(home, conditions, expires)));
+    }
+
+    fn database(&mut self, home: Home<'_>, field: String, rule: &DatabaseRule) {
+        let mut reader = self.reader(home);
+        let conditions = reader.database(&field, rule);
+        let expires = reader.expiry(&field, rule.expires.as_deref());
+        let heading = Heading { field, name: rule.name.as_deref(), line: None };
         self.grants.extend(conditions.map(|conditions| heading.place(home, conditions, expires)));
     }
 

@@ -24,6 +24,7 @@ impl Display for Conditions {
             Protocol::Http => write!(f, "{} {}", self.methods, listed(&self.paths))?,
             Protocol::Tcp => f.write_str("tcp")?,
             Protocol::Dns => write!(f, "dns {}", self.methods)?,
+            Protocol::Postgres => self.database.fmt(f)?,
         }
         if !self.hosts.is_empty() {
             write!(f, " of {}", listed(&self.hosts))?;

@@ -36,6 +36,9 @@ pub struct Allowlist {
     /// What no caller may do, whatever is granted. One line (`ANY /admin/{rest...}`) or a mapping.
     #[serde(default)]
     pub deny: Vec<Written<DenyRule>>,
+    /// What callers may ask of a database that this pod runs.
+    #[serde(default)]
+    pub databases: Vec<DatabaseRule>,
     /// What is no attack here, although it looks like one.
     #[serde(default)]
     pub exceptions: Vec<ExceptionRule>,
@@ -175,6 +178,55 @@ pub struct InboundRule {
     /// Whether a body that is too large to be held may pass in scanned windows.
     #[serde(default)]
     pub stream: bool,
+}
+
+/// What callers may ask of a PostgreSQL database. What no rule grants is denied: other users, tables, kinds of statement.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DatabaseRule {
+    /// What the rule is called in records; unique. Default: its document with its place in the list.
+    #[schemars(length(min = 1, max = 200))]
+    pub name: Option<String>,
+    /// Who answers for it.
+    pub owner: Option<String>,
+    /// Why it is there.
+    pub reason: Option<String>,
+    /// The last day (UTC) on which it grants: `2027-01-31`.
+    #[schemars(extend("format" = "date"))]
+    pub expires: Option<String>,
+    /// Who may call: one of them is enough.
+    pub from: OneOrMany<Written<FromEntry>>,
+    /// The ports it holds for. Default: all that speak PostgreSQL.
+    pub port: Option<OneOrMany<u16>>,
+    /// Users of the database. Default: all.
+    pub user: Option<OneOrMany<String>>,
+    /// Databases. Default: all.
+    pub database: Option<OneOrMany<String>>,
+    /// For each table (`orders`, `app.orders`, `app.*`, `*`) the kinds of statement: SELECT, INSERT, UPDATE, DELETE,
+    /// TRUNCATE, COPY, LOCK, DDL, or `*`. A name without a schema is one of `public`; `*` takes none of the server's own
+    /// catalogues, which are `pg_catalog.*` and `information_schema.*`.
+    #[serde(default)]
+    pub tables: BTreeMap<String, OneOrMany<String>>,
+    /// Kinds of statement that name no table: CALL, DDL, DO, EXPLAIN, LISTEN, NOTIFY, PREPARE, COPY (of files and
+    /// programs), ADMIN (roles, grants, extensions), UNREADABLE (what is not understood).
+    #[serde(default)]
+    pub statements: Vec<String>,
+    /// Columns that are never read: `users.password_hash`, `*.ssn`. A statement that may read columns without naming them
+    /// (`SELECT *`) is denied on their tables.
+    #[serde(default)]
+    pub never_read: Vec<String>,
+    /// Functions that are granted although they run SQL, reach files or other servers, or wait: `pg_sleep`, `dblink`.
+    #[serde(default)]
+    pub functions: Vec<String>,
+    /// Settings that may be changed, besides those that only change how data looks: `search_path`, `role`.
+    #[serde(default)]
+    pub settings: Vec<String>,
+    /// Only statements with these fingerprints. Default: all.
+    #[serde(default)]
+    pub fingerprints: Vec<String>,
+    /// Whether UPDATE and DELETE may do without WHERE.
+    #[serde(default)]
+    pub unbounded: bool,
 }
 
 /// What no caller may do. Paths and methods are compared without letter case, paths without trailing slashes.
@@ -335,6 +387,9 @@ pub enum Protocol {
     Tcp,
     /// Questions to the resolver; only outbound.
     Dns,
+    /// PostgreSQL; its rules stand under `databases`.
+    #[serde(skip)]
+    Postgres,
 }
 
 /// What a connection may be upgraded to.

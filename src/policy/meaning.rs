@@ -3,6 +3,7 @@
 
 use super::caller::{Caller, Destination};
 use super::compile::Context;
+use super::database::Granted;
 use super::document::{
     Allowlist, DenyRule, ExceptionRule, FromEntry, InboundRule, OneOrMany, OutboundRule, Probe, Protocol,
     Query as WrittenQuery, ToEntry, Written,
@@ -25,7 +26,7 @@ pub(super) struct Reader<'a> {
     pub(super) problems: &'a mut Vec<Problem>,
 }
 
-type Text = OneOrMany<String>;
+pub(super) type Text = OneOrMany<String>;
 
 impl Reader<'_> {
     /// The fields of a rule, also when it is written as a line; nothing if the line is wrong.
@@ -54,6 +55,7 @@ impl Reader<'_> {
             websocket: !rule.upgrade.is_empty(),
             absolute_form: rule.absolute_form,
             stream: rule.stream,
+            database: Granted::default(),
             paths,
             methods,
         };
@@ -177,7 +179,7 @@ impl Reader<'_> {
         }
     }
 
-    fn callers(&mut self, field: &str, from: &OneOrMany<Written<FromEntry>>) -> Vec<Caller> {
+    pub(super) fn callers(&mut self, field: &str, from: &OneOrMany<Written<FromEntry>>) -> Vec<Caller> {
         let mut callers = Vec::new();
         for (field, written) in numbered(&format!("{field}.from"), from) {
             let fields = match written {
@@ -296,7 +298,7 @@ impl Reader<'_> {
         (self.problems.len() == before).then_some(read)
     }
 
-    fn ports(&mut self, field: &str, ports: Option<&OneOrMany<u16>>) -> Vec<u16> {
+    pub(super) fn ports(&mut self, field: &str, ports: Option<&OneOrMany<u16>>) -> Vec<u16> {
         let field = format!("{field}.port");
         let Some(ports) = ports else { return Vec::new() };
         if ports.as_slice().contains(&0) {
@@ -402,7 +404,7 @@ impl Reader<'_> {
         values.into_iter().filter_map(|(field, text)| self.right(&field, text, parse(text))).collect()
     }
 
-    fn not_empty<T>(&mut self, field: &str, written: &OneOrMany<T>, expected: &str) {
+    pub(super) fn not_empty<T>(&mut self, field: &str, written: &OneOrMany<T>, expected: &str) {
         if written.as_slice().is_empty() {
             let problem = self.document.problem(Severity::Error, field, "an empty list", expected, "");
             self.problems.push(problem);
@@ -422,7 +424,7 @@ impl Reader<'_> {
 
 impl Conditions {
     /// No caller, no request.
-    fn nothing(protocol: Protocol) -> Self {
+    pub(super) fn nothing(protocol: Protocol) -> Self {
         Self {
             party: Party::From(Vec::new()),
             protocol,
@@ -435,6 +437,7 @@ impl Conditions {
             websocket: false,
             absolute_form: false,
             stream: false,
+            database: Granted::default(),
         }
     }
 }
@@ -496,7 +499,7 @@ fn numbered<'w, T>(field: &str, written: &'w OneOrMany<T>) -> Vec<(String, &'w T
     }
 }
 
-fn sorted<T: Ord>(values: impl IntoIterator<Item = T>) -> Vec<T> {
+pub(super) fn sorted<T: Ord>(values: impl IntoIterator<Item = T>) -> Vec<T> {
     let mut values: Vec<T> = values.into_iter().collect();
     values.sort_unstable();
     values.dedup();

@@ -12,6 +12,7 @@ mod caller;
 mod check;
 mod compile;
 mod covers;
+mod database;
 mod describe;
 pub mod document;
 mod exceptions;

@@ -1,6 +1,7 @@
 //! Why nothing grants: the rule that came nearest, and what it lacked, in one sentence for the record. What was asked
 //! for is named only where it cannot carry a secret: the method, the proved identity, a query key's name.
 
+use super::database::Lack as Missing;
 use super::describe::listed;
 use super::rule::{Lack, Party, Rule, facts};
 use crate::flow::{Access, Direction, FactKind, Scene};
@@ -40,6 +41,9 @@ fn distance_below(limit: u32, rule: &Rule, scene: &Scene<'_>, access: &Access<'_
         Lack::Method => 5,
         Lack::AbsoluteForm | Lack::Upgrade => 4,
         Lack::Header | Lack::Query => 3,
+        Lack::Database(Missing::User | Missing::Database) => 8,
+        Lack::Database(Missing::Table) => 6,
+        Lack::Database(_) => 3,
         Lack::Expired => 1,
     };
     lacks(rule, scene, access).try_fold(0, |sum, lack| Some(sum + weight(lack)).filter(|sum| *sum < limit))
@@ -74,6 +78,7 @@ fn says(rule: &Rule, lack: Lack, scene: &Scene<'_>, access: &Access<'_>) -> Stri
         Lack::Query => query(rule, access),
         Lack::Upgrade => "does not grant the upgrade".to_owned(),
         Lack::AbsoluteForm => "does not grant a whole URI as target".to_owned(),
+        Lack::Database(lack) => conditions.database.says(lack, access),
         Lack::Expired => format!("expired after {}", rule.expires.as_ref().map_or("", |expiry| &expiry.last_day)),
     }
 }

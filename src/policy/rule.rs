@@ -2,6 +2,7 @@
 //! done so.
 
 use super::caller::{Caller, Destination};
+use super::database;
 use super::document::Protocol;
 use super::pattern::{Host, PathTemplate};
 use crate::flow::{Access, Connection, Direction, FactKind, Now, RuleName, Terms};
@@ -37,6 +38,8 @@ pub(super) struct Conditions {
     pub(super) websocket: bool,
     pub(super) absolute_form: bool,
     pub(super) stream: bool,
+    /// What is granted on a database.
+    pub(super) database: database::Granted,
 }
 
 /// The other side: one of these.
@@ -96,6 +99,7 @@ pub(super) enum Lack {
     Query,
     Upgrade,
     AbsoluteForm,
+    Database(database::Lack),
     Expired,
 }
 
@@ -143,7 +147,10 @@ impl Conditions {
                 rule.absolute_form || facts(access, FactKind::TargetForm).all(|(name, _)| name != "absolute")
             }),
         ];
-        CHECKS.into_iter().filter(move |(_, meets)| !meets(self, connection, access)).map(|(lack, _)| lack)
+        let of_all =
+            CHECKS.into_iter().filter(move |(_, meets)| !meets(self, connection, access)).map(|(lack, _)| lack);
+        let of_database = (self.protocol == Protocol::Postgres).then(|| self.database.lacks(access)).flatten();
+        of_all.chain(of_database.map(Lack::Database))
     }
 
     /// Whether everything that a deny rule asks for is there, the path apart. Names are compared as loosely as servers
@@ -181,6 +188,7 @@ impl Protocol {
             Self::Http => "http",
             Self::Tcp => "tcp",
             Self::Dns => "dns",
+            Self::Postgres => "postgres",
         }
     }
 

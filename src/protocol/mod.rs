@@ -7,6 +7,7 @@ pub mod head;
 pub mod http1;
 pub mod http2;
 pub mod names;
+pub mod postgres;
 
 use crate::flow::{Kind, Reason, Side};
 
@@ -55,7 +56,7 @@ pub enum Guess {
 }
 
 /// Every protocol that is understood, tried in this order.
-pub static PROTOCOLS: &[&Protocol] = &[&http2::PROTOCOL, &http1::PROTOCOL, &dns::PROTOCOL];
+pub static PROTOCOLS: &[&Protocol] = &[&http2::PROTOCOL, &http1::PROTOCOL, &postgres::PROTOCOL, &dns::PROTOCOL];
 
 #[cfg(test)]
 mod tests {

@@ -130,7 +130,14 @@ pub const MOST_COLUMNS: usize = 512;
 /// # Errors
 /// Why one of them is not understood; then none is.
 pub fn statements(text: &[u8], backslash: bool) -> Result<Vec<Statement>, Unreadable> {
-    let tokens = tokens(text, backslash)?;
+    statements_of(text, &tokens(text, backslash)?)
+}
+
+/// What each statement of a text asks for, whose tokens are known.
+///
+/// # Errors
+/// Why one of them is not understood; then none is.
+pub fn statements_of(text: &[u8], tokens: &[Token]) -> Result<Vec<Statement>, Unreadable> {
     let pieces = tokens.split(|token| token.kind == Kind::Semicolon).filter(|piece| !piece.is_empty());
     pieces.map(|piece| command::read(text, piece)).collect()
 }

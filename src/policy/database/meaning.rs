@@ -1,0 +1,84 @@
+//! A rule under `databases` as written → conditions as meant.
+
+use super::{Granted, OTHER_KINDS, TABLE_KINDS, Table};
+use crate::policy::document::{DatabaseRule, OneOrMany, Protocol};
+use crate::policy::meaning::{Reader, Text, sorted};
+use crate::policy::pattern::Wrong;
+use crate::policy::rule::{Conditions, Party};
+use std::collections::BTreeMap;
+
+impl Reader<'_> {
+    pub(in crate::policy) fn database(&mut self, field: &str, rule: &DatabaseRule) -> Option<Conditions> {
+        let before = self.problems.len();
+        let plain = |names: &[String]| sorted(names.iter().map(|name| name.as_str().into()));
+        let listed = |names: Option<&Text>| plain(names.map(OneOrMany::as_slice).unwrap_or_default());
+        let granted = Granted {
+            users: listed(rule.user.as_ref()),
+            databases: listed(rule.database.as_ref()),
+            tables: self.tables(field, &rule.tables),
+            statements: self.kinds(&format!("{field}.statements"), &rule.statements, OTHER_KINDS),
+            unread: self.unread(field, &rule.never_read),
+            functions: sorted(rule.functions.iter().map(|name| name.to_ascii_lowercase().into())),
+            settings: sorted(rule.settings.iter().map(|name| name.to_ascii_lowercase().into())),
+            fingerprints: plain(&rule.fingerprints),
+            unbounded: rule.unbounded,
+        };
+        if granted.tables.is_empty() && granted.statements.is_empty() {
+            let remedy = "add `tables: {orders: [SELECT, INSERT]}`";
+            self.wrong(&format!("{field}.tables"), "", Wrong::new("the tables that are granted", remedy));
+        }
+        let conditions = Conditions {
+            party: Party::From(self.callers(field, &rule.from)),
+            ports: self.ports(field, rule.port.as_ref()),
+            database: granted,
+            ..Conditions::nothing(Protocol::Postgres)
+        };
+        (self.problems.len() == before).then_some(conditions)
+    }
+
+    fn tables(&mut self, field: &str, tables: &BTreeMap<String, Text>) -> Vec<(Table, Vec<&'static str>)> {
+        let mut read = Vec::new();
+        for (name, kinds) in tables {
+            let field = format!("{field}.tables.{name}");
+            self.not_empty(&field, kinds, "at least one kind of statement");
+            let kinds = self.kinds(&field, kinds.as_slice(), TABLE_KINDS);
+            read.extend(self.right(&field, name, Table::parse(name)).map(|table| (table, kinds)));
+        }
+        sorted(read)
+    }
+
+    /// Kinds of statement; `*` is all of them.
+    fn kinds(&mut self, field: &str, written: &[String], known: &'static [&'static str]) -> Vec<&'static str> {
+        let mut kinds = Vec::new();
+        for kind in written {
+            if kind == "*" {
+                kinds.extend_from_slice(known);
+            } else if let Some(known) = known.iter().find(|known| **known == kind.as_str()) {
+                kinds.push(*known);
+            } else {
+                let upper = kind.to_ascii_uppercase();
+                let remedy = if known.contains(&upper.as_str()) { format!("write `{upper}`") } else { String::new() };
+                self.wrong(
+                    field,
+                    kind,
+                    Wrong::new("one of the kinds of statement that the documentation lists", remedy),
+                );
+            }
+        }
+        sorted(kinds)
+    }
+
+    fn unread(&mut self, field: &str, columns: &[String]) -> Vec<(Table, Box<str>)> {
+        let mut read = Vec::new();
+        for text in columns {
+            let field = format!("{field}.neverRead");
+            match text.rsplit_once('.') {
+                Some((table, column)) if !column.is_empty() && !column.contains('*') => {
+                    read.extend(self.right(&field, text, Table::parse(table)).map(|table| (table, column.into())));
+                }
+                _ => self.wrong(&field, text, Wrong::new("a column such as `users.password_hash` or `*.ssn`", "")),
+            }
+        }
+        sorted(read)
+    }
+}

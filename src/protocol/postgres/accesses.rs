@@ -1,0 +1,223 @@
+//! What a text of statements asks for, as accesses: `(SELECT, postgres://shop/public.orders)`, with the facts that
+//! allowlists look at. Also what its record is made of.
+
+use super::path::{Change, Settings, change};
+use crate::canon::sql::postgres::{self, Prepared, Statement, Unreadable};
+use crate::flow::{Access, Fact, FactKind};
+use std::borrow::Cow;
+
+/// A text, understood once: what does not depend on the session.
+#[derive(Debug)]
+pub struct Understood {
+    /// Its statements, or why they are not understood.
+    pub statements: Result<Vec<Statement>, Unreadable>,
+    /// Without literals; empty when not even its tokens are understood.
+    pub normalised: String,
+    /// The name of [`Self::normalised`].
+    pub fingerprint: String,
+}
+
+impl Understood {
+    /// Reads a text.
+    pub fn of(text: &[u8], backslash: bool) -> Self {
+        let tokens = postgres::tokens(text, backslash);
+        let normalised = tokens.as_ref().map(|tokens| postgres::normalised(text, tokens)).unwrap_or_default();
+        let fingerprint = if normalised.is_empty() { String::new() } else { postgres::fingerprint(&normalised) };
+        let statements = tokens.and_then(|tokens| postgres::statements_of(text, &tokens));
+        Self { statements, normalised: String::from_utf8_lossy(&normalised).into_owned(), fingerprint }
+    }
+
+    /// Its verb, for records and metrics.
+    pub fn verb(&self) -> &'static str {
+        match &self.statements {
+            Ok(statements) => statements.first().map_or("EMPTY", |statement| statement.verb),
+            Err(_) => UNREADABLE,
+        }
+    }
+
+    /// Whether a text with other literals asks for the same.
+    pub fn is_by_fingerprint(&self) -> bool {
+        self.statements.as_ref().is_ok_and(|statements| !statements.iter().any(|statement| statement.by_literal))
+    }
+
+    fn all(&self) -> &[Statement] {
+        self.statements.as_deref().unwrap_or_default()
+    }
+
+    /// The prepared statements that it uses or makes, in order.
+    pub fn prepared(&self) -> impl Iterator<Item = &Prepared> {
+        self.all().iter().filter_map(|statement| statement.prepared.as_ref())
+    }
+
+    /// Whether it changes a setting without which later statements cannot be read.
+    pub fn is_refused(&self) -> bool {
+        let settings = self.all().iter().filter_map(|statement| statement.setting.as_ref());
+        settings.into_iter().any(|setting| change(setting) == Change::Refused)
+    }
+
+    /// Follows the settings that it changes.
+    pub fn follow(&self, settings: &mut Settings, user: &str) {
+        for setting in self.all().iter().filter_map(|statement| statement.setting.as_ref()) {
+            settings.follow(setting, user);
+        }
+    }
+}
+
+/// What does not parse is asked for as this; nobody grants it by chance.
+pub const UNREADABLE: &str = "UNREADABLE";
+
+/// The accesses of a text in a session.
+#[derive(Debug)]
+pub struct Asked {
+    database: String,
+    facts: Vec<Fact<'static>>,
+    /// The same with [`FactKind::Unbounded`].
+    unbounded: Vec<Fact<'static>>,
+    items: Vec<Item>,
+}
+
+#[derive(Debug)]
+struct Item {
+    action: &'static str,
+    path: String,
+    unbounded: bool,
+}
+
+impl Asked {
+    /// What opening a session asks for.
+    pub fn session(user: &str, database: &str) -> Self {
+        let facts = vec![fact(FactKind::User, user)];
+        let items = vec![Item { action: "CONNECT", path: "/".into(), unbounded: false }];
+        Self { database: database.to_owned(), facts, unbounded: Vec::new(), items }
+    }
+
+    /// What changing a setting asks for.
+    pub fn setting(user: &str, database: &str, name: &str) -> Self {
+        let mut asked = Self::session(user, database);
+        asked.items = vec![Item { action: "SET", path: format!("/{name}"), unbounded: false }];
+        asked
+    }
+
+    /// What a text asks for under the settings of its session. Statements of one text change settings for those behind
+    /// them.
+    pub fn of(understood: &Understood, user: &str, database: &str, settings: &Settings) -> Self {
+        let mut asked = Self::session(user, database);
+        asked.items.clear();
+        asked.facts.push(fact(FactKind::Fingerprint, &understood.fingerprint));
+        if understood.statements.is_err() {
+            asked.add(UNREADABLE, "/".into(), false);
+        }
+        let mut settings = Cow::Borrowed(settings);
+        for statement in understood.all() {
+            asked.statement(statement, &settings);
+            if let Some(setting) = &statement.setting {
+                settings.to_mut().follow(setting, user);
+            }
+        }
+        if asked.items.is_empty() {
+            asked.add("SESSION", "/".into(), false);
+        }
+        if asked.items.iter().any(|item| item.unbounded) {
+            asked.unbounded = asked.facts.clone();
+            asked.unbounded.push(fact(FactKind::Unbounded, ""));
+        }
+        asked
+    }
+
+    fn statement(&mut self, statement: &Statement, settings: &Settings) {
+        self.facts.extend(statement.columns.iter().map(|column| fact(FactKind::Column, column)));
+        self.facts.extend(statement.star.then(|| fact(FactKind::Column, "*")));
+        self.facts.extend(statement.functions.iter().map(|function| fact(FactKind::Function, function)));
+        for table in &statement.tables {
+            let unbounded = matches!(table.action, "UPDATE" | "DELETE") && !table.has_where;
+            for path in settings.readings(table.schema.as_deref(), &table.name) {
+                self.add(table.action, path, unbounded);
+            }
+        }
+        let harmless = statement.setting.as_ref().is_some_and(|setting| change(setting) == Change::Harmless);
+        for other in &statement.others {
+            match other.action {
+                "SET" if harmless => self.add("SESSION", "/".into(), false),
+                "SHOW" => self.add("SESSION", "/".into(), false),
+                action => self.add(action, format!("/{}", other.name), false),
+            }
+        }
+    }
+
+    fn add(&mut self, action: &'static str, path: String, unbounded: bool) {
+        if !self.items.iter().any(|item| item.action == action && item.path == path && item.unbounded == unbounded) {
+            self.items.push(Item { action, path, unbounded });
+        }
+    }
+
+    /// The accesses, to be judged.
+    pub fn accesses(&self) -> Vec<Access<'_>> {
+        let access =
+            |item: &'_ Item| -> (bool, &'static str, String) { (item.unbounded, item.action, item.path.clone()) };
+        self.items
+            .iter()
+            .map(access)
+            .map(|(unbounded, action, path)| Access {
+                action,
+                scheme: "postgres",
+                authority: &self.database,
+                path: Cow::Owned(path),
+                facts: if unbounded { &self.unbounded } else { &self.facts },
+            })
+            .collect()
+    }
+
+    /// `SELECT orders, INSERT log`, for the record.
+    pub fn summary(&self) -> String {
+        let items = self.items.iter().map(|item| format!("{} {}", item.action, item.path.trim_start_matches('/')));
+        items.map(|text| text.trim().to_owned()).collect::<Vec<_>>().join(", ")
+    }
+}
+
+fn fact(kind: FactKind, name: &str) -> Fact<'static> {
+    Fact { kind, name: Cow::Owned(name.to_owned()), value: Cow::Borrowed("") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(text: &str) -> String {
+        let understood = Understood::of(text.as_bytes(), false);
+        Asked::of(&understood, "ann", "shop", &Settings::default()).summary()
+    }
+
+    #[test]
+    fn statements_become_accesses() {
+        assert_eq!(asked("SELECT a FROM t JOIN s.u ON true; DELETE FROM t"), "SELECT t, SELECT s.u, DELETE t");
+        assert_eq!(asked("BEGIN"), "SESSION");
+        assert_eq!(asked("SELECT 1"), "SESSION");
+        assert_eq!(asked(""), "SESSION");
+        assert_eq!(asked("SELEC 1"), "UNREADABLE");
+        assert_eq!(asked("SET timezone = 'UTC'"), "SESSION");
+        assert_eq!(asked("SET role = x"), "SET role");
+        assert_eq!(asked("SET search_path = s; SELECT a FROM t"), "SET search_path, SELECT t, SELECT s.t");
+    }
+
+    #[test]
+    fn only_the_table_without_where_is_unbounded() {
+        let understood = Understood::of(b"DELETE FROM t USING u", false);
+        let asked = Asked::of(&understood, "ann", "shop", &Settings::default());
+        let unbounded: Vec<_> = asked
+            .accesses()
+            .iter()
+            .map(|access| access.facts.iter().any(|fact| fact.kind == FactKind::Unbounded))
+            .collect();
+        assert_eq!(unbounded, [true, false]);
+    }
+
+    #[test]
+    fn settings_that_blind_us_are_refused() {
+        for text in
+            ["SET standard_conforming_strings = off", "SET NAMES 'SJIS'", "SELECT set_config(a, b, true) FROM t"]
+        {
+            assert!(Understood::of(text.as_bytes(), false).is_refused(), "{text}");
+        }
+        assert!(!Understood::of(b"SET NAMES 'UTF8'", false).is_refused());
+    }
+}

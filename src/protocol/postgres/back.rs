@@ -1,0 +1,149 @@
+//! What a server answers, as far as the session must know (PostgreSQL 15 §55.7).
+
+use super::FORM;
+use super::frame::{HEADER, Unit};
+use super::front::text;
+use super::startup::CancelKey;
+use crate::protocol::Malformed;
+use nom::Parser;
+use nom::number::complete::be_u32;
+use nom::sequence::pair;
+
+/// One message of a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Back {
+    /// Authentication is over.
+    Authenticated,
+    /// The client must answer: a password, a step of SASL or GSS.
+    Challenge,
+    /// Authentication goes on without the client.
+    AuthenticationStep,
+    /// A setting that the server reports.
+    Parameter {
+        /// Its name.
+        name: String,
+        /// Its value.
+        value: String,
+    },
+    /// What cancels this session's statements.
+    Key(CancelKey),
+    /// The server waits for the client.
+    Ready {
+        /// A transaction is open, or has failed and must be ended.
+        in_transaction: bool,
+    },
+    /// Something failed; whether the session ends with it, and the error's code.
+    Error {
+        /// FATAL or PANIC.
+        fatal: bool,
+        /// `42601`
+        code: [u8; 5],
+    },
+    /// A statement is prepared.
+    ParseComplete,
+    /// A portal is made.
+    BindComplete,
+    /// A statement or portal is closed.
+    CloseComplete,
+    /// The end of a description.
+    Described,
+    /// A command is over, or its portal is suspended.
+    Complete {
+        /// It was one that drops all prepared statements.
+        drops_all: bool,
+    },
+    /// The server takes the data of a copy.
+    CopyIn,
+    /// The server sends or takes data in both directions.
+    CopyBoth,
+    /// Anything else that the session need not know.
+    Other,
+}
+
+/// Reads a message, of which `unit.held` bytes stand in `bytes`.
+///
+/// # Errors
+/// [`FORM`].
+pub fn read(unit: &Unit, bytes: &[u8]) -> Result<Back, Malformed> {
+    let body = bytes.get(HEADER..unit.held).unwrap_or_default();
+    let form = Malformed::new(HEADER, FORM);
+    Ok(match unit.tag {
+        b'R' => match be_u32::<_, nom::error::Error<&[u8]>>(body) {
+            Ok((_, 0)) => Back::Authenticated,
+            Ok((_, 3 | 5 | 7 | 8 | 9 | 10 | 11)) => Back::Challenge,
+            Ok((_, 12)) => Back::AuthenticationStep,
+            _ => return Err(form),
+        },
+        b'S' => match pair(text, text).parse(body) {
+            Ok(([], (name, value))) => Back::Parameter { name: lossy(name), value: lossy(value) },
+            _ => return Err(form),
+        },
+        b'K' if body.len() >= 8 => Back::Key(CancelKey(body.into())),
+        b'Z' => match body {
+            [status @ (b'I' | b'T' | b'E')] => Back::Ready { in_transaction: *status != b'I' },
+            _ => return Err(form),
+        },
+        b'E' => error(body).ok_or(form)?,
+        b'1' => Back::ParseComplete,
+        b'2' => Back::BindComplete,
+        b'3' => Back::CloseComplete,
+        b'T' | b'n' => Back::Described,
+        b'C' | b'I' | b's' | b'V' => {
+            Back::Complete { drops_all: matches!(body, b"DISCARD ALL\0" | b"DEALLOCATE ALL\0") }
+        }
+        b'G' => Back::CopyIn,
+        b'W' => Back::CopyBoth,
+        b'K' => return Err(form),
+        _ => Back::Other,
+    })
+}
+
+fn lossy(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Fields of a type byte and a text, up to a zero.
+fn error(body: &[u8]) -> Option<Back> {
+    let (mut fatal, mut code, mut rest) = (false, *b"XX000", body);
+    loop {
+        let (kind, after) = rest.split_first()?;
+        if *kind == 0 {
+            return Some(Back::Error { fatal, code });
+        }
+        let (after, value) = text(after).ok()?;
+        match kind {
+            b'V' | b'S' => fatal |= matches!(value, b"FATAL" | b"PANIC"),
+            b'C' => code = <[u8; 5]>::try_from(value).ok()?,
+            _ => {}
+        }
+        rest = after;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_all(tag: u8, body: &[u8]) -> Result<Back, Malformed> {
+        let bytes = [&[tag, 0, 0, 0, 0], body].concat();
+        read(&Unit { tag, len: bytes.len(), held: bytes.len() }, &bytes)
+    }
+
+    #[test]
+    fn answers_are_read() {
+        assert_eq!(read_all(b'R', &[0, 0, 0, 0]), Ok(Back::Authenticated));
+        assert_eq!(read_all(b'R', &[0, 0, 0, 10, b'x']), Ok(Back::Challenge));
+        let error = b"SERROR\0VERROR\0C42601\0Mno\0\0";
+        assert_eq!(read_all(b'E', error), Ok(Back::Error { fatal: false, code: *b"42601" }));
+        assert_eq!(read_all(b'E', b"VFATAL\0C57P01\0\0"), Ok(Back::Error { fatal: true, code: *b"57P01" }));
+        let parameter = Back::Parameter { name: "a".into(), value: "b".into() };
+        assert_eq!(read_all(b'S', b"a\0b\0"), Ok(parameter));
+    }
+
+    #[test]
+    fn answers_that_break_their_form_are_refused() {
+        for (tag, body) in [(b'R', &b"\0\0"[..]), (b'R', &[0, 0, 0, 99]), (b'Z', b"X"), (b'E', b"Sx"), (b'K', b"abc")] {
+            assert_eq!(read_all(tag, body), Err(Malformed::new(HEADER, FORM)), "{body:?}");
+        }
+    }
+}

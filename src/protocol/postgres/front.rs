@@ -1,0 +1,146 @@
+//! What a client asks, message by message (PostgreSQL 15 §55.7).
+
+use super::FORM;
+use super::frame::{HEADER, Unit};
+use crate::protocol::Malformed;
+use nom::bytes::complete::{take, take_till};
+use nom::number::complete::be_u8;
+use nom::sequence::{pair, terminated};
+use nom::{IResult, Parser};
+
+/// One message of a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Front<'a> {
+    /// A text of any number of statements.
+    Query(&'a [u8]),
+    /// A statement is prepared under a name; empty is the unnamed one.
+    Parse {
+        /// Its name.
+        name: &'a [u8],
+        /// Its text.
+        text: &'a [u8],
+    },
+    /// A portal is made of a prepared statement.
+    Bind {
+        /// The portal.
+        portal: &'a [u8],
+        /// The statement.
+        statement: &'a [u8],
+    },
+    /// A portal is run.
+    Execute(&'a [u8]),
+    /// A statement or a portal is described.
+    Describe,
+    /// A statement is closed.
+    CloseStatement(&'a [u8]),
+    /// A portal is closed.
+    ClosePortal(&'a [u8]),
+    /// The end of a pipeline.
+    Sync,
+    /// The server is to send what it has.
+    Flush,
+    /// A password, or a step of SASL or GSS.
+    Password,
+    /// Data of a copy.
+    CopyData,
+    /// The end of a copy, good or bad.
+    CopyEnd,
+    /// A function is called by its number.
+    FunctionCall,
+    /// The client goes.
+    Terminate,
+}
+
+/// Reads a message, of which `unit.held` bytes stand in `bytes`.
+///
+/// # Errors
+/// [`FORM`].
+pub fn read<'a>(unit: &Unit, bytes: &'a [u8]) -> Result<Front<'a>, Malformed> {
+    let body = bytes.get(HEADER..unit.held).unwrap_or_default();
+    let form = Malformed::new(HEADER, FORM);
+    let empty = |front| if body.is_empty() { Ok(front) } else { Err(form) };
+    let text = |body| -> IResult<&'a [u8], &'a [u8]> { text(body) };
+    match unit.tag {
+        b'Q' => match text(body) {
+            Ok(([], text)) => Ok(Front::Query(text)),
+            _ => Err(form),
+        },
+        b'P' => match pair(text, text).parse(body) {
+            Ok((_, (name, text))) => Ok(Front::Parse { name, text }),
+            Err(_) => Err(form),
+        },
+        b'B' => match pair(text, text).parse(body) {
+            Ok((_, (portal, statement))) => Ok(Front::Bind { portal, statement }),
+            Err(_) => Err(form),
+        },
+        b'E' => match text(body) {
+            Ok(([_, _, _, _], portal)) => Ok(Front::Execute(portal)),
+            _ => Err(form),
+        },
+        b'D' | b'C' => match pair(be_u8, text).parse(body) {
+            Ok(([], (b'S' | b'P', _))) if unit.tag == b'D' => Ok(Front::Describe),
+            Ok(([], (b'S', name))) => Ok(Front::CloseStatement(name)),
+            Ok(([], (b'P', name))) => Ok(Front::ClosePortal(name)),
+            _ => Err(form),
+        },
+        b'S' => empty(Front::Sync),
+        b'H' => empty(Front::Flush),
+        b'X' => empty(Front::Terminate),
+        b'c' => empty(Front::CopyEnd),
+        b'f' => Ok(Front::CopyEnd),
+        b'd' => Ok(Front::CopyData),
+        b'F' => Ok(Front::FunctionCall),
+        b'p' => Ok(Front::Password),
+        _ => Err(form),
+    }
+}
+
+/// A text and the zero that ends it.
+pub(super) fn text(body: &[u8]) -> IResult<&[u8], &[u8]> {
+    terminated(take_till(|byte| byte == 0), take(1_usize)).parse(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::postgres::Limits;
+    use crate::protocol::postgres::frame::from_client;
+
+    fn message(tag: u8, body: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(body.len() + 4).unwrap();
+        [&[tag], &length.to_be_bytes()[..], body].concat()
+    }
+
+    fn read_all(tag: u8, body: &[u8]) -> Result<String, Malformed> {
+        let bytes = message(tag, body);
+        let unit = from_client(&bytes, &Limits::default()).unwrap().unwrap();
+        read(&unit, &bytes).map(|front| format!("{front:?}"))
+    }
+
+    #[test]
+    fn messages_are_read() {
+        assert_eq!(read_all(b'Q', b"a\0").unwrap(), format!("{:?}", Front::Query(b"a")));
+        let parse = Front::Parse { name: b"n", text: b"t" };
+        assert_eq!(read_all(b'P', b"n\0t\0\0\0").unwrap(), format!("{parse:?}"));
+        let bind = Front::Bind { portal: b"", statement: b"n" };
+        assert_eq!(read_all(b'B', b"\0n\0\0\0").unwrap(), format!("{bind:?}"));
+        assert_eq!(read_all(b'E', b"p\0\0\0\0\0").unwrap(), format!("{:?}", Front::Execute(b"p")));
+        assert_eq!(read_all(b'C', b"Sn\0").unwrap(), format!("{:?}", Front::CloseStatement(b"n")));
+    }
+
+    #[test]
+    fn messages_that_break_their_form_are_refused() {
+        for (tag, body) in [
+            (b'Q', &b"a"[..]),
+            (b'Q', b"a\0b"),
+            (b'P', b"n\0t"),
+            (b'B', b"p"),
+            (b'E', b"p\0\0\0\0"),
+            (b'D', b"Xn\0"),
+            (b'C', b"Sn"),
+            (b'S', b"x"),
+        ] {
+            assert_eq!(read_all(tag, body), Err(Malformed::new(HEADER, FORM)), "{body:?}");
+        }
+    }
+}

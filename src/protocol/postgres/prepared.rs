@@ -1,0 +1,133 @@
+//! Statements and portals by their names, as the server holds them. What was sent but not yet answered may hold or may
+//! not; whoever uses a name is judged by everything that it may stand for.
+
+use super::TOO_MANY;
+use crate::flow::Reason;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// What a name may stand for at once: what the server has confirmed, and what it has not yet answered.
+const MOST_CANDIDATES: usize = 64;
+
+/// Names, each with all that it may stand for.
+#[derive(Debug)]
+pub struct Names<T> {
+    held: HashMap<Box<[u8]>, Vec<Candidate<T>>>,
+    most: usize,
+    next: u64,
+}
+
+#[derive(Debug)]
+struct Candidate<T> {
+    number: u64,
+    /// The pipeline it was sent in: what follows in the same one runs only if it succeeds.
+    pipeline: u64,
+    value: Rc<T>,
+}
+
+impl<T> Names<T> {
+    /// No names; at most so many.
+    pub fn new(most: usize) -> Self {
+        Self { held: HashMap::new(), most, next: 0 }
+    }
+
+    /// What a name stands for from `pipeline` on, if the server takes it; with the number to confirm or reject it by.
+    ///
+    /// # Errors
+    /// [`TOO_MANY`].
+    pub fn propose(&mut self, name: &[u8], pipeline: u64, value: Rc<T>) -> Result<u64, Reason> {
+        let known = self.held.len();
+        if known >= self.most && !self.held.contains_key(name) {
+            return Err(TOO_MANY);
+        }
+        self.next += 1;
+        let candidates = self.held.entry(name.into()).or_default();
+        candidates.retain(|candidate| candidate.pipeline != pipeline);
+        if candidates.len() >= MOST_CANDIDATES {
+            return Err(TOO_MANY);
+        }
+        candidates.push(Candidate { number: self.next, pipeline, value });
+        Ok(self.next)
+    }
+
+    /// The server holds it: what the name stood for before is gone.
+    pub fn confirm(&mut self, name: &[u8], number: u64) {
+        if let Some(candidates) = self.held.get_mut(name) {
+            candidates.retain(|candidate| candidate.number >= number);
+        }
+    }
+
+    /// The server does not hold it.
+    pub fn reject(&mut self, name: &[u8], number: u64) {
+        if let Some(candidates) = self.held.get_mut(name) {
+            candidates.retain(|candidate| candidate.number != number);
+            if candidates.is_empty() {
+                self.held.remove(name);
+            }
+        }
+    }
+
+    /// Everything a name may stand for in a pipeline; empty when nothing was ever sent under it.
+    pub fn of(&self, name: &[u8], pipeline: u64) -> Vec<Rc<T>> {
+        let Some(candidates) = self.held.get(name) else { return Vec::new() };
+        match candidates.last() {
+            Some(last) if last.pipeline == pipeline => vec![Rc::clone(&last.value)],
+            _ => candidates.iter().map(|candidate| Rc::clone(&candidate.value)).collect(),
+        }
+    }
+
+    /// The server has closed it.
+    pub fn close(&mut self, name: &[u8]) {
+        self.held.remove(name);
+    }
+
+    /// The server has closed all.
+    pub fn clear(&mut self) {
+        self.held.clear();
+    }
+
+    /// How many names there are.
+    pub fn len(&self) -> usize {
+        self.held.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.held.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(names: &Names<u8>, pipeline: u64) -> Vec<u8> {
+        names.of(b"n", pipeline).iter().map(|value| **value).collect()
+    }
+
+    #[test]
+    fn name_stands_for_all_that_it_may() {
+        let mut names = Names::new(2);
+        let one = names.propose(b"n", 1, Rc::new(1)).unwrap();
+        assert_eq!(of(&names, 1), [1]);
+        let two = names.propose(b"n", 2, Rc::new(2)).unwrap();
+        assert_eq!((of(&names, 2), of(&names, 3)), (vec![2], vec![1, 2]));
+        names.confirm(b"n", one);
+        assert_eq!(of(&names, 3), [1, 2]);
+        names.reject(b"n", two);
+        assert_eq!(of(&names, 3), [1]);
+        names.close(b"n");
+        assert!(of(&names, 3).is_empty());
+    }
+
+    #[test]
+    fn names_end_at_their_limit() {
+        let mut names = Names::new(1);
+        names.propose(b"a", 1, Rc::new(0)).unwrap();
+        assert_eq!(names.propose(b"b", 1, Rc::new(0)), Err(TOO_MANY));
+        for pipeline in 2..=MOST_CANDIDATES as u64 {
+            names.propose(b"a", pipeline, Rc::new(0)).unwrap();
+        }
+        assert_eq!(names.propose(b"a", 1000, Rc::new(0)), Err(TOO_MANY));
+    }
+}

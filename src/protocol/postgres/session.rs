@@ -1,0 +1,425 @@
+//! What both ends of a session have agreed on: what was sent and not yet answered, which names stand for what, whether a
+//! copy is under way. Follows the server's answers, and tells which of them answers a statement that was denied.
+
+use super::back::Back;
+use super::front::Front;
+use super::path::{Settings, is_safe};
+use super::prepared::Names;
+use super::{ENCODING, Limits, STATE, TOO_MANY, UNSUPPORTED};
+use crate::flow::Reason;
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+/// A session from its startup message on. `P` is what is remembered of a statement.
+#[derive(Debug)]
+pub struct Session<P> {
+    /// Prepared statements.
+    pub statements: Names<P>,
+    /// Portals, each with every statement that it may run.
+    pub portals: Names<Vec<Rc<P>>>,
+    /// Settings that change how statements are read.
+    pub settings: Settings,
+    unanswered: VecDeque<Sent>,
+    most_unanswered: usize,
+    phase: Phase,
+    /// The pipeline that is being sent; a sync ends it.
+    pipeline: u64,
+    /// After an error the server skips everything up to the next sync.
+    skipping: bool,
+    /// The client has not yet ended the copy that the server waits for.
+    copying: bool,
+    /// Data of a copy may still come: the server ignores it outside of one.
+    copied: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// The server authenticates; whether it waits for the client.
+    Authenticating {
+        asked: bool,
+    },
+    /// Authenticated, the server has not yet said that it is ready.
+    Starting,
+    Ready,
+}
+
+/// A message that the server will answer.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// What was sent.
+    pub kind: SentKind,
+    /// The denial it stands for: its error is rewritten.
+    pub denied: Option<Denied>,
+}
+
+/// A statement that was replaced by one that fails.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denied {
+    /// The id of the event, for the client.
+    pub event: Box<str>,
+    /// The error's code.
+    pub code: &'static str,
+}
+
+/// What was sent.
+#[derive(Debug, PartialEq, Eq)]
+#[allow(missing_docs)] // each variant is the message it is named after
+pub enum SentKind {
+    Query,
+    Parse { name: Box<[u8]>, number: u64 },
+    Bind { portal: Box<[u8]>, number: u64 },
+    Describe,
+    Execute,
+    CloseStatement(Box<[u8]>),
+    ClosePortal(Box<[u8]>),
+    Sync,
+}
+
+/// What becomes of a message of the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answered {
+    /// It goes on as it is.
+    Pass,
+    /// It answers a statement that was denied: the client is told so instead.
+    Denied(Denied),
+    /// The session is ready for its first statement.
+    Begun,
+}
+
+impl<P> Session<P> {
+    /// A session whose startup message goes on to the server.
+    pub fn new(limits: &Limits) -> Self {
+        Self {
+            statements: Names::new(limits.names),
+            portals: Names::new(limits.names),
+            settings: Settings::default(),
+            unanswered: VecDeque::new(),
+            most_unanswered: limits.unanswered,
+            phase: Phase::Authenticating { asked: false },
+            pipeline: 0,
+            skipping: false,
+            copying: false,
+            copied: false,
+        }
+    }
+
+    /// Whether a message of the client has a place now.
+    ///
+    /// # Errors
+    /// [`STATE`].
+    pub fn admits(&mut self, front: &Front<'_>) -> Result<(), Reason> {
+        match (self.phase, front) {
+            (_, Front::Terminate) => Ok(()),
+            (Phase::Authenticating { asked: true }, Front::Password) => {
+                self.phase = Phase::Authenticating { asked: false };
+                Ok(())
+            }
+            (Phase::Ready, Front::Password) => Err(STATE),
+            (Phase::Ready, Front::CopyData) if self.copied => Ok(()),
+            (Phase::Ready, Front::CopyEnd) if self.copied => {
+                self.copying = false;
+                Ok(())
+            }
+            (Phase::Ready, Front::CopyData | Front::CopyEnd) => Err(STATE),
+            (Phase::Ready, Front::Sync | Front::Flush) => Ok(()),
+            (Phase::Ready, _) if self.copying => Err(STATE),
+            (Phase::Ready, _) => Ok(()),
+            _ => Err(STATE),
+        }
+    }
+
+    /// Notes what goes on to the server.
+    ///
+    /// # Errors
+    /// [`TOO_MANY`].
+    pub fn sent(&mut self, kind: SentKind, denied: Option<Denied>) -> Result<(), Reason> {
+        let ends = matches!(kind, SentKind::Sync | SentKind::Query);
+        if kind == SentKind::Sync && self.copying {
+            return Ok(());
+        }
+        if !self.copying {
+            self.copied = false;
+        }
+        if self.unanswered.len() >= self.most_unanswered {
+            return Err(TOO_MANY);
+        }
+        self.pipeline += u64::from(ends);
+        if self.skipping && !ends {
+            self.skip(kind);
+            return Ok(());
+        }
+        if ends {
+            self.skipping = false;
+        }
+        self.unanswered.push_back(Sent { kind, denied });
+        Ok(())
+    }
+
+    /// The pipeline that is being sent.
+    pub fn pipeline(&self) -> u64 {
+        self.pipeline
+    }
+
+    /// Whether the server has nothing left to answer.
+    pub fn is_quiet(&self) -> bool {
+        self.phase == Phase::Ready && self.unanswered.is_empty()
+    }
+
+    /// Whether authentication is over and the server has been ready once.
+    pub fn has_begun(&self) -> bool {
+        self.phase == Phase::Ready
+    }
+
+    /// Follows a message of the server.
+    ///
+    /// # Errors
+    /// What the server may not say now, or what is not carried.
+    pub fn answered(&mut self, back: &Back) -> Result<Answered, Reason> {
+        match back {
+            Back::Authenticated | Back::Challenge | Back::AuthenticationStep => self.authenticated(back)?,
+            Back::Parameter { name, value } => self.parameter(name, value)?,
+            Back::Key(_) | Back::Other => {}
+            Back::Ready { in_transaction } => return self.ready(*in_transaction),
+            Back::Error { fatal, code } => return Ok(self.failed(*fatal, *code)),
+            Back::CopyIn => self.copy_in(),
+            Back::CopyBoth => return Err(UNSUPPORTED),
+            Back::Complete { drops_all } => self.complete(*drops_all),
+            Back::ParseComplete | Back::BindComplete | Back::CloseComplete | Back::Described => self.done(back)?,
+        }
+        Ok(Answered::Pass)
+    }
+
+    fn authenticated(&mut self, back: &Back) -> Result<(), Reason> {
+        let Phase::Authenticating { .. } = self.phase else { return Err(STATE) };
+        self.phase = match back {
+            Back::Authenticated => Phase::Starting,
+            _ => Phase::Authenticating { asked: *back == Back::Challenge },
+        };
+        Ok(())
+    }
+
+    /// The server's word on the settings that decide how a statement is read.
+    fn parameter(&mut self, name: &str, value: &str) -> Result<(), Reason> {
+        match name {
+            "standard_conforming_strings" => self.settings.backslash = value != "on",
+            "client_encoding" if !is_safe(value) => return Err(ENCODING),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn ready(&mut self, in_transaction: bool) -> Result<Answered, Reason> {
+        match self.phase {
+            Phase::Authenticating { .. } => Err(STATE),
+            Phase::Starting => {
+                self.phase = Phase::Ready;
+                Ok(Answered::Begun)
+            }
+            Phase::Ready => {
+                // What stands before it was not answered: the server has no more to say to it.
+                while let Some(sent) = self.unanswered.pop_front() {
+                    if matches!(sent.kind, SentKind::Sync | SentKind::Query) {
+                        break;
+                    }
+                }
+                self.copying = false;
+                if !in_transaction && self.unanswered.is_empty() {
+                    // Portals end with their transaction.
+                    self.portals.clear();
+                }
+                Ok(Answered::Pass)
+            }
+        }
+    }
+
+    fn copy_in(&mut self) {
+        self.copying = true;
+        self.copied = true;
+        // The server ignores a sync that came before the data.
+        if self.unanswered.front().is_some_and(|sent| sent.kind == SentKind::Execute) {
+            self.unanswered.retain(|sent| sent.kind != SentKind::Sync);
+        }
+    }
+
+    /// An error ends what was asked first, and in a pipeline everything up to the next sync.
+    fn failed(&mut self, fatal: bool, code: [u8; 5]) -> Answered {
+        self.copying = false;
+        if fatal || self.phase != Phase::Ready {
+            return Answered::Pass;
+        }
+        let Some(first) = self.unanswered.front() else { return Answered::Pass };
+        let denied = first.denied.clone().filter(|_| code == *super::emit::SYNTAX);
+        if !matches!(first.kind, SentKind::Query | SentKind::Sync) {
+            while let Some(sent) = self.unanswered.pop_front() {
+                if matches!(sent.kind, SentKind::Sync | SentKind::Query) {
+                    self.unanswered.push_front(sent);
+                    break;
+                }
+                self.skip(sent.kind);
+            }
+            self.skipping = self.unanswered.is_empty();
+        }
+        denied.map_or(Answered::Pass, Answered::Denied)
+    }
+
+    /// What the server skips has no effect.
+    fn skip(&mut self, kind: SentKind) {
+        match kind {
+            SentKind::Parse { name, number } => self.statements.reject(&name, number),
+            SentKind::Bind { portal, number } => self.portals.reject(&portal, number),
+            _ => {}
+        }
+    }
+
+    fn complete(&mut self, drops_all: bool) {
+        if drops_all {
+            self.statements.clear();
+        }
+        if self.unanswered.front().is_some_and(|sent| sent.kind == SentKind::Execute) {
+            self.unanswered.pop_front();
+        }
+    }
+
+    fn done(&mut self, back: &Back) -> Result<(), Reason> {
+        let fits = |kind: &SentKind| match kind {
+            SentKind::Parse { .. } => *back == Back::ParseComplete,
+            SentKind::Bind { .. } => *back == Back::BindComplete,
+            SentKind::CloseStatement(_) | SentKind::ClosePortal(_) => *back == Back::CloseComplete,
+            SentKind::Describe => *back == Back::Described,
+            // Rows of a query are described too.
+            SentKind::Query | SentKind::Execute => false,
+            SentKind::Sync => false,
+        };
+        let Some(first) = self.unanswered.front() else { return Err(STATE) };
+        if *back == Back::Described && matches!(first.kind, SentKind::Query | SentKind::Execute) {
+            return Ok(());
+        }
+        if !fits(&first.kind) {
+            return Err(STATE);
+        }
+        match self.unanswered.pop_front().map(|sent| sent.kind) {
+            Some(SentKind::Parse { name, number }) => self.statements.confirm(&name, number),
+            Some(SentKind::Bind { portal, number }) => self.portals.confirm(&portal, number),
+            Some(SentKind::CloseStatement(name)) => self.statements.close(&name),
+            Some(SentKind::ClosePortal(name)) => self.portals.close(&name),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Prepares a name for a statement that goes on to the server.
+    ///
+    /// # Errors
+    /// [`TOO_MANY`].
+    pub fn parse(&mut self, name: &[u8], prepared: Rc<P>) -> Result<(), Reason> {
+        let number = self.statements.propose(name, self.pipeline, prepared)?;
+        self.sent(SentKind::Parse { name: name.into(), number }, None)
+    }
+
+    /// Prepares a portal that goes on to the server.
+    ///
+    /// # Errors
+    /// [`TOO_MANY`].
+    pub fn bind(&mut self, portal: &[u8], held: Vec<Rc<P>>) -> Result<(), Reason> {
+        let number = self.portals.propose(portal, self.pipeline, Rc::new(held))?;
+        self.sent(SentKind::Bind { portal: portal.into(), number }, None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const READY: Back = Back::Ready { in_transaction: false };
+    const FAILED: Back = Back::Error { fatal: false, code: *b"42601" };
+
+    fn ready() -> Session<&'static str> {
+        let mut session = Session::new(&Limits::default());
+        for back in [Back::Challenge, Back::Authenticated, READY] {
+            session.admits(&Front::Password).ok();
+            session.answered(&back).unwrap();
+        }
+        session
+    }
+
+    fn denied() -> Option<Denied> {
+        Some(Denied { event: "e".into(), code: "42501" })
+    }
+
+    #[test]
+    fn nothing_is_asked_before_the_server_is_ready() {
+        let mut session = Session::<()>::new(&Limits::default());
+        assert_eq!(session.admits(&Front::Query(b"")), Err(STATE));
+        assert_eq!(session.admits(&Front::Password), Err(STATE));
+        session.answered(&Back::Challenge).unwrap();
+        assert_eq!((session.admits(&Front::Password), session.admits(&Front::Password)), (Ok(()), Err(STATE)));
+        session.answered(&Back::Authenticated).unwrap();
+        assert_eq!(session.answered(&READY), Ok(Answered::Begun));
+        assert_eq!(session.admits(&Front::Query(b"")), Ok(()));
+        assert_eq!((session.admits(&Front::Password), session.admits(&Front::CopyData)), (Err(STATE), Err(STATE)));
+    }
+
+    #[test]
+    fn denial_answers_the_statement_it_stands_for() {
+        let mut session = ready();
+        session.sent(SentKind::Query, None).unwrap();
+        session.sent(SentKind::Query, denied()).unwrap();
+        assert_eq!(session.answered(&FAILED), Ok(Answered::Pass));
+        session.answered(&READY).unwrap();
+        assert_eq!(session.answered(&FAILED), Ok(Answered::Denied(denied().unwrap())));
+        session.answered(&READY).unwrap();
+        assert!(session.is_quiet());
+    }
+
+    #[test]
+    fn pipeline_after_an_error_is_skipped_to_its_sync() {
+        let mut session = ready();
+        session.parse(b"a", Rc::new("a")).unwrap();
+        session.sent(SentKind::Parse { name: b"x".as_slice().into(), number: 0 }, denied()).unwrap();
+        session.parse(b"b", Rc::new("b")).unwrap();
+        assert_eq!(session.answered(&Back::ParseComplete), Ok(Answered::Pass));
+        assert_eq!(session.answered(&FAILED), Ok(Answered::Denied(denied().unwrap())));
+        session.parse(b"c", Rc::new("c")).unwrap();
+        session.sent(SentKind::Sync, None).unwrap();
+        session.parse(b"d", Rc::new("d")).unwrap();
+        session.answered(&READY).unwrap();
+        let held = |name: &[u8]| session.statements.of(name, u64::MAX).len();
+        assert_eq!((held(b"a"), held(b"b"), held(b"c"), held(b"d")), (1, 0, 0, 1));
+    }
+
+    #[test]
+    fn sync_during_a_copy_is_not_answered() {
+        let mut session = ready();
+        session.bind(b"", vec![Rc::new("copy")]).unwrap();
+        session.sent(SentKind::Execute, None).unwrap();
+        session.sent(SentKind::Sync, None).unwrap();
+        session.answered(&Back::BindComplete).unwrap();
+        session.answered(&Back::CopyIn).unwrap();
+        assert_eq!(session.admits(&Front::Query(b"")), Err(STATE));
+        for front in [Front::CopyData, Front::CopyEnd] {
+            assert_eq!(session.admits(&front), Ok(()));
+        }
+        session.sent(SentKind::Sync, None).unwrap();
+        session.answered(&Back::Complete { drops_all: false }).unwrap();
+        session.answered(&READY).unwrap();
+        assert!(session.is_quiet());
+    }
+
+    #[test]
+    fn unanswered_messages_end_at_their_limit() {
+        let mut session = ready();
+        session.most_unanswered = 1;
+        session.sent(SentKind::Sync, None).unwrap();
+        assert_eq!(session.sent(SentKind::Sync, None), Err(TOO_MANY));
+    }
+
+    #[test]
+    fn server_that_answers_what_was_not_asked_is_refused() {
+        let mut session = ready();
+        assert_eq!(session.answered(&Back::ParseComplete), Err(STATE));
+        assert_eq!(session.answered(&Back::CopyBoth), Err(UNSUPPORTED));
+        assert_eq!(session.answered(&Back::Authenticated), Err(STATE));
+        let encoding = Back::Parameter { name: "client_encoding".into(), value: "SJIS".into() };
+        assert_eq!(session.answered(&encoding), Err(ENCODING));
+    }
+}
