@@ -51,6 +51,9 @@ cargo build --quiet --release
 say "real clients and real upstreams"
 tests/.venv/bin/python tests/clients.py target/release/podwall
 
+say "a real database"
+tests/.venv/bin/python tests/databases.py target/release/podwall
+
 say "what real servers act on"
 tests/.venv/bin/python tests/spellings.py target/release/podwall
 tests/.venv/bin/python tests/spellings_fuzz.py target/release/podwall --count 1000

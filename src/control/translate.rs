@@ -1,6 +1,6 @@
 //! The bootstrap configuration, written in people's terms, becomes what the data path and the engine are told.
 
-use super::config::{Config, Listener, Port};
+use super::config::{Config, Listener, Port, Protocol};
 use super::judging;
 use crate::document::ByteSize;
 use crate::flow::Direction;
@@ -28,8 +28,12 @@ fn listener(listener: &Listener) -> settings::Listener {
 }
 
 fn port(port: &Port) -> settings::Port {
-    let tls = tls::Port { mode: port.tls, alpn: Alpn::Http2, ..tls::Port::default() };
-    settings::Port { port: port.port, tls, upstream: port.upstream(), speaks: port.upstream_protocol }
+    let (protocol, alpn) = match port.protocol {
+        Protocol::Http => (settings::Protocol::Http, Alpn::Http2),
+        Protocol::Postgres => (settings::Protocol::Postgres, Alpn::default()),
+    };
+    let tls = tls::Port { mode: port.tls, alpn, ..tls::Port::default() };
+    settings::Port { port: port.port, protocol, tls, upstream: port.upstream(), speaks: port.upstream_protocol }
 }
 
 fn limits(config: &Config) -> settings::Limits {

@@ -4,7 +4,8 @@
 use super::door::Inside;
 use super::http1::Guest;
 use super::listen;
-use super::settings::{Listener, Port};
+use super::postgres;
+use super::settings::{Listener, Port, Protocol};
 use super::worker::Worker;
 use super::{http1, tls};
 use crate::flow::{ClientAddr, Connection, Direction, OriginalDestination, Peer, Reason};
@@ -39,11 +40,19 @@ pub(super) async fn serve(worker: &Rc<Worker>, listener: usize, socket: TcpStrea
     match worker.acceptor.accept(socket, &port.tls).await {
         Ok(tls::Accepted { stream, peer, handshake }) => {
             connection.peer = peer;
-            connection.protocol = protocol::http1::PROTOCOL.name;
             if let Some(handshake) = &handshake {
                 worker.metrics.handshake(handshake.resumed, handshake.took);
             }
-            http1::serve(worker, stream, Guest::new(connection, handshake, port)).await;
+            match port.protocol {
+                Protocol::Http => {
+                    connection.protocol = protocol::http1::PROTOCOL.name;
+                    http1::serve(worker, stream, Guest::new(connection, handshake, port)).await;
+                }
+                Protocol::Postgres => {
+                    connection.protocol = protocol::postgres::PROTOCOL.name;
+                    Box::pin(postgres::serve(worker, stream, connection, handshake, port)).await;
+                }
+            }
         }
         Err(refusal) => worker.refused_handshake(&connection, &refusal),
     }

@@ -11,6 +11,7 @@ mod http2;
 mod inbox;
 mod listen;
 mod outbox;
+mod postgres;
 mod rates;
 pub mod settings;
 mod tell;

@@ -18,6 +18,11 @@ impl Outbox {
         self.sent == self.bytes.len()
     }
 
+    /// Bytes that are not yet written.
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len() - self.sent
+    }
+
     /// The buffer to append to.
     pub(super) fn buffer(&mut self) -> &mut Vec<u8> {
         if self.is_empty() {

@@ -48,12 +48,24 @@ impl Listener {
 pub struct Port {
     /// The number that policies and records know it by.
     pub port: u16,
+    /// What is spoken there.
+    pub protocol: Protocol,
     /// How its connections begin.
     pub tls: tls::Port,
     /// Where granted requests go.
     pub upstream: SocketAddr,
     /// What is spoken there.
     pub speaks: Speaks,
+}
+
+/// What a port is declared to speak. Nothing else is let through.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/2 and HTTP/1.
+    #[default]
+    Http,
+    /// PostgreSQL.
+    Postgres,
 }
 
 /// What an upstream speaks.

@@ -7,7 +7,7 @@ use super::http2::Connections;
 use super::inbox::Scratch;
 use super::settings::{Limits, Settings};
 use super::upstream::Pool;
-use super::{connection, tls};
+use super::{connection, postgres, tls};
 use crate::behave::Rates;
 use crate::engine::Engine;
 use crate::flow::{ClientAddr, ConnectionId};
@@ -34,6 +34,8 @@ pub struct Shared {
     pub(super) metrics: Metrics,
     pub(super) held: Arc<Account>,
     pub(super) rates: Arc<Rates<Caller>>,
+    /// What cancels statements of open PostgreSQL sessions.
+    pub(super) cancel: Arc<postgres::Keys>,
     pub(super) door: Arc<Door>,
     pub(super) started: Instant,
     next_connection: AtomicU64,
@@ -49,6 +51,7 @@ impl Shared {
         metrics: Metrics,
     ) -> Arc<Self> {
         Arc::new(Self {
+            cancel: Arc::default(),
             rates: Rates::new(settings.limits.rate_counters),
             held: Account::new(settings.limits.held_bytes),
             settings,
@@ -100,6 +103,8 @@ impl Shared {
 pub(super) struct Worker {
     pub(super) shared: Arc<Shared>,
     pub(super) scratch: Scratch,
+    /// SQL statements that were understood before.
+    pub(super) texts: postgres::Texts,
     pub(super) pool: Pool,
     pub(super) connections: Connections,
     pub(super) own: Vec<SocketAddr>,
@@ -181,6 +186,7 @@ pub(super) fn run(
         let limits = &shared.settings.limits;
         let worker = Rc::new(Worker {
             scratch: Scratch::new(),
+            texts: postgres::Texts::default(),
             pool: Pool::new(limits.upstream_pool, limits.upstream_idle),
             connections: Connections::new(limits.upstream_idle),
             own: shared.own_addresses(),

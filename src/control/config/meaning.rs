@@ -18,6 +18,7 @@ impl Protocol {
     pub fn name(self) -> &'static str {
         match self {
             Self::Http => "http",
+            Self::Postgres => "postgres",
         }
     }
 }

@@ -142,6 +142,8 @@ pub enum Protocol {
     /// HTTP/2, HTTP/1.1 and HTTP/1.0.
     #[default]
     Http,
+    /// PostgreSQL. Statements are judged by the rules under `databases` of the allowlists.
+    Postgres,
 }
 
 /// Our own certificate, and whom we believe. All files are PEM, watched, and replaced without dropping a connection.

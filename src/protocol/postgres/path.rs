@@ -71,7 +71,10 @@ pub fn change(setting: &Setting) -> Change {
     let value = setting.value.as_deref().unwrap_or_default().join(",");
     let on = || ["on", "true", "yes", "1"].contains(&value.to_ascii_lowercase().as_str());
     match setting.name.as_str() {
-        "any" => Change::Refused,
+        // One of all settings: refused if it would be a wrong one for those that must not change.
+        "any" if setting.value.is_none() || is_off(&value) || UNSAFE.contains(&plain(&value).as_str()) => {
+            Change::Refused
+        }
         "standard_conforming_strings" | "backslash_quote" if !on() => Change::Refused,
         "standard_conforming_strings" | "backslash_quote" => Change::Harmless,
         "client_encoding" if setting.value.is_some() && !is_safe(&value) => Change::Refused,
@@ -84,15 +87,49 @@ pub fn change(setting: &Setting) -> Change {
 /// Whether in a client encoding no byte of ASCII is ever part of another character: then tokens end where we see them
 /// end. SJIS, BIG5, GBK, UHC, JOHAB and GB18030 are not like that.
 pub fn is_safe(encoding: &str) -> bool {
-    let plain: String = encoding.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+    let plain = plain(encoding);
     let prefixes = ["utf8", "unicode", "sqlascii", "latin", "iso8859", "win12", "windows12", "koi8", "euc"];
     prefixes.iter().any(|prefix| plain.starts_with(prefix))
 }
 
+/// A name of an encoding as the server compares it.
+fn plain(encoding: &str) -> String {
+    encoding.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase()
+}
+
+/// Whether the server takes a value for `off`.
+fn is_off(value: &str) -> bool {
+    let value = value.to_ascii_lowercase();
+    value == "0"
+        || !value.is_empty() && ["false", "no"].iter().any(|word| word.starts_with(&value))
+        || value.starts_with("of")
+}
+
+/// Encodings that are not safe, by all their names.
+static UNSAFE: &[&str] = &[
+    "big5",
+    "gb18030",
+    "gbk",
+    "johab",
+    "mskanji",
+    "shiftjis",
+    "shiftjis2004",
+    "sjis",
+    "uhc",
+    "win932",
+    "win936",
+    "win949",
+    "win950",
+    "windows932",
+    "windows936",
+    "windows949",
+    "windows950",
+];
+
 impl Settings {
     /// Follows a setting that goes on to the server.
     pub fn follow(&mut self, setting: &Setting, user: &str) {
-        if setting.name != "search_path" {
+        if setting.name != "search_path" && setting.name != "any" {
             return;
         }
         // Nothing means the default, which is always possible.
@@ -162,6 +199,10 @@ mod tests {
         assert_eq!(change(&setting("search_path", &["a"])), Change::Asks);
         assert_eq!(change(&setting("role", &["postgres"])), Change::Asks);
         assert_eq!(change(&Setting { name: "any".into(), value: None }), Change::Refused);
+        for value in ["off", "F", "0", "no", "Shift_JIS"] {
+            assert_eq!(change(&setting("any", &[value])), Change::Refused, "{value}");
+        }
+        assert_eq!(change(&setting("any", &["view", "foreign-table"])), Change::Asks);
         assert!(HARMLESS.is_sorted());
     }
 }

@@ -28,8 +28,8 @@ pub struct Session<P> {
     skipping: bool,
     /// The client has not yet ended the copy that the server waits for.
     copying: bool,
-    /// Data of a copy may still come: the server ignores it outside of one.
-    copied: bool,
+    /// The server has ended the session.
+    over: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,13 +66,21 @@ pub struct Denied {
 #[allow(missing_docs)] // each variant is the message it is named after
 pub enum SentKind {
     Query,
-    Parse { name: Box<[u8]>, number: u64 },
-    Bind { portal: Box<[u8]>, number: u64 },
+    Parse {
+        name: Box<[u8]>,
+        number: u64,
+    },
+    Bind {
+        portal: Box<[u8]>,
+        number: u64,
+    },
     Describe,
     Execute,
     CloseStatement(Box<[u8]>),
     ClosePortal(Box<[u8]>),
     Sync,
+    /// The end of a copy that the server has not yet asked for; it is not answered.
+    CopyEnd,
 }
 
 /// What becomes of a message of the server.
@@ -99,7 +107,7 @@ impl<P> Session<P> {
             pipeline: 0,
             skipping: false,
             copying: false,
-            copied: false,
+            over: false,
         }
     }
 
@@ -115,12 +123,12 @@ impl<P> Session<P> {
                 Ok(())
             }
             (Phase::Ready, Front::Password) => Err(STATE),
-            (Phase::Ready, Front::CopyData) if self.copied => Ok(()),
-            (Phase::Ready, Front::CopyEnd) if self.copied => {
-                self.copying = false;
+            // Outside of a copy the server ignores its data: it may come before the server asks for it, or after it failed.
+            (Phase::Ready, Front::CopyData) => Ok(()),
+            (Phase::Ready, Front::CopyEnd) => {
+                self.copy_end();
                 Ok(())
             }
-            (Phase::Ready, Front::CopyData | Front::CopyEnd) => Err(STATE),
             (Phase::Ready, Front::Sync | Front::Flush) => Ok(()),
             (Phase::Ready, _) if self.copying => Err(STATE),
             (Phase::Ready, _) => Ok(()),
@@ -136,9 +144,6 @@ impl<P> Session<P> {
         let ends = matches!(kind, SentKind::Sync | SentKind::Query);
         if kind == SentKind::Sync && self.copying {
             return Ok(());
-        }
-        if !self.copying {
-            self.copied = false;
         }
         if self.unanswered.len() >= self.most_unanswered {
             return Err(TOO_MANY);
@@ -163,6 +168,11 @@ impl<P> Session<P> {
     /// Whether the server has nothing left to answer.
     pub fn is_quiet(&self) -> bool {
         self.phase == Phase::Ready && self.unanswered.is_empty()
+    }
+
+    /// Whether the server has ended the session, and said why.
+    pub fn is_over(&self) -> bool {
+        self.over
     }
 
     /// Whether authentication is over and the server has been ready once.
@@ -232,22 +242,42 @@ impl<P> Session<P> {
         }
     }
 
-    fn copy_in(&mut self) {
-        self.copying = true;
-        self.copied = true;
-        // The server ignores a sync that came before the data.
-        if self.unanswered.front().is_some_and(|sent| sent.kind == SentKind::Execute) {
-            self.unanswered.retain(|sent| sent.kind != SentKind::Sync);
+    fn copy_end(&mut self) {
+        if self.copying {
+            self.copying = false;
+        } else if !self.unanswered.is_empty() && self.unanswered.len() < self.most_unanswered {
+            self.unanswered.push_back(Sent { kind: SentKind::CopyEnd, denied: None });
         }
+    }
+
+    /// The server ignores every sync up to the end of the copy, which may have been sent already.
+    fn copy_in(&mut self) {
+        let end = self.unanswered.iter().position(|sent| sent.kind == SentKind::CopyEnd);
+        let mut at = 0;
+        self.unanswered.retain(|sent| {
+            let during = end.is_none_or(|end| at <= end);
+            at += 1;
+            !(during && matches!(sent.kind, SentKind::Sync | SentKind::CopyEnd))
+        });
+        self.copying = end.is_none();
+    }
+
+    /// What the server answers next. Ends of copies that never began are not answered.
+    fn awaited(&mut self) -> Option<&Sent> {
+        while self.unanswered.front().is_some_and(|sent| sent.kind == SentKind::CopyEnd) {
+            self.unanswered.pop_front();
+        }
+        self.unanswered.front()
     }
 
     /// An error ends what was asked first, and in a pipeline everything up to the next sync.
     fn failed(&mut self, fatal: bool, code: [u8; 5]) -> Answered {
         self.copying = false;
+        self.over |= fatal;
         if fatal || self.phase != Phase::Ready {
             return Answered::Pass;
         }
-        let Some(first) = self.unanswered.front() else { return Answered::Pass };
+        let Some(first) = self.awaited() else { return Answered::Pass };
         let denied = first.denied.clone().filter(|_| code == *super::emit::SYNTAX);
         if !matches!(first.kind, SentKind::Query | SentKind::Sync) {
             while let Some(sent) = self.unanswered.pop_front() {
@@ -275,7 +305,7 @@ impl<P> Session<P> {
         if drops_all {
             self.statements.clear();
         }
-        if self.unanswered.front().is_some_and(|sent| sent.kind == SentKind::Execute) {
+        if self.awaited().is_some_and(|sent| sent.kind == SentKind::Execute) {
             self.unanswered.pop_front();
         }
     }
@@ -287,10 +317,9 @@ impl<P> Session<P> {
             SentKind::CloseStatement(_) | SentKind::ClosePortal(_) => *back == Back::CloseComplete,
             SentKind::Describe => *back == Back::Described,
             // Rows of a query are described too.
-            SentKind::Query | SentKind::Execute => false,
-            SentKind::Sync => false,
+            SentKind::Query | SentKind::Execute | SentKind::Sync | SentKind::CopyEnd => false,
         };
-        let Some(first) = self.unanswered.front() else { return Err(STATE) };
+        let Some(first) = self.awaited() else { return Err(STATE) };
         if *back == Back::Described && matches!(first.kind, SentKind::Query | SentKind::Execute) {
             return Ok(());
         }
@@ -356,7 +385,7 @@ mod tests {
         session.answered(&Back::Authenticated).unwrap();
         assert_eq!(session.answered(&READY), Ok(Answered::Begun));
         assert_eq!(session.admits(&Front::Query(b"")), Ok(()));
-        assert_eq!((session.admits(&Front::Password), session.admits(&Front::CopyData)), (Err(STATE), Err(STATE)));
+        assert_eq!((session.admits(&Front::Password), session.admits(&Front::CopyData)), (Err(STATE), Ok(())));
     }
 
     #[test]
@@ -401,6 +430,21 @@ mod tests {
         }
         session.sent(SentKind::Sync, None).unwrap();
         session.answered(&Back::Complete { drops_all: false }).unwrap();
+        session.answered(&READY).unwrap();
+        assert!(session.is_quiet());
+    }
+
+    #[test]
+    fn copy_that_ends_before_it_is_asked_for_is_over() {
+        let mut session = ready();
+        session.sent(SentKind::Query, None).unwrap();
+        for front in [Front::CopyData, Front::CopyEnd] {
+            assert_eq!(session.admits(&front), Ok(()));
+        }
+        session.sent(SentKind::Sync, None).unwrap();
+        session.answered(&Back::CopyIn).unwrap();
+        assert_eq!(session.admits(&Front::Query(b"")), Ok(()));
+        session.answered(&READY).unwrap();
         session.answered(&READY).unwrap();
         assert!(session.is_quiet());
     }

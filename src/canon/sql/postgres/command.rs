@@ -443,19 +443,21 @@ impl<'a> Command<'a> {
 /// `set_config('name', 'value', …)`, `tokens` from its parenthesis on: the same as SET, if it is written out; else a
 /// setting that cannot be told.
 pub(super) fn set_config(text: &[u8], tokens: &[Token], out: &mut Statement) {
-    let told = match tokens {
+    // Of a name that is no literal it is not told which setting it is; of a value, what it becomes.
+    let (name, value) = match tokens {
         [_, name, comma, value, end, ..] if comma.kind == Kind::Comma && end.kind == Kind::Comma => {
-            literal(text, name).zip(literal(text, value))
+            (literal(text, name), literal(text, value))
         }
-        _ => None,
+        _ => (None, None),
     };
-    let setting = match told {
-        Some((name, value)) => {
-            let parts = value.split(',').map(|part| part.trim().trim_matches('"').to_owned());
-            Setting { name: name.to_ascii_lowercase(), value: Some(parts.filter(|part| !part.is_empty()).collect()) }
-        }
-        None => Setting { name: "any".to_owned(), value: None },
+    let parts = |value: String| {
+        let parts = value.split(',').map(|part| part.trim().trim_matches('"').to_owned());
+        parts.filter(|part| !part.is_empty()).collect()
     };
+    let name = name.map(|name| name.to_ascii_lowercase());
+    let decides = ["client_encoding", "search_path", "standard_conforming_strings"];
+    let name = name.filter(|name| value.is_some() || !decides.contains(&name.as_str())).unwrap_or("any".to_owned());
+    let setting = Setting { name, value: value.map(parts) };
     out.by_literal = true;
     out.other("SET", setting.name.clone());
     // Two settings in one statement: neither is told.

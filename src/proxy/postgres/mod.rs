@@ -1,0 +1,154 @@
+//! One PostgreSQL session, from its first message to its last. Bytes become messages in `protocol::postgres`, statements
+//! become judgements in `engine`; what is here moves them, each wait under a deadline, and sees to it that no statement
+//! goes on that was not judged. A denied one is replaced by one that fails, so that client and server agree on what has
+//! happened.
+
+mod cancel;
+mod judge;
+mod opening;
+mod pump;
+mod report;
+mod texts;
+
+pub(super) use cancel::Keys;
+pub(super) use texts::Texts;
+
+use crate::flow::{Connection, Kind, Past, Reason, RuleName, Scene, Session as Exchanges};
+use crate::protocol::postgres::Limits;
+use crate::protocol::postgres::session::Session;
+use crate::proxy::deadline::Deadline;
+use crate::proxy::held::Share;
+use crate::proxy::inbox::Inbox;
+use crate::proxy::outbox::Outbox;
+use crate::proxy::settings::Port;
+use crate::proxy::tls::{Handshake, Stream};
+use crate::proxy::worker::Worker;
+use crate::record::Caller;
+use std::cell::Cell;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::time::{Duration, SystemTime};
+use texts::Statement;
+use tokio::net::TcpStream;
+
+/// A session did not come to its first statement in time.
+const STARTUP_SLOW: Reason =
+    Reason::new("limit-postgres-startup", Kind::TooSlow, "the session did not come to its first statement in time");
+/// A message that was begun does not go on.
+const MESSAGE_SLOW: Reason = Reason::new("limit-postgres-message", Kind::TooSlow, "a message was begun and not ended");
+/// Nothing was said for [`IDLE`].
+const IDLE_LONG: Reason = Reason::new("limit-postgres-idle", Kind::TooSlow, "nothing was said for a day");
+/// The client does not take its answers.
+const CLIENT_SLOW: Reason = Reason::new("limit-postgres-answers", Kind::TooSlow, "the client did not take its answers");
+/// The server does not take what it is asked.
+const SERVER_SLOW: Reason =
+    Reason::new("upstream-postgres-timeout", Kind::Upstream, "the server did not take what it was asked");
+/// The server closed the connection while the session lasted.
+const SERVER_GONE: Reason = Reason::new("upstream-closed", Kind::Upstream, "the server closed the connection");
+/// A session says a setting that must not change, or a text changes one.
+const SETTING: Reason = Reason::new(
+    "postgres-setting",
+    Kind::Unsupported,
+    "a setting changes under which statements could not be read as the server reads them",
+);
+
+/// Pools keep sessions idle for hours; nobody keeps one silent for longer.
+const IDLE: Duration = Duration::from_secs(24 * 60 * 60);
+/// Bytes on their way to one side beyond which nothing more is read for it.
+const HIGH_BYTES: usize = 64 << 10;
+/// Bytes of statements that one session's names may hold.
+const TEXT_BYTES: usize = 4 << 20;
+
+/// One session with both its ends.
+struct Wire<'w> {
+    worker: &'w Worker,
+    connection: Connection,
+    handshake: Option<Handshake>,
+    caller: Caller,
+    client: Stream,
+    from_client: Inbox,
+    to_client: Outbox,
+    server: TcpStream,
+    from_server: Inbox,
+    to_server: Outbox,
+    deadline: Deadline,
+    share: Share,
+    limits: Limits,
+    session: Session<Statement>,
+    who: Who,
+    /// Bytes of a message that go on, or are dropped, as they come.
+    client_rest: Rest,
+    server_rest: Rest,
+    /// Bytes that the texts of prepared statements hold.
+    texts: Rc<Cell<usize>>,
+    exchanges: Exchanges,
+    /// The rule that granted last, for the aggregates.
+    rule: Option<RuleName>,
+    /// The key that cancels this session's statements, once the server has told it.
+    key: Option<cancel::Registered>,
+    stopped: Pin<Box<dyn Future<Output = ()>>>,
+}
+
+/// Who opened the session, and where to.
+#[derive(Debug, Default)]
+struct Who {
+    user: String,
+    database: String,
+    application: String,
+}
+
+/// The rest of a message whose beginning has been dealt with.
+#[derive(Clone, Copy, Debug, Default)]
+struct Rest {
+    bytes: usize,
+    dropped: bool,
+}
+
+/// Why a session ends before its client or its server ends it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// One side is done.
+    Over,
+    /// The client must be told.
+    Refused(Reason),
+    /// The server is at fault; the client must be told.
+    Broken(Reason),
+    /// The sidecar stops.
+    Stopped,
+}
+
+/// Serves a connection to its end.
+pub(super) async fn serve(
+    worker: &Worker,
+    stream: Stream,
+    connection: Connection,
+    handshake: Option<Handshake>,
+    port: Port,
+) {
+    let opening = opening::Opening::new(worker, stream, connection, handshake);
+    let Some(mut wire) = opening.open(port.upstream).await else { return };
+    let end = wire.carry().await;
+    wire.close(end).await;
+}
+
+impl Wire<'_> {
+    fn scene<'a>(&'a self, past: &'a Past) -> Scene<'a> {
+        Scene { connection: &self.connection, session: &self.exchanges, past, now: self.worker.now() }
+    }
+
+    /// How long the peer's certificate still lasts.
+    fn trusted_for(&self) -> Duration {
+        let Some(identity) = self.connection.peer.identity() else { return Duration::MAX };
+        identity.not_after.duration_since(SystemTime::now()).unwrap_or_default()
+    }
+
+    /// Before each statement: trust ends when it ends.
+    fn still_welcome(&mut self) -> Result<(), Reason> {
+        let now = SystemTime::now();
+        if self.connection.peer.identity().is_some_and(|identity| identity.not_after <= now) {
+            return Err(crate::proxy::http1::ENDED);
+        }
+        let (Some(handshake), Some(store)) = (&mut self.handshake, &self.worker.shared.identity) else { return Ok(()) };
+        handshake.still_trusted(store, self.client.peer_chain(), now).map_err(|refusal| refusal.reason)
+    }
+}

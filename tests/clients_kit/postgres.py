@@ -1,0 +1,122 @@
+"""A PostgreSQL cluster of its own, run by a user who is not root, that logs every statement."""
+
+import os
+import re
+import shutil
+import socket
+import ssl
+import threading
+from pathlib import Path
+
+from .checks import Failed, Skipped, run
+from .programs import Program, free_port, until
+
+BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
+PASSWORD = "not a secret"
+SETTINGS = """
+listen_addresses = '127.0.0.1'
+unix_socket_directories = '{folder}'
+logging_collector = off
+log_statement = all
+log_line_prefix = '%a|'
+fsync = off
+max_prepared_transactions = 4
+"""
+
+
+class Postgres(Program):
+    """Its server, and a way to it that no sidecar is on."""
+
+    def __init__(self, folder):
+        if not BINARIES:
+            raise Skipped("no PostgreSQL")
+        self.bin = BINARIES[-1]
+        self.folder = folder
+        folder.mkdir()
+        self.port = free_port()
+        self.user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+        if self.user:
+            shutil.chown(folder, "postgres", "postgres")
+            for parent in [folder, *folder.parents]:
+                if parent != Path("/tmp") and parent != Path("/"):
+                    parent.chmod(parent.stat().st_mode | 0o011)
+        secret = folder / "password"
+        secret.write_text(PASSWORD)
+        secret.chmod(0o644)
+        made = run([*self.user, self.bin / "initdb", "-D", folder / "data", "-U", "owner", "-A", "scram-sha-256",
+                    "--pwfile", secret, "-E", "UTF8", "--no-sync", "--locale=C.UTF-8"], cwd=folder)
+        if made.returncode != 0:
+            raise Failed(f"initdb: {made.stderr}")
+        with open(folder / "data" / "postgresql.conf", "a") as file:
+            file.write(SETTINGS.format(folder=folder))
+        (folder / "log").touch()
+        super().__init__([*self.user, self.bin / "postgres", "-D", folder / "data", "-p", str(self.port)],
+                         folder / "log", cwd=folder)
+        until("PostgreSQL answers", lambda: self.process.poll() is not None or self.direct("SELECT 1", "postgres"))
+
+    def direct(self, sql, database="shop"):
+        """What a statement gives, unaligned, without a sidecar between; nothing when it fails."""
+        done = self.psql(self.port, sql, database)
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    def psql(self, port, sql, database="shop", user="owner", more=()):
+        command = [self.bin / "psql", "-X", "-At", "-v", "VERBOSITY=verbose", *more, "-c", sql]
+        return self.run(command, port, database, user)
+
+    def run(self, command, port, database="shop", user="owner", timeout=300, stdin=None):
+        environment = {**os.environ, "PGPASSWORD": PASSWORD, "PGHOST": "127.0.0.1", "PGPORT": str(port),
+                       "PGUSER": user, "PGDATABASE": database, "PGCONNECT_TIMEOUT": "20"}
+        return run(command, timeout, env=environment, input=stdin)
+
+    def statements(self, application):
+        """The statements that the server has run for an application, in order."""
+        marks = re.compile(rf"^{re.escape(application)}\|LOG:  (?:statement|execute [^:]*): (.*)$")
+        return [found[1] for line in self.log.read_text().splitlines() if (found := marks.match(line))]
+
+
+class Relay:
+    """Plaintext in, mTLS out: what a sidecar on the caller's side does."""
+
+    def __init__(self, port, certificates):
+        self.context = ssl.create_default_context(cafile=certificates / "ca.crt")
+        self.context.load_cert_chain(certificates / "client.crt", certificates / "client.key")
+        self.context.check_hostname = False
+        self.to = port
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.carry, args=(client,), daemon=True).start()
+
+    def carry(self, client):
+        try:
+            server = self.context.wrap_socket(socket.create_connection(("127.0.0.1", self.to)))
+        except OSError:
+            client.close()
+            return
+        back = threading.Thread(target=pipe, args=(server, client), daemon=True)
+        back.start()
+        pipe(client, server)
+        back.join()
+
+    def end(self):
+        self.listener.close()
+
+
+def pipe(source, target):
+    try:
+        while data := source.recv(1 << 16):
+            target.sendall(data)
+    except OSError:
+        pass
+    for side in (source, target):
+        try:
+            side.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass

@@ -1,0 +1,489 @@
+"""PostgreSQL's own programs and drivers, through the front door of a real sidecar, to a real server.
+
+    tests/.venv/bin/python tests/databases.py target/release/podwall
+
+One line per check: `ok NAME`, `FAIL NAME: why`, `SKIPPED NAME: why`. Exit code 1 when one failed. Everything is on
+loopback.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import re
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from clients_kit.checks import Failed, Skipped, Tally, expect, run
+from clients_kit.postgres import PASSWORD, Postgres, Relay
+from clients_kit.programs import Podwall, certificates, free_port, until
+
+try:
+    import psycopg
+except ImportError:
+    psycopg = None
+try:
+    import asyncpg
+except ImportError:
+    asyncpg = None
+
+SCHEMA = """
+CREATE TABLE orders (id serial PRIMARY KEY, item text NOT NULL, amount int NOT NULL DEFAULT 1);
+CREATE TABLE customers (id serial PRIMARY KEY, name text, password_hash text);
+CREATE TABLE ledger (id serial PRIMARY KEY, entry text);
+INSERT INTO customers (name, password_hash) VALUES ('Ann', 'h1'), ('Bob', 'h2');
+CREATE ROLE app LOGIN PASSWORD '{password}';
+GRANT ALL ON ALL TABLES IN SCHEMA public TO app;
+GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO app;
+"""
+
+ALLOWLIST = """
+apiVersion: podwall.dev/v1
+kind: Allowlist
+metadata: {name: databases}
+owner: team-tests
+trustDomain: cluster.test
+databases:
+  - name: the shop's own queries
+    from: [shop/frontend, 127.0.0.1]
+    user: app
+    database: shop
+    tables:
+      orders: [SELECT, INSERT, UPDATE, DELETE, COPY]
+      customers: [SELECT]
+      pg_catalog.*: [SELECT]
+    neverRead: [customers.password_hash]
+    statements: [EXPLAIN, LISTEN, NOTIFY]
+  - name: the owner's tools
+    from: [shop/frontend, 127.0.0.1]
+    user: owner
+    tables: {"*": "*", "pg_catalog.*": "*", "information_schema.*": "*"}
+    statements: ["*"]
+    settings: [search_path, any]
+    functions: [pg_sleep]
+    unbounded: true
+"""
+
+DENIED = [
+    ("table", "SELECT * FROM ledger"),
+    ("column", "SELECT password_hash FROM customers"),
+    ("every column", "SELECT * FROM customers"),
+    ("whole row", "SELECT customers FROM customers"),
+    ("kind", "UPDATE customers SET name = 'x' WHERE id = 1"),
+    ("without where", "DELETE FROM orders"),
+    ("function", "SELECT pg_read_file('/etc/passwd')"),
+    ("sleep", "SELECT pg_sleep(0)"),
+    ("sql in a function", "SELECT query_to_xml('SELECT 1', true, true, '')"),
+    ("do", "DO $$ BEGIN NULL; END $$"),
+    ("program", "COPY orders FROM PROGRAM 'id'"),
+    ("role", "SET ROLE owner"),
+    ("search path", "SET search_path = pg_temp"),
+    ("strings", "SET standard_conforming_strings = off"),
+    ("encoding", "SET client_encoding = 'SJIS'"),
+    ("unreadable", "SELEC 1"),
+    ("injection", "SELECT id FROM orders WHERE item = 'x' OR 1=1 --' AND amount = 1"),
+    ("further statement", "SELECT id FROM orders WHERE id = 1; DROP TABLE orders"),
+    ("modifying with", "WITH gone AS (DELETE FROM ledger WHERE true RETURNING *) SELECT count(*) FROM gone"),
+    ("explain analyze", "EXPLAIN ANALYZE DELETE FROM orders"),
+]
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("binary", type=Path)
+    parser.add_argument("--only", default="", help="part of the names of checks")
+    arguments = parser.parse_args()
+    tally = Tally()
+    with tempfile.TemporaryDirectory(prefix="podwall-databases-") as folder, contextlib.ExitStack() as programs:
+        check(tally, arguments.binary.resolve(), Path(folder), programs, arguments.only)
+    tally.finish()
+
+
+def check(tally, binary, folder, programs, only):
+    made = {}
+    tally.check("a cluster of its own", lambda: made.update(server=Postgres(folder / "postgres")))
+    if "server" not in made:
+        return
+    server = made["server"]
+    programs.callback(server.end)
+    server.direct("CREATE DATABASE shop", "postgres")
+    server.direct("CREATE DATABASE copy", "postgres")
+    expect("schema", server.direct(SCHEMA.format(password=PASSWORD)) is not None, True)
+    certs = certificates(binary, folder / "certificates")
+    plain, strict = free_port(), free_port()
+    upstream = f"127.0.0.1:{server.port}"
+    listeners = [
+        {"listen": f"127.0.0.1:{plain}", "tls": "off", "protocol": "postgres", "upstream": upstream},
+        {"listen": f"127.0.0.1:{strict}", "tls": "strict", "protocol": "postgres", "upstream": upstream},
+    ]
+    podwall = Podwall(binary, folder / "sidecar", listeners, ALLOWLIST, certs)
+    programs.callback(podwall.end)
+    podwall.wait_ready()
+    relay = Relay(strict, certs)
+    programs.callback(relay.end)
+    for name, port in (("plain", plain), ("mtls", relay.port)):
+        door = Door(name, port, server, podwall)
+        for function in (psql, psql_denied, pgbench, dump, *PSYCOPG, *ASYNCPG):
+            title = f"{function.__name__.replace('_', '-')} {name}"
+            if only in title:
+                tally.check(title, function, door)
+    door = Door("plain", plain, server, podwall)
+    tally.check("user who is not granted", stranger, door)
+    tally.check("what is no PostgreSQL", no_postgres, door)
+    tally.check("literals are not recorded", masked, door)
+    tally.check("server that is down", down, binary, folder, certs)
+
+
+class Door:
+    """One way in to the database."""
+
+    def __init__(self, name, port, server, podwall):
+        self.name, self.port, self.server, self.podwall = name, port, server, podwall
+
+    def psql(self, sql, user="app", more=(), database="shop"):
+        return self.server.psql(self.port, sql, database, user, more)
+
+    def psycopg(self, **options):
+        if psycopg is None:
+            raise Skipped("no psycopg")
+        address = {"host": "127.0.0.1", "port": self.port, "user": "app", "password": PASSWORD, "dbname": "shop"}
+        return psycopg.connect(**{**address, "connect_timeout": 20, **options})
+
+    async def asyncpg(self):
+        if asyncpg is None:
+            raise Skipped("no asyncpg")
+        return await asyncpg.connect(host="127.0.0.1", port=self.port, user="app", password=PASSWORD, database="shop",
+                                     timeout=20)
+
+    def empty(self):
+        self.server.direct("DELETE FROM orders")
+
+    def orders(self):
+        """The table as it is, seen without the sidecar."""
+        return self.server.direct("SELECT string_agg(item, ',' ORDER BY id) FROM orders")
+
+
+def psql(door):
+    done = door.psql("INSERT INTO orders (item) VALUES ('it''s') RETURNING item")
+    expect("psql", (done.returncode, done.stdout.split("\n")[0]), (0, "it's"))
+    done = door.psql("\\d orders", user="owner")
+    expect("describe", (done.returncode, "item" in done.stdout), (0, True))
+    done = door.psql("\\copy (SELECT 1, 'a') TO STDOUT")
+    expect("copy", (done.returncode, done.stdout.strip()), (0, "1\ta"))
+    door.empty()
+
+
+def psql_denied(door):
+    for name, sql in DENIED:
+        done = door.psql(sql)
+        if done.returncode == 0 or "42501" not in done.stderr:
+            raise Failed(f"{name}: {done.stdout} {done.stderr}")
+        event = re.search(r"DETAIL:  event (\S+)", done.stderr)
+        if not event:
+            raise Failed(f"{name}: no event in {done.stderr}")
+        door.podwall.recorded(event=event[1])
+    return f"{len(DENIED)} statements"
+
+
+def pgbench(door):
+    def bench(*arguments):
+        done = door.server.run([door.server.bin / "pgbench", *arguments], door.port)
+        if done.returncode != 0:
+            raise Failed(f"pgbench {arguments}: {done.stderr}")
+        return done.stdout
+
+    bench("-i", "-q", "-s", "1")
+    for mode in ("simple", "extended", "prepared"):
+        for builtin in ("select-only", "tpcb-like"):
+            told = bench("-M", mode, "-b", builtin, "-c", "4", "-j", "2", "-t", "50")
+            expect(f"{mode} {builtin}", "number of failed transactions: 0 " in told, True)
+    pipeline = "\\startpipeline\nSELECT 1;\nSELECT abalance FROM pgbench_accounts WHERE aid = 1;\nSELECT 2;\n\\endpipeline\n"
+    script = door.server.folder / "pipeline.sql"
+    script.write_text(pipeline)
+    script.chmod(0o644)
+    told = bench("-M", "extended", "-n", "-f", str(script), "-c", "2", "-t", "50")
+    expect("pipeline", "number of failed transactions: 0 " in told, True)
+
+
+def dump(door):
+    """A dump through the sidecar, restored through it, is the same as a dump without it."""
+    door.server.direct("INSERT INTO ledger (entry) SELECT 'line ' || n FROM generate_series(1, 1000) AS n")
+
+    def dumped(port, database, *more):
+        done = door.server.run([door.server.bin / "pg_dump", *more], port, database)
+        if done.returncode != 0:
+            raise Failed(f"pg_dump: {done.stderr}")
+        return done.stdout
+
+    through = dumped(door.port, "shop")
+    expect("dump", through, dumped(door.server.port, "shop"))
+    door.server.direct("DROP SCHEMA public CASCADE; CREATE SCHEMA public", "copy")
+    psql = [door.server.bin / "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1"]
+    done = door.server.run(psql, door.port, "copy", stdin=through)
+    expect("restore", (done.returncode, done.stderr), (0, ""))
+    expect("restored", dumped(door.server.port, "copy", "--data-only"), dumped(door.server.port, "shop", "--data-only"))
+    return f"{len(through)} bytes"
+
+
+def psycopg_works(door):
+    door.empty()
+    with door.psycopg(autocommit=True) as session:
+        for number in range(12):  # enough for it to prepare the statement
+            session.execute("INSERT INTO orders (item, amount) VALUES (%s, %s)", (f"i{number}", number))
+        expect("rows", session.execute("SELECT sum(amount) FROM orders WHERE amount < %s", (5,)).fetchone(), (10,))
+        with session.cursor().copy("COPY orders (item, amount) FROM STDIN") as copy:
+            for number in range(1000):
+                copy.write_row((f"c{number}", number))
+        with session.cursor().copy("COPY (SELECT item FROM orders ORDER BY id) TO STDOUT") as copy:
+            expect("copied", len(list(copy.rows())), 1012)
+        with session.pipeline():
+            answers = [session.execute("SELECT amount FROM orders WHERE item = %s", (f"i{number}",)) for number in range(5)]
+            expect("pipeline", [answer.fetchone()[0] for answer in answers], list(range(5)))
+        with session.transaction(), session.cursor(name="rows") as rows:
+            rows.execute("SELECT item FROM orders ORDER BY id")
+            expect("cursor", len(rows.fetchmany(10) + rows.fetchall()), 1012)
+        session.execute("UPDATE orders SET amount = 0 WHERE item LIKE 'c%'")
+        large = "x" * (3 << 20)
+        session.execute("UPDATE orders SET item = %s WHERE item = 'i0'", (large,))
+        expect("large", session.execute("SELECT length(item) FROM orders WHERE amount = 0 ORDER BY 1 DESC").fetchone(), (len(large),))
+    door.empty()
+
+
+def psycopg_listens(door):
+    with door.psycopg(autocommit=True) as one, door.psycopg(autocommit=True) as other:
+        one.execute("LISTEN news")
+        other.execute("NOTIFY news, 'hello'")
+        expect("news", [note.payload for note in one.notifies(timeout=10, stop_after=1)], ["hello"])
+
+
+def psycopg_cancels(door):
+    with door.psycopg(user="owner", autocommit=True) as session:
+        session.execute("SET statement_timeout = '20s'")
+        timer = threading.Timer(0.5, session.cancel)
+        timer.start()
+        began = time.monotonic()
+        try:
+            session.execute("SELECT pg_sleep(20)")
+        except psycopg.errors.QueryCanceled:
+            expect("cancelled before it ended", time.monotonic() - began < 19, True)
+            return
+        raise Failed("was not cancelled")
+
+
+def psycopg_denied(door):
+    with door.psycopg(autocommit=True) as session:
+        for name, sql in DENIED:
+            try:
+                session.execute(sql)
+            except psycopg.errors.InsufficientPrivilege as error:
+                expect(name, error.diag.message_detail.startswith("event "), True)
+                continue
+            except psycopg.errors.SyntaxError as error:
+                raise Failed(f"{name}: {error}") from error
+            raise Failed(f"{name} was not denied")
+        expect("session goes on", session.execute("SELECT 1").fetchone(), (1,))
+        session.execute("INSERT INTO orders (item) VALUES (%s)", ("after",))
+
+
+INSERT = "INSERT INTO orders (item) VALUES (%s)"
+BAD = "UPDATE customers SET name = %s WHERE id = 1"
+
+
+def positions(door):
+    """Wherever a denied statement stands, the table holds after COMMIT what the client was told."""
+    told = []
+
+    def position(name, expected, act):
+        door.empty()
+        with door.psycopg(autocommit=True) as session:
+            session.prepare_threshold = 0
+            try:
+                act(session)
+                outcome = "no error"
+            except psycopg.errors.InsufficientPrivilege:
+                outcome = "denied"
+            expect(f"{name}: session goes on", session.execute("SELECT 1").fetchone(), (1,))
+        expect(name, (outcome, door.orders()), ("denied", expected))
+        told.append(name)
+
+    def alone(session):
+        session.execute(BAD, ("x",))
+
+    def between(session):
+        session.execute(INSERT, ("a",))
+        with contextlib.suppress(psycopg.errors.InsufficientPrivilege):
+            session.execute(BAD, ("x",))
+        session.execute(INSERT, ("b",))
+        session.execute(BAD, ("x",))
+
+    def in_transaction(session):
+        with session.transaction():
+            session.execute(INSERT, ("a",))
+            session.execute(BAD, ("x",))
+
+    def commit_all_the_same(session):
+        session.execute("BEGIN")
+        session.execute(INSERT, ("a",))
+        try:
+            session.execute(BAD, ("x",))
+        finally:
+            expect("commit", session.execute("COMMIT").statusmessage, "ROLLBACK")
+
+    def savepoint(session):
+        with session.transaction():
+            session.execute(INSERT, ("a",))
+            with contextlib.suppress(psycopg.errors.InsufficientPrivilege), session.transaction():
+                session.execute(BAD, ("x",))
+            session.execute(INSERT, ("b",))
+        session.execute(BAD, ("x",))
+
+    def pipeline(at):
+        def act(session):
+            with session.pipeline():
+                for number in range(3):
+                    session.execute(BAD if number == at else INSERT, (str(number),))
+
+        return act
+
+    def simple(session):
+        session.execute("INSERT INTO orders (item) VALUES ('a'); UPDATE customers SET name = 'x' WHERE id = 1")
+
+    def copied(session):
+        with session.transaction():
+            session.execute(INSERT, ("a",))
+            with session.cursor().copy("COPY customers (name) FROM STDIN") as copy:
+                copy.write_row(("x",))
+
+    def by_name(session):
+        with session.transaction():
+            session.execute(INSERT, ("a",))
+            session.execute("PREPARE p AS UPDATE customers SET name = 'x' WHERE id = 1")
+
+    def unknown_name(session):
+        try:
+            session.execute("EXECUTE nothing(1)")
+        except psycopg.errors.InvalidSqlStatementName as error:
+            raise psycopg.errors.InsufficientPrivilege("told so") from error
+
+    position("alone", "", alone)
+    position("between others", "a,b", between)
+    position("in a transaction", "", in_transaction)
+    position("commit after it", "", commit_all_the_same)
+    position("in a savepoint", "a,b", savepoint)
+    for number, where in enumerate(("first", "middle", "last")):
+        position(f"{where} of a pipeline", "", pipeline(number))
+    position("in a text of two", "", simple)
+    position("a copy", "", copied)
+    position("prepared by name", "", by_name)
+    position("a name that was never prepared", "", unknown_name)
+    expect("customers are untouched", door.server.direct("SELECT name FROM customers WHERE id = 1"), "Ann")
+    door.empty()
+    return f"{len(told)} positions"
+
+
+def statement_log(door):
+    """What the server has run is what was released, no more and no less."""
+    application = f"log-{door.name}"
+    released, denied = [], 0
+    with door.psycopg(autocommit=True, application_name=application) as session:
+        for number in range(30):
+            sql = f"SELECT id FROM orders WHERE amount = {number}"
+            if number % 3 == 1:
+                sql = DENIED[number % len(DENIED)][1]
+            try:
+                session.execute(sql)
+                released.append(sql)
+            except psycopg.errors.InsufficientPrivilege:
+                denied += 1
+    expect("denied", denied, 10)
+    expect("statements", door.server.statements(application), released)
+    return f"{len(released)} released, {denied} denied"
+
+
+PSYCOPG = [psycopg_works, psycopg_listens, psycopg_cancels, psycopg_denied, positions, statement_log]
+
+
+def asyncpg_works(door):
+    async def act():
+        door.empty()
+        session = await door.asyncpg()
+        await session.executemany("INSERT INTO orders (item, amount) VALUES ($1, $2)", [(f"i{n}", n) for n in range(500)])
+        prepared = await session.prepare("SELECT item FROM orders WHERE amount = $1")
+        expect("prepared", [await prepared.fetchval(number) for number in (3, 4)], ["i3", "i4"])
+        async with session.transaction():
+            rows = [row["amount"] async for row in session.cursor("SELECT amount FROM orders ORDER BY amount", prefetch=50)]
+        expect("cursor", rows, list(range(500)))
+        await session.copy_records_to_table("orders", records=[("c", 1)] * 100, columns=["item", "amount"])
+        expect("copied", await session.fetchval("SELECT count(*) FROM orders WHERE item = 'c'"), 100)
+        await session.close()
+        door.empty()
+
+    asyncio.run(act())
+
+
+def asyncpg_denied(door):
+    async def act():
+        session = await door.asyncpg()
+        for name, sql in DENIED:
+            try:
+                await session.execute(sql)
+            except asyncpg.InsufficientPrivilegeError as error:
+                expect(name, error.detail.startswith("event "), True)
+                continue
+            raise Failed(f"{name} was not denied")
+        for _ in range(2):
+            try:
+                await session.fetch("SELECT password_hash FROM customers WHERE id = $1", 1)
+            except asyncpg.InsufficientPrivilegeError:
+                continue
+            raise Failed("parameterised: not denied")
+        expect("session goes on", await session.fetchval("SELECT $1::int", 7), 7)
+        await session.close()
+
+    asyncio.run(act())
+
+
+ASYNCPG = [asyncpg_works, asyncpg_denied]
+
+
+def stranger(door):
+    done = door.psql("SELECT 1", user="stranger")
+    expect("refused", (done.returncode != 0, "denied by the database's firewall policy" in done.stderr), (True, True))
+
+
+def no_postgres(door):
+    import socket
+
+    for said in (b"GET / HTTP/1.1\r\n\r\n", b"\x00\x00\x00\x08\x00\x02\x00\x00", b"\x7f\xff\xff\xff\x00\x03\x00\x00"):
+        with socket.create_connection(("127.0.0.1", door.port), 10) as client:
+            client.sendall(said)
+            client.settimeout(10)
+            answer = b""
+            while piece := client.recv(4096):
+                answer += piece
+            expect(f"{said[:8]}", answer[:1], b"E")
+
+
+def masked(door):
+    secret = "4929 1234 hunter2"
+    door.psql(f"SELECT id FROM ledger WHERE entry = '{secret}'")
+    door.psql(f"SELECT id FROM orders WHERE item = '{secret}' OR 1=1 --'")
+    until("two events", lambda: door.podwall.record.read_text().count("ledger where entry") >= 1, 10)
+    expect("literals in the record", "hunter2" in door.podwall.record.read_text(), False)
+
+
+def down(binary, folder, certs):
+    port = free_port()
+    listeners = [{"listen": f"127.0.0.1:{port}", "tls": "off", "protocol": "postgres", "upstream": f"127.0.0.1:{free_port()}"}]
+    podwall = Podwall(binary, folder / "down", listeners, ALLOWLIST, certs)
+    try:
+        podwall.wait_ready()
+        done = run(["psql", "-X", f"host=127.0.0.1 port={port} user=app dbname=shop", "-c", "SELECT 1"])
+        expect("told", (done.returncode != 0, "cannot be reached" in done.stderr), (True, True))
+    finally:
+        podwall.end()
+
+
+if __name__ == "__main__":
+    main()
