@@ -5,7 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from clients_kit.programs import Podwall, certificates, free_port
 
+from . import http2
 from .backends import Backend
+from .http2 import Stream
 from .spelling import CASE
 from .wire import CONTINUE, exchange
 
@@ -77,6 +79,9 @@ def through(backend, spellings, port):
     """Every spelling through the sidecar, one after the other, so that a connection it spoils meets the next one."""
 
     def one(number, spelling):
-        return exchange(port[backend.name, spelling.door], steps(spelling, number), PATIENCE, half_close=True)
+        door, sent = port[backend.name, spelling.door], steps(spelling, number)
+        if isinstance(sent[0], Stream):
+            return http2.exchange(door, sent, PATIENCE)
+        return exchange(door, sent, PATIENCE, half_close=True)
 
     return {number: one(number, spelling) for number, (_, spelling) in spellings.items()}

@@ -4,7 +4,6 @@ import random
 
 from . import table
 from .spelling import Spelling, head, line, post
-from .wire import CONTINUE
 
 TELLING = [
     b"\r\n", b"\n", b"\r", b"\0", b" ", b"\t", b"\x0b", b"\x0c", b"\x85", b"\xa0", b":", b";", b",", b"%", b"#", b"?", b"&", b"=",
@@ -38,7 +37,7 @@ class Mutator:
 
     def __init__(self, seed):
         self.random = random.Random(seed)
-        self.seeds = [one for _, one in table.numbered().values() if sum(map(size, one.steps)) < 4000]
+        self.seeds = [one for _, one in table.numbered().values() if 0 < sum(map(size, one.steps)) < 4000]
 
     def draw(self):
         make = self.random.choice((self.changed, self.changed, self.spliced, self.path, self.host, self.fields, self.chunks))
@@ -123,8 +122,8 @@ class Mutator:
 
 
 def plain(spelling):
-    return [step for step in spelling.steps if step is not CONTINUE]
+    return [step for step in spelling.steps if isinstance(step, bytes)]
 
 
 def size(step):
-    return 0 if step is CONTINUE else len(step)
+    return len(step) if isinstance(step, bytes) else 0

@@ -1,6 +1,6 @@
 """Every spelling. Adding one is one line in the file of its family."""
 
-from . import attacks, chunks, forms, framing, hosts, limits, names, paths
+from . import attacks, chunks, forms, framing, hosts, http2, limits, names, paths
 
 FAMILIES = {
     "framing": framing.ALL,
@@ -11,6 +11,7 @@ FAMILIES = {
     "names": names.ALL,
     "attacks": attacks.ALL,
     "limits": limits.ALL,
+    "http2": http2.ALL,
 }
 
 
