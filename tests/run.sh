@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 say() { printf '\n== %s\n' "$*"; }
 
 say "programs that the tests talk to"
-packages=(nginx-light apache2 curl wrk openssl python3 python3-venv iproute2 nftables sqlmap postgresql)
+packages=(nginx-light nghttp2-client apache2 curl wrk openssl python3 python3-venv iproute2 nftables sqlmap postgresql)
 command -v node >/dev/null || packages+=(nodejs)
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     missing=()
@@ -50,6 +50,7 @@ cargo build --quiet --release
 
 say "real clients and real upstreams"
 tests/.venv/bin/python tests/clients.py target/release/podwall
+tests/.venv/bin/python tests/http2.py target/release/podwall
 
 say "a real database"
 tests/.venv/bin/python tests/databases.py target/release/podwall

@@ -44,6 +44,7 @@ fn limits(config: &Config) -> settings::Limits {
         body: limits.body(),
         tls: limits.tls(),
         inspect_bytes: bytes(limits.inspect_bytes),
+        grpc_message_bytes: bytes(limits.grpc_message_bytes),
         held_bytes: bytes(limits.held_bytes),
         connections: limits.connections as usize,
         rate_counters: limits.rate_counters as usize,

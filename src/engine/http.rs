@@ -5,6 +5,7 @@ use super::{ATTACK, Case, Engine};
 use crate::flow::{Fuel, Judgement, Kind, Message, Part, Reason, Scene, Side};
 use crate::protocol::Malformed;
 use crate::protocol::body::{self, Declared, Windows};
+use crate::protocol::grpc;
 use crate::protocol::head::{self, Request};
 use crate::protocol::http1::{RequestView, Trailers};
 
@@ -49,6 +50,9 @@ impl Case<'_> {
         content: &Content<'_>,
         limits: &body::Limits,
     ) -> Judgement {
+        if let Some(call) = grpc::Call::of(view.headers()) {
+            return self.judge_messages(scene, view, &call, content, limits);
+        }
         let mut opening = Engine::budget(content.bytes.len());
         let declared = Declared::of(view.headers());
         let opened = match declared.and_then(|declared| body::open(content.bytes, &declared, limits, &mut opening)) {
@@ -58,6 +62,30 @@ impl Case<'_> {
         // What there is to judge is what came out of the body's codings, which may be many times what was sent.
         let mut fuel = Engine::budget(opened.bytes());
         match opened.parts(limits, &mut fuel) {
+            Ok(parts) => self.judge_parts(scene, view, parts, content, &mut fuel),
+            Err(malformed) => self.object(malformed.why),
+        }
+    }
+
+    /// Judges the next whole messages of a gRPC call.
+    pub fn judge_messages(
+        &mut self,
+        scene: &Scene<'_>,
+        view: RequestView<'_>,
+        call: &grpc::Call,
+        content: &Content<'_>,
+        limits: &body::Limits,
+    ) -> Judgement {
+        let messages = match call.open(content.bytes, limits, &mut Engine::budget(content.bytes.len())) {
+            Ok(messages) => messages,
+            Err(malformed) => return self.object(malformed.why),
+        };
+        let mut fuel = Engine::budget(messages.iter().map(|message| message.len()).sum());
+        let opened = match grpc::opened(&messages, limits, &mut fuel) {
+            Ok(opened) => opened,
+            Err(malformed) => return self.object(malformed.why),
+        };
+        match grpc::parts(&messages, &opened, limits, &mut fuel) {
             Ok(parts) => self.judge_parts(scene, view, parts, content, &mut fuel),
             Err(malformed) => self.object(malformed.why),
         }

@@ -174,6 +174,8 @@ pub enum Place {
     XmlName,
     /// A comment, processing instruction, or document type declaration with its entities in XML.
     XmlMarkup,
+    /// A string of a protobuf message.
+    MessageField,
     /// A GraphQL document.
     GraphQl,
     /// A whole body of text that has no finer structure.
@@ -204,7 +206,7 @@ impl Place {
             Self::CookieName | Self::CookieValue => "cookie",
             Self::FormName | Self::FormValue => "form",
             Self::FileName | Self::FileContent | Self::FileBinary => "file",
-            Self::JsonKey | Self::JsonValue => "json",
+            Self::JsonKey | Self::JsonValue | Self::MessageField => "json",
             Self::XmlText | Self::XmlAttribute | Self::XmlName | Self::XmlMarkup => "xml",
             Self::GraphQl => "graphql",
             Self::BodyText | Self::BodyOpaque | Self::BodyBinary => "body",
@@ -242,6 +244,7 @@ impl Place {
             Self::XmlAttribute => "xml-attribute",
             Self::XmlName => "xml-name",
             Self::XmlMarkup => "xml-markup",
+            Self::MessageField => "message-field",
             Self::GraphQl => "graphql",
             Self::BodyText => "body-text",
             Self::BodyOpaque => "body-opaque",

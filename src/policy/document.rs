@@ -164,6 +164,8 @@ pub struct InboundRule {
     pub host: Option<OneOrMany<String>>,
     /// Path templates: `/orders/{id}`, `/files/{rest...}`.
     pub path: Option<OneOrMany<String>>,
+    /// gRPC methods, in place of `methods` and `path`: `shop.Orders/Get`, `shop.Orders/*`.
+    pub grpc: Option<OneOrMany<String>>,
     /// Headers that must be there with this value, or one of these; `*` is any value.
     #[serde(default)]
     pub headers: BTreeMap<String, OneOrMany<String>>,

@@ -44,7 +44,10 @@ impl Reader<'_> {
 
     pub(super) fn inbound(&mut self, field: &str, rule: &InboundRule) -> Option<Conditions> {
         let before = self.problems.len();
-        let (methods, paths) = self.requests(field, rule);
+        let (methods, paths) = match &rule.grpc {
+            Some(calls) => self.calls(field, rule, calls),
+            None => self.requests(field, rule),
+        };
         let conditions = Conditions {
             party: Party::From(self.callers(field, &rule.from)),
             protocol: rule.protocol,
@@ -60,6 +63,21 @@ impl Reader<'_> {
             methods,
         };
         (self.problems.len() == before).then_some(conditions)
+    }
+
+    /// gRPC methods are paths that are posted to.
+    fn calls(&mut self, field: &str, rule: &InboundRule, calls: &OneOrMany<String>) -> (Methods, Vec<PathTemplate>) {
+        if rule.methods.is_some() || rule.path.is_some() || rule.protocol != Protocol::Http {
+            let remedy = "a rule has `grpc`, or `methods` and `path`";
+            self.wrong(
+                &format!("{field}.grpc"),
+                "",
+                Wrong::new("no `methods`, `path` or `protocol` beside it", remedy),
+            );
+        }
+        let path = |call: &str| shorthand::call_path(call).and_then(|path| PathTemplate::parse(&path));
+        let paths = self.each(&format!("{field}.grpc"), Some(calls), path);
+        (Methods { any: false, named: vec!["POST".into()] }, paths)
     }
 
     pub(super) fn outbound(&mut self, field: &str, rule: &OutboundRule) -> Option<Conditions> {

@@ -5,6 +5,7 @@
 //! deny     = methods path [ "from" callers ] [ "on" port ]              ANY /admin/{rest...}
 //! outbound = ( methods path | "http" | "tcp" ) "to" target [ ":" port ] GET /items/{id} to catalog.shop:8080
 //! outbound = "dns" "to" name                                            dns to *.example.com
+//! Where methods and path stand, `grpc SERVICE/METHOD` may: `grpc shop.Orders/* from shop/frontend`.
 //! methods  = "ANY" | METHOD *( "," METHOD )
 //! callers  = caller *( "," caller )                                     see `caller`
 //! ```
@@ -37,6 +38,7 @@ pub(super) fn inbound(line: &str) -> Result<InboundRule, Wrong> {
         methods,
         host: None,
         path,
+        grpc: None,
         headers: BTreeMap::new(),
         query: None,
         upgrade: Vec::new(),
@@ -120,6 +122,10 @@ fn asked(words: &[&str], expected: &str) -> Result<Asked, Wrong> {
         ["tcp"] => Ok((Protocol::Tcp, None, None)),
         ["http"] => Ok((Protocol::Http, None, None)),
         ["dns"] => Ok((Protocol::Dns, None, None)),
+        ["grpc", call] => {
+            let path = call_path(call)?;
+            Ok((Protocol::Http, Some(OneOrMany::One("POST".to_owned())), Some(OneOrMany::One(path))))
+        }
         [methods, path] if path.starts_with('/') => {
             let methods =
                 methods.split(',').map(|method| if method == "ANY" { "any" } else { method }.to_owned()).collect();
@@ -128,6 +134,19 @@ fn asked(words: &[&str], expected: &str) -> Result<Asked, Wrong> {
         [_, path] => Err(Wrong::new(expected, format!("start the path with a slash: `/{path}`"))),
         [_] => Err(Wrong::new(expected, "name methods and a path; `ANY` is any method")),
         _ => Err(Wrong::new(expected, "a path with spaces, and more conditions, need the form with fields")),
+    }
+}
+
+/// The path that calls a gRPC method: `shop.Orders/Get`, or `shop.Orders/*` for all of the service.
+pub(super) fn call_path(call: &str) -> Result<String, Wrong> {
+    let wrong = || Wrong::new("a gRPC method such as `shop.Orders/Get`", "for all of a service write `shop.Orders/*`");
+    let (service, method) = call.split_once('/').ok_or_else(wrong)?;
+    let named =
+        |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.'));
+    match method {
+        "*" if named(service) => Ok(format!("/{service}/{{method}}")),
+        _ if named(service) && named(method) => Ok(format!("/{service}/{method}")),
+        _ => Err(wrong()),
     }
 }
 
@@ -194,6 +213,17 @@ mod tests {
         assert_eq!(rule.path.unwrap().as_slice(), ["/orders/{id}"]);
         assert_eq!(rule.port.unwrap().as_slice(), [8080]);
         assert_eq!(rule.from.as_slice().len(), 2);
+    }
+
+    #[test]
+    fn call_becomes_a_path() {
+        let rule = inbound("grpc shop.Orders/Get from shop/frontend").unwrap();
+        assert_eq!(rule.methods.unwrap().as_slice(), ["POST"]);
+        assert_eq!(rule.path.unwrap().as_slice(), ["/shop.Orders/Get"]);
+        assert_eq!(call_path("shop.Orders/*").unwrap(), "/shop.Orders/{method}");
+        for wrong in ["shop.Orders", "/Get", "shop.Orders/", "*/Get", "shop.Orders/{x}", "a/b/c"] {
+            assert!(call_path(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

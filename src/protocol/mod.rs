@@ -3,11 +3,13 @@
 
 pub mod body;
 pub mod dns;
+pub mod grpc;
 pub mod head;
 pub mod http1;
 pub mod http2;
 pub mod names;
 pub mod postgres;
+pub mod protobuf;
 
 use crate::flow::{Kind, Reason, Side};
 

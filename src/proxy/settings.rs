@@ -94,6 +94,8 @@ pub struct Limits {
     pub tls: tls::Limits,
     /// A body up to this size is held whole and judged before a byte of it goes on.
     pub inspect_bytes: usize,
+    /// A gRPC message up to this size is held whole and judged before a byte of it goes on.
+    pub grpc_message_bytes: usize,
     /// Bytes that all connections together may hold back.
     pub held_bytes: usize,
     /// Open connections, over all workers.
@@ -139,6 +141,7 @@ pub(super) mod tests {
             body: body::Limits::default(),
             tls: tls::Limits::default(),
             inspect_bytes: 256 << 10,
+            grpc_message_bytes: 4 << 20,
             held_bytes: 64 << 20,
             connections: 1000,
             rate_counters: 1000,

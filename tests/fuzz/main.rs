@@ -10,6 +10,7 @@
 mod codec;
 mod dns;
 mod documents;
+mod messages;
 mod mutate;
 mod parts;
 
@@ -31,6 +32,8 @@ const TARGETS: &[Target] = &[
     Target { name: "response-heads", seeds: codec::responses, holds: codec::response },
     Target { name: "chunked-bodies", seeds: codec::bodies, holds: codec::body },
     Target { name: "paths", seeds: codec::paths, holds: codec::path },
+    Target { name: "grpc", seeds: messages::calls, holds: messages::call },
+    Target { name: "http2-frames", seeds: messages::frames, holds: messages::frame },
     Target { name: "bodies", seeds: parts::bodies, holds: parts::body },
     Target { name: "detectors", seeds: parts::values, holds: parts::inspected },
     Target { name: "dns-messages", seeds: dns::messages, holds: dns::message },

@@ -248,6 +248,8 @@ pub struct Limits {
     pub trailer_bytes: ByteSize,
     /// Bytes of a body that are held and judged whole; a larger body is denied unless its route says `stream`.
     pub inspect_bytes: ByteSize,
+    /// Bytes of a gRPC message, which is held and judged whole; a larger one is denied.
+    pub grpc_message_bytes: ByteSize,
     /// Bytes of a body after its content codings (gzip …) are undone.
     pub decoded_bytes: ByteSize,
     /// Bytes of messages that the whole process holds until they are judged.
@@ -386,6 +388,7 @@ impl Default for Limits {
             target_bytes: kib(8),
             trailer_bytes: kib(8),
             inspect_bytes: kib(256),
+            grpc_message_bytes: kib(4096),
             decoded_bytes: kib(1024),
             held_bytes: kib(64 * 1024),
             connections: 8192,

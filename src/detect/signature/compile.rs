@@ -34,6 +34,7 @@ const PLACES: &[Place] = &[
     Place::XmlAttribute,
     Place::XmlName,
     Place::XmlMarkup,
+    Place::MessageField,
     Place::GraphQl,
     Place::BodyText,
     Place::BodyOpaque,

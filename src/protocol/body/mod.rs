@@ -116,6 +116,19 @@ pub fn open<'a>(
     Ok(Opened { readings, media })
 }
 
+/// Undoes content codings and nothing else, under the same caps.
+///
+/// # Errors
+/// An unknown or broken coding, a decoded size over its limit.
+pub fn decompress<'a>(
+    bytes: &'a [u8],
+    coding: &[u8],
+    limits: &Limits,
+    fuel: &mut Fuel,
+) -> Result<Cow<'a, [u8]>, Malformed> {
+    Ok(coding::undo(bytes, coding, limits, fuel)?.bytes)
+}
+
 impl Opened<'_> {
     /// Bytes to be read, under all assumptions together.
     pub fn bytes(&self) -> usize {

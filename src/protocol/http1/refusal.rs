@@ -44,14 +44,32 @@ pub struct Refusal<'a> {
     pub retry_after: Option<u64>,
     /// Whether the request was HEAD: the text is left out.
     pub head: bool,
+    /// The status of gRPC, where that is spoken: it stands in fields, and the HTTP status is 200.
+    pub grpc: Option<u8>,
 }
 
 impl Refusal<'_> {
+    /// An answer without content, whose trailers stand in its head.
+    fn write_grpc(&self, out: &mut Vec<u8>, status: u8, event: &str) {
+        emit::status_line(out, 200, b"OK");
+        emit::ours(out, "content-type", "application/grpc");
+        grpc_fields(status, event).iter().for_each(|(name, value)| emit::ours(out, name, value));
+        emit::ours(out, "x-podwall-event", event);
+        emit::framing(out, Framing::Length(0));
+        if self.close {
+            emit::ours(out, "connection", "close");
+        }
+        out.extend_from_slice(b"\r\n");
+    }
+
     /// Writes the whole response.
     pub fn write(&self, out: &mut Vec<u8>) {
         let phrase = phrase(self.status);
         let event: String =
             self.event.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).collect();
+        if let Some(status) = self.grpc {
+            return self.write_grpc(out, status, &event);
+        }
         let body = format!("{{\"status\":{},\"error\":\"{phrase}\",\"event\":\"{event}\"}}\n", self.status);
         emit::status_line(out, self.status, phrase.as_bytes());
         emit::ours(out, "content-type", "application/json");
@@ -69,6 +87,11 @@ impl Refusal<'_> {
             out.extend_from_slice(body.as_bytes());
         }
     }
+}
+
+/// What a gRPC client is told: a status, and the event's id as its message.
+pub fn grpc_fields(status: u8, event: &str) -> [(&'static str, String); 2] {
+    [("grpc-status", status.to_string()), ("grpc-message", format!("refused, event {event}"))]
 }
 
 /// RFC 9110 §15.

@@ -307,7 +307,8 @@ fn trailers_are_shown_and_written() {
 #[test]
 fn a_refusal_is_a_response_that_names_its_event() {
     let mut out = Vec::new();
-    Refusal { status: 403, event: "01J-\r\nX: y", close: true, head: false, retry_after: None }.write(&mut out);
+    Refusal { status: 403, event: "01J-\r\nX: y", close: true, head: false, retry_after: None, grpc: None }
+        .write(&mut out);
     let head = ResponseHead::decode(&out, Asked::default(), &Limits::default()).unwrap().unwrap();
     assert_eq!((head.status, head.keep_alive), (403, false));
     assert_eq!(head.framing, Framing::Length((out.len() - head.len) as u64));
@@ -317,7 +318,7 @@ fn a_refusal_is_a_response_that_names_its_event() {
 #[test]
 fn a_refusal_of_head_has_no_body() {
     let mut out = Vec::new();
-    Refusal { status: 400, event: "e", close: false, head: true, retry_after: Some(7) }.write(&mut out);
+    Refusal { status: 400, event: "e", close: false, head: true, retry_after: Some(7), grpc: None }.write(&mut out);
     let asked = Asked { head: true, ..Asked::default() };
     let head = ResponseHead::decode(&out, asked, &Limits::default()).unwrap().unwrap();
     assert_eq!((head.len, head.keep_alive), (out.len(), true));

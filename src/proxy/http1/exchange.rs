@@ -8,6 +8,7 @@ use super::upload::{self, Judging};
 use super::{Conversation, Next, REQUESTS};
 use crate::engine::{BODY_TOO_LARGE, Case, Content};
 use crate::flow::{Denial, Judgement, Kind, Past, Reason, Scene};
+use crate::protocol::grpc::{self, Flavour};
 use crate::protocol::head::Form;
 use crate::protocol::http1::{Asked, BodyDecoder, Framing, RequestHead, RequestView, Trailers, emit, websocket};
 use crate::proxy::rates::Counted;
@@ -39,7 +40,7 @@ enum Body {
     None,
     /// All of it.
     Whole(Vec<u8>, Trailers),
-    /// The first bytes of one that is larger than is held.
+    /// The first bytes of one that goes on unit by unit: larger than is held, or a gRPC call.
     Stream(Vec<u8>, BodyDecoder),
 }
 
@@ -111,6 +112,9 @@ impl Conversation<'_> {
             return Ok(Body::None);
         }
         let limits = self.worker.limits();
+        if speaks_grpc(request) == Some(Flavour::Native) {
+            return Ok(Body::Stream(Vec::new(), BodyDecoder::new(framing, &limits.http1)));
+        }
         let streams = case.terms().is_some_and(|terms| terms.stream);
         let over = matches!(framing, Framing::Length(length) if length > limits.inspect_bytes as u64);
         if over
@@ -266,6 +270,7 @@ impl Conversation<'_> {
         };
         match self.note(told, request, &cut) {
             Some(denial) if !told.seen.begun => Err(self.refuse(told, request, denial, true).await),
+            Some(denial) if speaks_grpc(request) == Some(Flavour::Native) => Err(self.end_call(told, denial).await),
             _ => Err(Next::Abort),
         }
     }
@@ -330,6 +335,11 @@ impl Conversation<'_> {
 fn websocket_proof(request: &Request) -> Option<websocket::Accept> {
     let key = request.view().header("sec-websocket-key")?;
     request.head.websocket.then(|| websocket::accept(key))
+}
+
+/// The way of gRPC that a request speaks, if it does.
+pub(super) fn speaks_grpc(request: &Request) -> Option<Flavour> {
+    grpc::Call::of(request.view().headers()).map(|call| call.flavour)
 }
 
 /// RFC 9110 §9.2.2: asking twice does what asking once does.

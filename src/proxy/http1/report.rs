@@ -2,13 +2,15 @@
 //! the record keeps everything, the client learns a status and the event's id.
 
 use super::answer::{Broken, LEFT, Seen};
-use super::exchange::Request;
+use super::exchange::{Request, speaks_grpc};
 use super::{Conversation, Next};
 use crate::canon::path::Readings;
 use crate::engine::{Case, Engine, NO_RULE};
 use crate::flow::{Access, Cut, Denial, Judgement, Mode, Past, Reason, RuleName, Scene, Verdict};
-use crate::protocol::Malformed;
+use crate::protocol::head::Header;
+use crate::protocol::http1::emit;
 use crate::protocol::http1::{self, Refusal, RequestHead};
+use crate::protocol::{Malformed, grpc};
 use crate::proxy::worker::Worker;
 use crate::record::{Event, EventId, Exchange, Revision, Traffic};
 use std::sync::Arc;
@@ -138,7 +140,8 @@ impl Conversation<'_> {
         let head = request.view().method() == "HEAD";
         let event = told.event.map(|id| id.to_string()).unwrap_or_default();
         let status = http1::status(&denial.reason);
-        self.answer(&Refusal { status, event: &event, close, head, retry_after: told.retry_after }).await
+        let grpc = speaks_grpc(request).map(|_| grpc::status(&denial.reason));
+        self.answer(&Refusal { status, event: &event, close, head, retry_after: told.retry_after, grpc }).await
     }
 
     /// Refuses what never became a request.
@@ -157,7 +160,7 @@ impl Conversation<'_> {
         let event = Event::refused(id, now, &self.guest.connection, denial, &exchange, &revision);
         self.worker.shared.recorder.judged(event);
         self.worker.metrics.judged(self.guest.connection.direction, Mode::Enforce, &Verdict::Deny(denial));
-        self.say(Some(id), malformed.why, true, false).await
+        self.say(Some(id), malformed.why, (true, false), None).await
     }
 
     /// Refuses a request because of its connection: the certificate has ended, or its bundle has gone.
@@ -165,7 +168,7 @@ impl Conversation<'_> {
         let request = Request { bytes: self.client.inbox.take(head.len), head };
         let mut told = Told::begin(&self.worker.engine());
         let id = self.note_failure(&mut told, &request, reason, Some(detail));
-        self.say(Some(id), reason, true, false).await
+        self.say(Some(id), reason, (true, false), Some(&request)).await
     }
 
     /// Ends an exchange that its upstream or its client broke: with an answer of ours if none has begun, with a reset
@@ -182,9 +185,9 @@ impl Conversation<'_> {
                 let close = unread || !request.head.keep_alive || self.worker.stopping();
                 let head = request.view().method() == "HEAD";
                 self.client.outbox.buffer().clear();
-                self.say(Some(id), reason, close, head).await
+                self.say(Some(id), reason, (close, head), Some(request)).await
             }
-            Broken::Client(_) if !told.seen.begun => self.say(Some(id), reason, true, false).await,
+            Broken::Client(_) if !told.seen.begun => self.say(Some(id), reason, (true, false), Some(request)).await,
             _ => Next::Abort,
         }
     }
@@ -217,9 +220,30 @@ impl Conversation<'_> {
         self.worker.aggregate.note(&self.guest.caller, rule, traffic);
     }
 
-    async fn say(&mut self, event: Option<EventId>, reason: Reason, close: bool, head: bool) -> Next {
+    async fn say(
+        &mut self,
+        event: Option<EventId>,
+        reason: Reason,
+        (close, head): (bool, bool),
+        request: Option<&Request>,
+    ) -> Next {
         let event = event.map(|id| id.to_string()).unwrap_or_default();
-        self.answer(&Refusal { status: http1::status(&reason), event: &event, close, head, retry_after: None }).await
+        let grpc = request.and_then(speaks_grpc).map(|_| grpc::status(&reason));
+        let status = http1::status(&reason);
+        self.answer(&Refusal { status, event: &event, close, head, retry_after: None, grpc }).await
+    }
+
+    /// Ends a gRPC call whose answer has begun, in its trailers.
+    pub(super) async fn end_call(&mut self, told: &Told, denial: Denial) -> Next {
+        let event = told.event.map(|id| id.to_string()).unwrap_or_default();
+        let fields = http1::refusal::grpc_fields(grpc::status(&denial.reason), &event);
+        let headers =
+            fields.iter().map(|(name, value)| Header { name, value: value.as_bytes(), known: None, forwarded: true });
+        emit::last_chunk(self.client.outbox.buffer(), headers);
+        match self.client.send(self.worker).await {
+            Ok(()) => Next::Close,
+            Err(_) => Next::Abort,
+        }
     }
 
     async fn answer(&mut self, refusal: &Refusal<'_>) -> Next {

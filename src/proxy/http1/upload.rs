@@ -9,9 +9,11 @@ use super::report::Progress;
 use crate::engine::{Case, Content};
 use crate::flow::{self, Judgement, Reason, Scene, Verdict};
 use crate::protocol::body::{Declared, Windows};
+use crate::protocol::grpc;
 use crate::protocol::http1::{BodyDecoder, Framing, emit};
 use crate::proxy::deadline::Deadline;
 use crate::proxy::halves::Half;
+use crate::proxy::held::Share;
 use crate::proxy::inbox::{Inbox, Scratch};
 use crate::proxy::outbox::Outbox;
 use crate::proxy::upstream::Upstream;
@@ -39,6 +41,14 @@ pub(super) struct Judging<'a, 'e> {
     pub(super) revision: &'a Arc<Revision>,
 }
 
+/// How a body is cut into what is judged and released at once.
+enum Units {
+    /// As it comes, with what the pieces before left unfinished.
+    Windows(Windows),
+    /// Whole messages.
+    Messages(grpc::Call),
+}
+
 /// One body on its way.
 struct Upload<'a, 'e> {
     worker: &'a Worker,
@@ -49,7 +59,10 @@ struct Upload<'a, 'e> {
     judging: Judging<'a, 'e>,
     decoder: &'a mut BodyDecoder,
     /// Nothing, once they have lost their way in a body that is only watched.
-    windows: Option<Windows>,
+    units: Option<Units>,
+    /// Read, and not judged: what is not a whole unit yet.
+    pending: Vec<u8>,
+    share: &'a mut Share,
     deadline: Deadline,
     released: &'a mut u64,
 }
@@ -72,7 +85,9 @@ pub(super) async fn run(
         outbox: &mut upstream.outbox,
         judging,
         decoder,
-        windows: None,
+        units: None,
+        pending: first,
+        share: &mut client.share,
         deadline: Deadline::after(worker.limits().body_progress, BODY_SLOW),
         released,
     };
@@ -86,7 +101,7 @@ pub(super) async fn run(
         wish,
         seen,
     };
-    both(upload.send(first), answer.pass(), wish).await
+    both(upload.send(), answer.pass(), wish).await
 }
 
 /// Drives both directions until the answer is through, or the body cannot go on.
@@ -121,37 +136,67 @@ async fn both(
 
 impl Upload<'_, '_> {
     /// Unit after unit: judge, write, read the next.
-    async fn send(mut self, mut unit: Vec<u8>) -> Result<(), Cut> {
+    async fn send(mut self) -> Result<(), Cut> {
         self.open()?;
         loop {
+            let whole = self.whole()?;
+            let rest = self.pending.split_off(whole);
+            let unit = std::mem::replace(&mut self.pending, rest);
             self.judge(&unit)?;
             self.write(&unit);
             self.flush().await?;
             if self.decoder.is_done() {
                 return Ok(());
             }
-            unit.clear();
-            self.read(&mut unit).await?;
+            // What goes on is what was read last; the first time it is what was held, or nothing at all.
+            drop(unit);
+            self.read().await?;
         }
     }
 
     fn open(&mut self) -> Result<(), Cut> {
-        let declared = Declared::of(self.judging.request.view().headers());
+        let request = self.judging.request.view();
+        if let Some(call) = grpc::Call::of(request.headers()) {
+            self.units = Some(Units::Messages(call));
+            return Ok(());
+        }
+        let declared = Declared::of(request.headers());
         match declared.and_then(|declared| Windows::new(&declared)) {
-            Ok(windows) => self.windows = Some(windows),
-            Err(malformed) => {
-                let judgement = self.judging.case.object(malformed.why);
-                self.act(judgement)?;
-            }
+            Ok(windows) => self.units = Some(Units::Windows(windows)),
+            Err(malformed) => self.object(malformed.why)?,
         }
         Ok(())
     }
 
+    fn object(&mut self, why: Reason) -> Result<(), Cut> {
+        let judgement = self.judging.case.object(why);
+        self.act(judgement)
+    }
+
+    /// How much of what was read is whole units. At the body's end it is all of it, or it is cut off.
+    fn whole(&mut self) -> Result<usize, Cut> {
+        if matches!(self.units, Some(Units::Messages(_))) {
+            match grpc::whole(&self.pending, self.worker.limits().grpc_message_bytes) {
+                Ok(whole) if !self.decoder.is_done() => return Ok(whole),
+                Ok(_) => {}
+                Err(malformed) => self.object(malformed.why)?,
+            }
+        }
+        Ok(self.pending.len())
+    }
+
     fn judge(&mut self, unit: &[u8]) -> Result<(), Cut> {
-        let Some(windows) = &mut self.windows else { return Ok(()) };
+        let Some(units) = &mut self.units else { return Ok(()) };
+        if unit.is_empty() && !self.decoder.is_done() {
+            return Ok(());
+        }
         let content = Content { bytes: unit, trailers: self.decoder.trailers(), last: self.decoder.is_done() };
         let Judging { case, scene, request, .. } = &mut self.judging;
-        let judgement = case.judge_piece(scene, request.view(), windows, &content, &self.worker.limits().body);
+        let (view, limits) = (request.view(), &self.worker.limits().body);
+        let judgement = match units {
+            Units::Windows(windows) => case.judge_piece(scene, view, windows, &content, limits),
+            Units::Messages(call) => case.judge_messages(scene, view, call, &content, limits),
+        };
         self.act(judgement)
     }
 
@@ -161,7 +206,7 @@ impl Upload<'_, '_> {
             return Err(Cut::Denied(Box::new(judgement)));
         }
         if matches!(&judgement.verdict, Verdict::Deny(denial) if denial.cut == flow::Cut::CloseSession) {
-            self.windows = None;
+            self.units = None;
         }
         let Judging { scene, request, revision, .. } = &self.judging;
         let progress = Progress { revision, sent: *self.released, status: None };
@@ -189,14 +234,19 @@ impl Upload<'_, '_> {
         sent.map_err(Cut::upstream)?.map_err(|_| Cut::upstream(REQUEST_SLOW))
     }
 
-    /// Reads until there is content, or the body's end.
-    async fn read(&mut self, unit: &mut Vec<u8>) -> Result<(), Cut> {
-        self.deadline.set(self.worker.limits().body_progress, BODY_SLOW);
+    /// Reads until there is content, or the body's end. Between messages a call may be silent for as long as an answer.
+    async fn read(&mut self) -> Result<(), Cut> {
+        let limits = self.worker.limits();
+        let between = matches!(self.units, Some(Units::Messages(_))) && self.pending.is_empty();
+        self.deadline.set(if between { limits.response_progress } else { limits.body_progress }, BODY_SLOW);
+        let before = self.pending.len();
         loop {
+            let unread = self.inbox.unread();
             let progress =
-                self.decoder.decode(self.inbox.unread(), unit).map_err(|malformed| Cut::client(malformed.why))?;
+                self.decoder.decode(unread, &mut self.pending).map_err(|malformed| Cut::client(malformed.why))?;
             self.inbox.consume(progress.consumed);
-            if progress.done || !unit.is_empty() {
+            self.share.resize(self.pending.len()).map_err(Cut::client)?;
+            if progress.done || self.pending.len() > before {
                 return Ok(());
             }
             let (inbox, scratch, client) = (&mut *self.inbox, &self.worker.scratch, &mut self.client);

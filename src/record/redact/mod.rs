@@ -154,6 +154,7 @@ fn is_free_text(place: Place) -> bool {
             | Place::FileContent
             | Place::FileBinary
             | Place::XmlMarkup
+            | Place::MessageField
             | Place::GraphQl
             | Place::BodyText
             | Place::BodyOpaque

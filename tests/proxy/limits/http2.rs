@@ -44,6 +44,21 @@ fn http2_stream_window() {
     assert!(bench.end().reasons().contains(&"http2-protocol"));
 }
 
+/// Two messages of the same call: the first is at the limit, the second one byte above.
+#[test]
+fn grpc_message_bytes() {
+    let bench = Setup::new().limit("grpc_message_bytes: 100").start();
+    let message = |bytes: usize| {
+        let prefix = (bytes as u32).to_be_bytes();
+        frame(DATA, END, 1, &[&[0], &prefix[..], &vec![b'a'; bytes]].concat())
+    };
+    let call = head(1, 0, "POST", "/open/", &[("content-type", "application/grpc")]);
+    assert!(bench.client().send([open(), call.clone(), message(100)].concat()).is_ok(1));
+    // A status of gRPC's own, so the answer is 200 all the same.
+    assert!(bench.client().send([open(), call, message(101)].concat()).is_ok(1));
+    assert_eq!(bench.end().reasons(), ["grpc-message-too-large"]);
+}
+
 /// What a connection has beyond the 65,535 bytes that it begins with is told by the first window update.
 #[test]
 fn http2_connection_window() {
