@@ -22,8 +22,11 @@ pub fn base64(value: &[u8]) -> Option<(Layer, Vec<u8>)> {
         return None;
     }
     // A word or a random token fails here, at its first eight characters, nearly always.
-    let (quads, _) = value.get(..8)?.as_chunks::<4>();
-    if !quads.iter().all(is_text_in_base64) {
+    let (one, rest) = value.split_first_chunk()?;
+    let ([a, b, c], [d, e, f]) = (three(one)?, three(rest.first_chunk()?)?);
+    let start = [a, b, c, d, e, f];
+    let broken = std::str::from_utf8(&start).is_err_and(|error| error.error_len().is_some());
+    if broken || !start.iter().all(|byte| is_text(*byte)) {
         return None;
     }
     let url = value.iter().any(|byte| matches!(byte, b'-' | b'_'));
@@ -32,13 +35,13 @@ pub fn base64(value: &[u8]) -> Option<(Layer, Vec<u8>)> {
     is_all_text(&decoded).then_some((layer, decoded))
 }
 
-/// Whether four characters stand for three bytes of text, in either alphabet.
-fn is_text_in_base64(quad: &[u8; 4]) -> bool {
+/// The three bytes that four characters stand for, in either alphabet.
+fn three(quad: &[u8; 4]) -> Option<[u8; 3]> {
     let value = |byte: &u8| SIXTIES.get(usize::from(*byte)).copied().unwrap_or(NONE);
     let joined = quad.iter().fold(0, |joined, byte| joined << 8 | u32::from(value(byte)));
     let bytes = (joined & 0x3f) | (joined & 0x3f00) >> 2 | (joined & 0x3f_0000) >> 4 | (joined & 0x3f00_0000) >> 6;
-    let [_, text @ ..] = bytes.to_be_bytes();
-    joined & u32::from_be_bytes([NONE; 4]) == 0 && text.iter().all(|byte| is_text(*byte))
+    let [_, bytes @ ..] = bytes.to_be_bytes();
+    (joined & u32::from_be_bytes([NONE; 4]) == 0).then_some(bytes)
 }
 
 /// What a character that is none of base64 stands for.

@@ -48,6 +48,13 @@ fn replace(text: &[u8], first: usize, plus: bool) -> Decoded<'_> {
     bytes.extend_from_slice(start);
     let (mut strict, mut changed) = (true, false);
     while let Some((byte, after)) = rest.split_first() {
+        if *byte != b'%' && !(plus && *byte == b'+') {
+            let end = rest.iter().position(|b| *b == b'%' || plus && *b == b'+').unwrap_or(rest.len());
+            let (plain, behind) = rest.split_at_checked(end).unwrap_or((rest, &[]));
+            bytes.extend_from_slice(plain);
+            rest = behind;
+            continue;
+        }
         let escaped = if *byte == b'%' { escape(after) } else { None };
         strict &= *byte != b'%' || escaped.is_some();
         changed |= escaped.is_some() || (plus && *byte == b'+');

@@ -68,6 +68,11 @@ pub trait Detector: Sync {
         false
     }
 
+    /// Looks at one part that has none of the literals: what begins with one of them need not be looked for.
+    fn inspect_marks(&self, part: &Part<'_>, found: &mut Found, fuel: &mut Fuel) {
+        self.inspect(part, found, fuel);
+    }
+
     /// Looks at one part that has what [`Self::wakes`] asks for. When the fuel runs out it returns at once: the judgement
     /// ends there.
     fn inspect(&self, part: &Part<'_>, found: &mut Found, fuel: &mut Fuel);
@@ -252,11 +257,11 @@ impl Detectors {
         let mut left = awake | doubtful;
         while left != 0 {
             let bit = left & left.wrapping_neg();
-            if let Some(detector) = self.detectors.get(bit.trailing_zeros() as usize)
-                && (!part.place.is_binary() || detector.reads_binaries())
-                && (awake & bit != 0 || detector.is_worth(part))
-            {
-                detector.inspect(part, found, fuel);
+            match self.detectors.get(bit.trailing_zeros() as usize) {
+                Some(detector) if part.place.is_binary() && !detector.reads_binaries() => {}
+                Some(detector) if awake & bit != 0 => detector.inspect(part, found, fuel),
+                Some(detector) if detector.is_worth(part) => detector.inspect_marks(part, found, fuel),
+                _ => {}
             }
             left ^= bit;
         }

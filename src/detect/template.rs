@@ -2,7 +2,7 @@
 //! Most values with such marks are honest templates (Helm, mustache, dashboards, workflows): a plain name, a path or a
 //! filter between the marks is nothing.
 //!
-//! Steps: at most 6 for each byte; an expression is read for at most [`MAX_EXPRESSION`] bytes.
+//! Steps: at most 4 for each byte; an expression is read for at most [`MAX_EXPRESSION`] bytes.
 
 use super::context::Strength::{self, Certain, Strong, Weak};
 use super::finding::Finding;
@@ -53,7 +53,7 @@ impl Detector for Template {
 
     fn inspect(&self, part: &Part<'_>, found: &mut Found, fuel: &mut Fuel) {
         let bytes = part.canonical.as_ref();
-        if part.place == Place::BodyOpaque || fuel.spend(6 * bytes.len()).is_err() {
+        if part.place == Place::BodyOpaque || fuel.spend(4 * bytes.len()).is_err() {
             return;
         }
         let directive = Finding::clearest(DIRECTIVES.find(bytes));

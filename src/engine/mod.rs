@@ -63,8 +63,65 @@ impl Engine {
         &self.revision
     }
 
-    /// The budget for judging a unit of `bytes` bytes: linear in its size, so that judging is too.
+    /// Steps for each byte of a unit: the `k` of "at most `k`·n steps". Honest documents that are escaped several times over
+    /// take up to 140.
+    pub const STEPS_PER_BYTE: u64 = 150;
+    /// Steps for a unit of any size, so that a short value is looked at in every way.
+    pub const STEPS_PER_UNIT: u64 = 40_000;
+
+    /// The budget for judging a unit of `bytes` bytes: linear in its size, so that judging is too. Every detector spends
+    /// before it reads, and stops when nothing is left.
     pub fn budget(bytes: usize) -> Fuel {
-        Fuel::new(50_000 + 200 * bytes as u64)
+        Fuel::new(Self::STEPS_PER_UNIT + Self::STEPS_PER_BYTE * bytes as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::{Found, Part, Place};
+
+    /// A search would not begin elsewhere: what each detector begins to read at, again and again.
+    const HOSTILE: &[&str] = &[
+        "<a ",
+        "' or ",
+        "{{",
+        "${",
+        "$(",
+        "\r\na: ",
+        "../",
+        "http://a/",
+        "((",
+        "%2525",
+        "\\u0027",
+        "[]+",
+        ";a ",
+        "`",
+        "\"+\"",
+    ];
+
+    #[test]
+    fn judging_is_linear_in_what_is_judged() {
+        let detectors = Detectors::default();
+        let spent = |piece: &str, bytes: usize| {
+            let value: Vec<u8> = piece.bytes().cycle().take(bytes).collect();
+            let mut fuel = Fuel::new(u64::MAX);
+            detectors.inspect(&[Part::plain(Place::QueryValue, b"q", &value)], &mut Found::default(), &mut fuel);
+            u64::MAX - fuel.left()
+        };
+        for piece in HOSTILE {
+            let (short, long) = (spent(piece, 4096), spent(piece, 8192));
+            assert!(long <= 2 * short + Engine::STEPS_PER_UNIT, "{piece:?}: {short} steps, {long} for twice the bytes");
+        }
+    }
+
+    #[test]
+    fn judging_ends_with_its_budget() {
+        let (detectors, mut found) = (Detectors::default(), Found::default());
+        let mut fuel = Engine::budget(0);
+        assert_eq!(fuel.left(), Engine::STEPS_PER_UNIT);
+        let value = vec![b'<'; 1 << 20];
+        detectors.inspect(&[Part::plain(Place::QueryValue, b"q", &value)], &mut found, &mut fuel);
+        assert!(fuel.is_empty());
     }
 }

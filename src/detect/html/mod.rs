@@ -2,7 +2,7 @@
 //! attributes), as the inside of an attribute (a quote that ends it, a handler behind it), as a URL (a scheme that is
 //! script) and as the inside of a script (a call that only an intruder makes). Tags that only lay out text are nothing.
 //!
-//! Steps: at most 16 for each byte.
+//! Steps: at most 12 for each byte.
 
 mod attribute;
 mod script;
@@ -23,6 +23,9 @@ pub(super) struct Html;
 
 const NAME: &str = "html";
 
+/// The shortest word that means something without a mark: `XMLHttpRequest`.
+const SHORTEST_WORD: usize = 14;
+
 impl Detector for Html {
     fn name(&self) -> &'static str {
         NAME
@@ -39,10 +42,12 @@ impl Detector for Html {
 
     fn inspect(&self, part: &Part<'_>, found: &mut Found, fuel: &mut Fuel) {
         let bytes = part.canonical.as_ref();
-        if part.place == Place::BodyOpaque || fuel.spend(16 * bytes.len()).is_err() {
+        let word = bytes.len() < SHORTEST_WORD && bytes.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_');
+        if part.place == Place::BodyOpaque || fuel.spend(12 * bytes.len()).is_err() {
             return;
         }
-        let Some(best) = strongest(bytes).or_else(|| handler_parameter(part)) else { return };
+        let read = if word { None } else { strongest(bytes) };
+        let Some(best) = read.or_else(|| handler_parameter(part)) else { return };
         let named = matches!(part.place, Place::CookieName | Place::FormName | Place::QueryName | Place::HeaderName);
         let strength =
             if named || is_own_markup(part, &best) { best.strength.max(Strength::Strong) } else { best.strength };

@@ -1,7 +1,7 @@
 //! Paths that lead out of where the application looks, and files that no caller has business with. Dots and separators
 //! are read in every spelling that some decoder turns into them; what counts is where the path leads.
 //!
-//! Steps: at most 6 for each byte.
+//! Steps: at most 4 for each byte.
 
 mod secrets;
 mod spelling;
@@ -47,7 +47,7 @@ impl Detector for PathDetector {
 
     fn inspect(&self, part: &Part<'_>, found: &mut Found, fuel: &mut Fuel) {
         let bytes = part.canonical.as_ref();
-        if matches!(part.place, Place::BodyOpaque | Place::FileContent) || fuel.spend(6 * bytes.len()).is_err() {
+        if matches!(part.place, Place::BodyOpaque | Place::FileContent) || fuel.spend(4 * bytes.len()).is_err() {
             return;
         }
         let trail = Trail::read(bytes);

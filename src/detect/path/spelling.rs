@@ -89,7 +89,9 @@ fn hidden(cursor: &mut Cursor<'_>) -> Option<Token> {
     if let Some(token) = overlong(cursor) {
         return Some(token);
     }
-    SPELLINGS.iter().find(|(spelling, _)| cursor.eat(spelling)).map(|(_, token)| *token)
+    let (first, second) = (cursor.peek(), cursor.peek_at(1).map(|b| b.to_ascii_lowercase()));
+    let begins = |spelling: &[u8]| spelling.first().copied() == first && spelling.get(1).copied() == second;
+    SPELLINGS.iter().find(|(spelling, _)| begins(spelling) && cursor.eat(spelling)).map(|(_, token)| *token)
 }
 
 /// A character in more bytes of UTF-8 than it needs: `C0 AE`, `E0 80 AE`, up to six bytes.

@@ -70,6 +70,10 @@ pub(super) const LITERALS: &[&str] = &[
     " | bash",
     "'|bas'h",
     "0>&1",
+    "downloadfile",
+    " -e sh",
+    " -e cmd",
+    "|nc ",
 ];
 
 #[rustfmt::skip] // a table
@@ -110,13 +114,17 @@ static IDIOMS: Idioms = Idioms::new(TABLE, || compile(TABLE));
 
 /// The clearest idiom in `bytes`. A few steps for each byte.
 pub(super) fn find(bytes: &[u8]) -> Option<Finding> {
-    let function = environment_function(bytes).or_else(|| control(bytes));
     IDIOMS
         .find(bytes)
         .into_iter()
         .filter(|idiom| idiom.name != "shell-disguised-blank" || !is_assigned(bytes, idiom.end))
-        .chain(function)
+        .chain(find_grammar(bytes))
         .max_by_key(|finding| finding.strength)
+}
+
+/// The idioms that have no literal of their own.
+pub(super) fn find_grammar(bytes: &[u8]) -> Option<Finding> {
+    environment_function(bytes).or_else(|| control(bytes))
 }
 
 /// `IFS=$IFS…` of an honest script saves the variable; `$IFS` in quotes or before a line end does not stand for a blank.
@@ -177,4 +185,16 @@ fn environment_function(bytes: &[u8]) -> Option<Finding> {
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn idioms_have_literals() {
+        for (idiom, ..) in TABLE {
+            assert!(LITERALS.iter().any(|literal| idiom.contains(literal)), "{idiom}");
+        }
+    }
 }

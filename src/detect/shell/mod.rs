@@ -2,7 +2,7 @@
 //! place where a shell would begin a command (its start, behind a separator, inside a substitution): the word there must
 //! be a command, and what follows must make sense to it. A word between separators that is no command is nothing.
 //!
-//! Steps: at most 8 for each byte and [`Word::MAX_BYTES`] for each separator.
+//! Steps: at most 6 for each byte and [`Word::MAX_BYTES`] for each separator.
 
 mod commands;
 mod idioms;
@@ -47,17 +47,27 @@ impl Detector for Shell {
             || Starts::new(bytes).any(|start| line.may_be_command(bytes, start))
     }
 
-    fn inspect(&self, part: &Part<'_>, found: &mut Found, fuel: &mut Fuel) {
-        if part.place == Place::BodyOpaque || fuel.spend(8 * part.canonical.len()).is_err() {
-            return;
-        }
-        let respelled = respell(&part.canonical);
-        let bytes = respelled.as_deref().unwrap_or(&part.canonical);
-        let mut line = Line::new(bytes, is_argument(part.place));
-        let Some(best) = strongest(bytes, &mut line, fuel) else { return };
-        let strength = plausible(part, &best, &line);
-        Finding { strength, ..best }.report(NAME, part, found);
+    fn inspect_marks(&self, part: &Part<'_>, found: &mut Found, fuel: &mut Fuel) {
+        inspect(part, idioms::find_grammar, found, fuel);
     }
+
+    fn inspect(&self, part: &Part<'_>, found: &mut Found, fuel: &mut Fuel) {
+        inspect(part, idioms::find, found, fuel);
+    }
+}
+
+/// Looks for idioms, as `idioms` does, and for commands.
+fn inspect(part: &Part<'_>, idioms: fn(&[u8]) -> Option<Finding>, found: &mut Found, fuel: &mut Fuel) {
+    if part.place == Place::BodyOpaque || fuel.spend(6 * part.canonical.len()).is_err() {
+        return;
+    }
+    let respelled = respell(&part.canonical);
+    let bytes = respelled.as_deref().unwrap_or(&part.canonical);
+    let idioms = if respelled.is_some() { idioms::find } else { idioms };
+    let mut line = Line::new(bytes, is_argument(part.place));
+    let Some(best) = strongest(bytes, idioms(bytes), &mut line, fuel) else { return };
+    let strength = plausible(part, &best, &line);
+    Finding { strength, ..best }.report(NAME, part, found);
 }
 
 /// Places whose values are arguments of an operation; a command that is all of one would be run as it stands. Bodies of
@@ -140,8 +150,8 @@ fn plus_for_blank(bytes: &[u8]) -> Option<Vec<u8>> {
 /// Commands looked at in search of a clearer one, once a strong one is found.
 const PATIENCE: usize = 24;
 
-fn strongest(bytes: &[u8], line: &mut Line, fuel: &mut Fuel) -> Option<Finding> {
-    let mut best = idioms::find(bytes);
+fn strongest(bytes: &[u8], idiom: Option<Finding>, line: &mut Line, fuel: &mut Fuel) -> Option<Finding> {
+    let mut best = idiom;
     let mut patience = PATIENCE;
     for start in Starts::new(bytes) {
         let strong = best.is_some_and(|b| b.strength >= Strength::Strong);

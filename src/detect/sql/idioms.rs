@@ -53,6 +53,9 @@ fn is_cast(value: &[u8]) -> bool {
 
 /// `… declare @s varchar(99); set @s = …; exec(@s)`: a program that builds its statement, behind anything at all.
 fn runs_script(value: &[u8]) -> bool {
+    if memchr::memchr(b'@', value).is_none() {
+        return false;
+    }
     let Some(declared) = cursor::find(value, b"declare @").filter(|at| *at > 0) else { return false };
     let rest = value.get(declared..).unwrap_or_default();
     [&b"exec(@"[..], b"exec (@", b"execute(@", b"sp_executesql"].iter().any(|run| cursor::find(rest, run).is_some())

@@ -164,7 +164,22 @@ impl Detector for Sql {
         Wake { literals: LITERALS, bytes: MARKS }
     }
 
+    fn is_worth(&self, part: &Part<'_>) -> bool {
+        let value = part.canonical.as_ref();
+        has_operator(value) || goes_on_behind_quote(value)
+    }
+
+    fn inspect_marks(&self, part: &Part<'_>, found: &mut Found, fuel: &mut Fuel) {
+        if let Ok(Some((name, weight, range))) = heaviest(&part.canonical, fuel) {
+            let weight = if is_own_statement(part, name) { Weight::CERTAIN } else { weight };
+            found.add(part, Hit { detector: NAME, signature: name.into(), range, weight });
+        }
+    }
+
     fn inspect(&self, part: &Part<'_>, found: &mut Found, fuel: &mut Fuel) {
+        if part.canonical.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_') {
+            return;
+        }
         let Ok(read) = heaviest(&part.canonical, fuel) else { return };
         let denies = read.as_ref().is_some_and(|(_, weight, _)| *weight >= Weight::CERTAIN);
         if let Some((name, weight, range)) = read {
@@ -175,6 +190,28 @@ impl Detector for Sql {
             finding.report(NAME, part, found);
         }
     }
+}
+
+/// Whether a value has a mark that joins or compares operands, ends a statement or begins a comment.
+fn has_operator(value: &[u8]) -> bool {
+    OPERATORS.find(value).is_some() || memchr::memmem::find(value, b"--").is_some()
+}
+
+static OPERATORS: ByteSet = ByteSet::of(b"=<>|&;#(*^~\\\0");
+
+/// Whether what stands behind any quote may go on as SQL: a mark or one of its words, and not the rest of a name.
+fn goes_on_behind_quote(value: &[u8]) -> bool {
+    memchr::memchr3_iter(b'\'', b'"', b'`', value).any(|at| {
+        let rest = value.get(at + 1..).unwrap_or_default();
+        let mut lexer = Lexer::new(rest, 0, Reading::MYSQL);
+        match lexer.first_ahead() {
+            Some(b'.' | b',' | b':' | b'?' | b')' | b']' | b'}') => false,
+            Some(first) if first.is_ascii_alphanumeric() || first >= 0x80 => {
+                lexer.next().is_none_or(|token| !matches!(token.kind, Kind::Word(Word::Other) | Kind::Number))
+            }
+            _ => true,
+        }
+    })
 }
 
 /// A whole statement where values stand, and nothing else: whoever sends it wants it run.
@@ -232,37 +269,32 @@ struct Marks {
     separated: Option<usize>,
 }
 
-/// The bytes that [`Marks`] are made of.
-static MEANT: ByteSet = ByteSet::of(b"'\"`\\#[$+=;");
-
 impl Marks {
     /// Bytes within which a semicolon is taken to separate the value.
     const SEPARATED: usize = 48;
 
     fn of(value: &[u8]) -> Self {
-        let mut marks = Self::default();
-        let mut pluses = 0;
+        let has = |byte| memchr::memchr(byte, value).is_some();
+        let before = |at: usize| at.checked_sub(1).and_then(|at| value.get(at)).copied().unwrap_or_default();
         let first_space = memchr::memchr(b' ', value).unwrap_or(value.len());
-        for (at, byte) in value.iter().enumerate().filter(|(_, byte)| MEANT.has(**byte)) {
-            let last = at.checked_sub(1).and_then(|at| value.get(at)).copied().unwrap_or_default();
-            match byte {
-                b'\'' => {
-                    marks.single = true;
-                    marks.differs |= last | 0x20 == b'q';
-                    marks.doubled = marks.doubled.or((last == b'\'').then_some(at + 1));
-                }
-                b'"' => marks.double = true,
-                b'`' => marks.back = true,
-                b'\\' | b'#' | b'[' | b'$' => marks.differs = true,
-                b'+' => pluses += 1,
-                b'=' if at < first_space && last.is_ascii_alphanumeric() => {
-                    marks.assigned = marks.assigned.or(Some(at + 1))
-                }
-                b';' if at < Self::SEPARATED => marks.separated = marks.separated.or(Some(at + 1)),
-                _ => {}
-            }
+        let first_word = value.get(..first_space).unwrap_or_default();
+        let start = value.get(..value.len().min(Self::SEPARATED)).unwrap_or_default();
+        let mut marks = Self {
+            double: has(b'"'),
+            back: has(b'`'),
+            differs: memchr::memchr3(b'\\', b'#', b'[', value).is_some() || has(b'$'),
+            plus_for_space: first_space == value.len() && memchr::memchr_iter(b'+', value).nth(1).is_some(),
+            assigned: memchr::memchr_iter(b'=', first_word)
+                .find(|at| before(*at).is_ascii_alphanumeric())
+                .map(|at| at + 1),
+            separated: memchr::memchr(b';', start).map(|at| at + 1),
+            ..Self::default()
+        };
+        for at in memchr::memchr_iter(b'\'', value) {
+            marks.single = true;
+            marks.differs |= before(at) | 0x20 == b'q';
+            marks.doubled = marks.doubled.or((before(at) == b'\'').then_some(at + 1));
         }
-        marks.plus_for_space = pluses > 1 && first_space == value.len();
         marks
     }
 
