@@ -58,7 +58,7 @@ impl Noise {
 fn noise_is_no_attack() {
     let detectors = Detectors::default();
     for (seed, kind) in (1..).zip(["application/octet-stream", "image/png", "application/zip", "video/mp4", ""]) {
-        let mut noise = Noise(seed * 0x9e37_79b9_7f4a_7c15);
+        let mut noise = Noise(0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(seed));
         let pieces = (0..NOISE_BYTES / PIECE).map(|_| noise.piece(PIECE));
         let found = signs(&detectors, kind, pieces);
         assert!(found.is_empty(), "{kind}: {found:#?}");

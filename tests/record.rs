@@ -179,6 +179,7 @@ fn every_sort_of_line_can_be_read() {
             time: now,
             what: "allowlists",
             problems: vec![],
+            warnings: Vec::new(),
             weakens: vec!["grants GET /admin to any caller".into()],
             revision: Arc::default(),
         }));

@@ -7,8 +7,11 @@ use crate::record::chain::{Broken, Chain};
 use crate::record::redact::escape_again;
 use crate::record::render::timestamp;
 use lexopt::prelude::{Long, Short, Value as Word, ValueExt};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use std::ffi::OsString;
+use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -200,9 +203,9 @@ fn show(options: &Options, out: &mut impl Write) -> io::Result<bool> {
     let mut shown = 0_u64;
     for path in &options.files {
         for_each_line(path, |number, line| match serde_json::from_str::<Value>(line) {
-            Ok(line) if options.wants(&line) => {
+            Ok(value) if options.wants(&value) => {
                 shown += 1;
-                if options.event.is_some() { full(&line, out) } else { brief(&line, out) }
+                if options.event.is_some() { full(line, out) } else { brief(&value, out) }
             }
             Ok(_) => Ok(()),
             Err(_) => writeln!(out, "{}:{number}: is no line of a record", path.display()),
@@ -292,19 +295,53 @@ fn verdict(line: &Value) -> String {
     format!("{}{}", safe(line.get("verdict")), if denied_in_vain { "?" } else { "" })
 }
 
-/// Every field of a line.
-fn full(line: &Value, out: &mut impl Write) -> io::Result<()> {
-    for (field, value) in line.as_object().into_iter().flatten() {
-        match value {
-            Value::Array(items) if items.iter().any(Value::is_object) => {
-                for (name, value) in items.iter().filter_map(Value::as_object).flatten() {
-                    writeln!(out, "{:<18} {name:<10} {}", escape_again(field), safe(Some(value)))?;
-                }
-            }
-            value => writeln!(out, "{:<18} {}", escape_again(field), safe(Some(value)))?,
+/// Every field of a line, in the line's order.
+fn full(line: &str, out: &mut impl Write) -> io::Result<()> {
+    for (field, value) in fields(line) {
+        let parts: Vec<Box<RawValue>> = serde_json::from_str(value.get()).unwrap_or_default();
+        let parts: Vec<(String, Box<RawValue>)> = parts.iter().flat_map(|part| fields(part.get())).collect();
+        for (name, value) in &parts {
+            writeln!(out, "{:<18} {:<10} {}", escape_again(&field), escape_again(name), plain(value))?;
+        }
+        if parts.is_empty() {
+            writeln!(out, "{:<18} {}", escape_again(&field), plain(&value))?;
         }
     }
     writeln!(out)
+}
+
+/// The fields of an object as they stand.
+fn fields(object: &str) -> Vec<(String, Box<RawValue>)> {
+    serde_json::from_str(object).map(|Fields(fields)| fields).unwrap_or_default()
+}
+
+fn plain(value: &RawValue) -> String {
+    safe(serde_json::from_str(value.get()).ok().as_ref())
+}
+
+/// An object's fields in its own order, which a map would lose.
+struct Fields(Vec<(String, Box<RawValue>)>);
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct InOrder;
+        impl<'de> Visitor<'de> for InOrder {
+            type Value = Fields;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
+                let mut fields = Vec::new();
+                while let Some(field) = map.next_entry()? {
+                    fields.push(field);
+                }
+                Ok(Fields(fields))
+            }
+        }
+        from.deserialize_map(InOrder)
+    }
 }
 
 /// A value as text that no terminal acts on.
@@ -371,6 +408,19 @@ mod tests {
         let mut out = Vec::new();
         let well = if options.verify { verify(&options, &mut out) } else { show(&options, &mut out) };
         (well.unwrap(), String::from_utf8(out).unwrap())
+    }
+
+    #[test]
+    fn event_is_shown_in_the_order_of_its_line() {
+        let line = "{\"time\":\"t\",\"event\":\"e\",\"evidence\":[{\"detector\":\"sql\",\"at\":1}],\"a\":[1,2]}";
+        let mut out = Vec::new();
+        full(line, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let words: Vec<&str> = text.split_whitespace().collect();
+        assert_eq!(
+            words,
+            ["time", "t", "event", "e", "evidence", "detector", "sql", "evidence", "at", "1", "a", "1,", "2"]
+        );
     }
 
     #[test]

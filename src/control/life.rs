@@ -47,7 +47,8 @@ impl Life {
         let trust_domain = identity.as_ref().map(|store| store.current().own.id.trust_domain().to_owned());
         let judging = translate::judging(config, trust_domain);
         let loaded = judging.load(SystemTime::now()).map_err(CannotStart)?;
-        let warnings = loaded.warnings.clone();
+        let mut warnings = loaded.warnings.clone();
+        warnings.extend(identity.iter().flat_map(|store| odd(store)));
         let settings = config.record.settings().map_err(|error| one("record", &error))?;
         let sinks = config.record.open().map_err(|error| one("record", &error))?;
         let origin = Origin { pod: config.pod.clone(), version: env!("CARGO_PKG_VERSION"), ..Origin::default() };
@@ -124,15 +125,16 @@ impl State {
         match self.judging.load(SystemTime::now()) {
             Ok(loaded) => {
                 let weakens = loaded.policy.weaker_than(before.policy());
+                let warnings = loaded.warnings.clone();
                 let engine = loaded.engine(before.revision().generation + 1);
                 let revision = Arc::clone(engine.revision());
-                if revision.policy == before.revision().policy && revision.signatures == before.revision().signatures {
+                if revision.means_the_same(before.revision()) {
                     return;
                 }
                 self.shared.replace_engine(engine);
-                self.told("policy", Vec::new(), weakens);
+                self.told(Told { warnings, weakens, ..Told::of("policy") });
             }
-            Err(problems) => self.told("policy", problems, Vec::new()),
+            Err(problems) => self.told(Told { problems, ..Told::of("policy") }),
         }
     }
 
@@ -141,10 +143,12 @@ impl State {
         let Some(store) = self.identity.as_ref().filter(|store| store.changed()) else { return };
         match store.reload() {
             identity::Outcome::Unchanged => {}
-            identity::Outcome::Replaced { .. } => self.told("certificates", Vec::new(), Vec::new()),
+            identity::Outcome::Replaced { .. } => {
+                self.told(Told { warnings: odd(store), ..Told::of("certificates") });
+            }
             identity::Outcome::Kept(problems) => {
                 let problems = problems.iter().map(ToString::to_string).collect();
-                self.told("certificates", problems, Vec::new());
+                self.told(Told { problems, ..Told::of("certificates") });
             }
         }
     }
@@ -160,11 +164,30 @@ impl State {
         }
     }
 
-    fn told(&self, what: &'static str, problems: Vec<String>, weakens: Vec<String>) {
-        let time = SystemTime::now();
+    fn told(&self, told: Told) {
+        let Told { what, problems, warnings, weakens } = told;
         let revision = Arc::clone(self.shared.engine().revision());
-        self.status.reloaded(Reload { time, what, problems, weakens, revision });
+        self.status.reloaded(Reload { time: SystemTime::now(), what, problems, warnings, weakens, revision });
     }
+}
+
+/// What came of a reload.
+struct Told {
+    what: &'static str,
+    problems: Vec<String>,
+    warnings: Vec<String>,
+    weakens: Vec<String>,
+}
+
+impl Told {
+    fn of(what: &'static str) -> Self {
+        Self { what, problems: Vec::new(), warnings: Vec::new(), weakens: Vec::new() }
+    }
+}
+
+/// What is odd about the certificates in use, but not in the way.
+fn odd(store: &Store) -> Vec<String> {
+    store.current().warnings.iter().map(ToString::to_string).collect()
 }
 
 fn open_identity(config: &Config) -> Result<Option<Arc<Store>>, CannotStart> {

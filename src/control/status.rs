@@ -41,6 +41,7 @@ struct LastReload {
     time: String,
     outcome: &'static str,
     problems: Vec<String>,
+    warnings: Vec<String>,
     weakens: Vec<String>,
 }
 
@@ -120,6 +121,7 @@ impl Status {
             time: timestamp(reload.time),
             outcome: if succeeded { "ok" } else { "failed" },
             problems: reload.problems.clone(),
+            warnings: reload.warnings.clone(),
             weakens: reload.weakens.clone(),
         };
         {
@@ -234,8 +236,14 @@ pub(super) mod tests {
             time: SystemTime::now(),
             what: "allowlists",
             problems: problems.iter().map(|text| (*text).to_owned()).collect(),
+            warnings: Vec::new(),
             weakens: Vec::new(),
-            revision: Arc::new(Revision { policy: "p".into(), signatures: "s".into(), generation: 3 }),
+            revision: Arc::new(Revision {
+                policy: "p".into(),
+                signatures: "s".into(),
+                generation: 3,
+                about: Arc::default(),
+            }),
         }
     }
 

@@ -34,7 +34,8 @@ pub struct Engine {
 impl Engine {
     /// An engine of the `generation`th load.
     pub fn new(policy: Policy, detectors: Detectors, generation: u64) -> Self {
-        let revision = Revision { policy: policy.hash().to_string(), signatures: detectors.hash(), generation };
+        let about = Arc::clone(policy.about());
+        let revision = Revision { policy: policy.hash().to_string(), signatures: detectors.hash(), generation, about };
         Self { policy, detectors, revision: Arc::new(revision) }
     }
 

@@ -80,6 +80,15 @@ pub enum Effect {
 /// The name of a rule as its owner wrote it, unique within a policy.
 pub type RuleName = Arc<str>;
 
+/// Who answers for a rule, and why it is there, as its document says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct About {
+    /// Who answers for it.
+    pub owner: Option<Box<str>>,
+    /// Why it is there.
+    pub reason: Option<Box<str>>,
+}
+
 /// What comes with a grant: how the granted exchange is to be carried.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Terms {

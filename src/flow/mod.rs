@@ -18,7 +18,7 @@ pub use connection::{ClientAddr, Connection, ConnectionId, Direction, OriginalDe
 pub use evidence::{Evidence, Excerpt, Found, Hit, Weight};
 pub use exception::Exception;
 pub use fuel::{Empty, Fuel};
-pub use judgement::{Cut, Denial, Effect, Grant, Judgement, RuleName, Terms, Verdict};
+pub use judgement::{About, Cut, Denial, Effect, Grant, Judgement, RuleName, Terms, Verdict};
 pub use message::{Access, Chain, Extent, Fact, FactKind, Layer, Message, Part, Place, Side};
 pub use mode::Mode;
 pub use peer::{Identity, InvalidSpiffeId, Peer, SpiffeId, check_trust_domain};

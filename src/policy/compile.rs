@@ -9,7 +9,7 @@ use super::rates::{Ceilings, Limited};
 use super::rule::{Conditions, Expiry, Rule};
 use super::{Denials, Grants, Policy, check, names, shorthand};
 use crate::document::{Document, Problem, capped, is_refused};
-use crate::flow::{Direction, Terms};
+use crate::flow::{About, Direction, RuleName, Terms};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -78,6 +78,7 @@ pub(super) struct Placed<T = Rule> {
     pub(super) named: bool,
     /// Whether it is a probe, which is written for any caller.
     pub(super) probe: bool,
+    pub(super) about: About,
     pub(super) rule: T,
 }
 
@@ -95,6 +96,15 @@ struct Heading<'a> {
     name: Option<&'a str>,
     /// The line, when it is written as one: then it is its own name.
     line: Option<&'a str>,
+    about: About,
+}
+
+impl Home<'_> {
+    /// Who answers for a rule, else for its document.
+    fn about(&self, owner: Option<&str>, reason: Option<&str>) -> About {
+        let owner = owner.or(self.document.value.owner.as_deref());
+        About { owner: owner.map(Box::from), reason: reason.map(Box::from) }
+    }
 }
 
 #[derive(Default)]
@@ -127,13 +137,17 @@ impl Gathered {
         for (index, written) in allowlist.exceptions.iter().enumerate() {
             let field = format!("exceptions[{index}]");
             let read = self.reader(home).exception(&field, written);
-            let placed = read.map(|rule| Placed { document: home.number, field, named: true, probe: false, rule });
+            let about = home.about(written.owner.as_deref(), Some(&written.reason));
+            let placed =
+                read.map(|rule| Placed { document: home.number, field, named: true, probe: false, about, rule });
             self.exceptions.extend(placed);
         }
         for (index, written) in allowlist.rates.iter().enumerate() {
             let field = format!("rates[{index}]");
             let read = self.reader(home).rate(&field, written);
-            let placed = read.map(|rule| Placed { document: home.number, field, named: true, probe: false, rule });
+            let about = home.about(written.owner.as_deref(), written.reason.as_deref());
+            let placed =
+                read.map(|rule| Placed { document: home.number, field, named: true, probe: false, about, rule });
             self.rates.extend(placed);
         }
     }
@@ -143,7 +157,8 @@ impl Gathered {
         let Some(rule) = reader.fields(&field, written, shorthand::inbound) else { return };
         let conditions = reader.inbound(&field, &rule);
         let expires = reader.expiry(&field, rule.expires.as_deref());
-        let heading = Heading { field, name: rule.name.as_deref(), line: line(written) };
+        let about = home.about(rule.owner.as_deref(), rule.reason.as_deref());
+        let heading = Heading { field, name: rule.name.as_deref(), line: line(written), about };
         self.grants.extend(conditions.map(|conditions| heading.place(home, conditions, expires)));
     }
 
@@ -152,7 +167,8 @@ impl Gathered {
         let Some(rule) = reader.fields(&field, written, shorthand::outbound) else { return };
         let conditions = reader.outbound(&field, &rule);
         let expires = reader.expiry(&field, rule.expires.as_deref());
-        let heading = Heading { field, name: rule.name.as_deref(), line: line(written) };
+        let about = home.about(rule.owner.as_deref(), rule.reason.as_deref());
+        let heading = Heading { field, name: rule.name.as_deref(), line: line(written), about };
         self.grants.extend(conditions.map(|conditions| heading.place(home, conditions, expires)));
     }
 
@@ -160,7 +176,8 @@ impl Gathered {
         let mut reader = self.reader(home);
         let conditions = reader.database(&field, rule);
         let expires = reader.expiry(&field, rule.expires.as_deref());
-        let heading = Heading { field, name: rule.name.as_deref(), line: None };
+        let about = home.about(rule.owner.as_deref(), rule.reason.as_deref());
+        let heading = Heading { field, name: rule.name.as_deref(), line: None, about };
         self.grants.extend(conditions.map(|conditions| heading.place(home, conditions, expires)));
     }
 
@@ -168,14 +185,15 @@ impl Gathered {
         let mut reader = self.reader(home);
         let Some(rule) = reader.fields(&field, written, shorthand::deny) else { return };
         let conditions = reader.deny(&field, &rule);
-        let heading = Heading { field, name: rule.name.as_deref(), line: line(written) };
+        let about = home.about(rule.owner.as_deref(), rule.reason.as_deref());
+        let heading = Heading { field, name: rule.name.as_deref(), line: line(written), about };
         self.denials.extend(conditions.map(|conditions| heading.place(home, conditions, None)));
     }
 
     fn probe(&mut self, home: Home<'_>, field: String, probe: &Probe) {
         let conditions = self.reader(home).probe(&field, probe);
         let name = format!("probe {} on {}", probe.path, probe.port);
-        let heading = Heading { field, name: None, line: Some(&name) };
+        let heading = Heading { field, name: None, line: Some(&name), about: home.about(None, None) };
         let placed = conditions.map(|conditions| Placed { probe: true, ..heading.place(home, conditions, None) });
         self.grants.extend(placed);
     }
@@ -193,7 +211,14 @@ impl Heading<'_> {
         let name: Arc<str> = self.name.map_or_else(default, str::to_owned).into();
         let terms = Terms { rule: Arc::clone(&name), mode: document.value.mode, stream: conditions.stream };
         let rule = Rule { name, terms: Arc::new(terms), document: origin, conditions, expires };
-        Placed { document: home.number, field: self.field, named: self.name.is_some(), probe: false, rule }
+        Placed {
+            document: home.number,
+            field: self.field,
+            named: self.name.is_some(),
+            probe: false,
+            about: self.about,
+            rule,
+        }
     }
 }
 
@@ -212,6 +237,7 @@ fn name_of_line(line: &str) -> String {
 impl Gathered {
     fn assemble(self, ports: Ports) -> Policy {
         let hash = hash(self.canonical(&ports));
+        let about = self.about();
         let rules = |placed: Vec<Placed>| placed.into_iter().map(|placed| placed.rule);
         let is_inbound = |rule: &Rule| rule.direction() == Direction::Inbound;
         let (inbound, outbound): (Vec<Rule>, Vec<Rule>) = rules(self.grants).partition(is_inbound);
@@ -223,7 +249,17 @@ impl Gathered {
             ceilings: Ceilings::new(self.rates.into_iter().map(|placed| placed.rule).collect()),
             ports,
             hash,
+            about: Arc::new(about),
         }
+    }
+
+    /// Who answers for what, by name.
+    fn about(&self) -> BTreeMap<RuleName, About> {
+        let rules = self.grants.iter().chain(&self.denials).map(|placed| (&placed.rule.name, &placed.about));
+        let exceptions = self.exceptions.iter().map(|placed| (&placed.rule.exception.name, &placed.about));
+        let rates = self.rates.iter().map(|placed| (&placed.rule.rate.name, &placed.about));
+        let all = rules.chain(exceptions).chain(rates).filter(|(_, about)| **about != About::default());
+        all.map(|(name, about)| (Arc::clone(name), about.clone())).collect()
     }
 
     /// Everything that makes a difference, one line each.

@@ -33,13 +33,14 @@ pub use document::Allowlist;
 pub use ports::PortTerms;
 
 use crate::canon::path::Case;
-use crate::flow::{Access, Connection, Direction, Exception, Grant, Scene};
+use crate::flow::{About, Access, Connection, Direction, Exception, Grant, RuleName, Scene};
 use exceptions::Excepted;
 use index::PathIndex;
 use pattern::PathTemplate;
 use ports::Ports;
 use rates::Ceilings;
 use rule::Rule;
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -53,6 +54,7 @@ pub struct Policy {
     ceilings: Ceilings,
     ports: Ports,
     hash: Arc<str>,
+    about: Arc<BTreeMap<RuleName, About>>,
 }
 
 /// The rules that grant in one direction, most preferred first.
@@ -102,6 +104,11 @@ impl Policy {
     /// Sha-256 of what the policy means, in hex: the same for every order and spelling of the same rules.
     pub fn hash(&self) -> &Arc<str> {
         &self.hash
+    }
+
+    /// Who answers for each rule, exception and rate, and why it is there: where a document says so.
+    pub fn about(&self) -> &Arc<BTreeMap<RuleName, About>> {
+        &self.about
     }
 
     /// How many rules grant or deny.

@@ -1,6 +1,7 @@
 //! What the data path tells the record and the metrics outside of exchanges: connections refused at the door, handshakes,
 //! panics.
 
+use super::tls::NOTHING_SAID;
 use super::worker::{Shared, Worker};
 use crate::engine::Case;
 use crate::flow::{ClientAddr, Connection, Cut, Denial, Direction, FactKind, Peer, Reason};
@@ -54,6 +55,11 @@ impl Worker {
 
     /// A handshake that failed.
     pub(super) fn refused_handshake(&self, connection: &Connection, refusal: &Refusal) {
+        self.metrics.handshake_failed(refusal.reason);
+        if refusal.reason == NOTHING_SAID {
+            // Health checks do so all day: they are counted, and no events.
+            return;
+        }
         let time = SystemTime::now();
         self.shared.recorder.handshake(Handshake {
             id: self.shared.recorder.id(time),
@@ -64,7 +70,6 @@ impl Worker {
             claimed: refusal.claimed.as_ref().map(|claimed| Clipped::text(claimed.as_bytes())),
             detail: Some(Clipped::text(refusal.detail.as_bytes())),
         });
-        self.metrics.handshake_failed(refusal.reason);
     }
 }
 

@@ -3,9 +3,10 @@
 
 use super::{Caller, EventId};
 use crate::flow::{
-    ClientAddr, Connection, ConnectionId, Cut, Denial, Direction, Evidence, Judgement, Mode, OriginalDestination, Peer,
-    Reason, RuleName, Scene, Verdict,
+    About, ClientAddr, Connection, ConnectionId, Cut, Denial, Direction, Evidence, Judgement, Mode,
+    OriginalDestination, Peer, Reason, RuleName, Scene, Verdict,
 };
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -92,6 +93,20 @@ pub struct Revision {
     pub signatures: String,
     /// Counts reloads; 0 is what the process began with.
     pub generation: u64,
+    /// Who answers for the policy's rules.
+    pub about: Arc<BTreeMap<RuleName, About>>,
+}
+
+impl Revision {
+    /// Whether what is judged, and what is told of it, would be the same.
+    pub fn means_the_same(&self, other: &Self) -> bool {
+        (&self.policy, &self.signatures, &self.about) == (&other.policy, &other.signatures, &other.about)
+    }
+
+    /// Who answers for the first of these rules that anyone answers for.
+    pub(super) fn about(&self, rules: &[RuleName]) -> About {
+        rules.iter().find_map(|rule| self.about.get(rule)).cloned().unwrap_or_default()
+    }
 }
 
 /// Bytes that a sender chose: at most so many are kept, the others are counted.

@@ -67,6 +67,8 @@ pub struct Reload {
     pub what: &'static str,
     /// The problems that kept the old one serving; empty when the reload succeeded.
     pub problems: Vec<String>,
+    /// What does not keep it from being used, but its owner should know.
+    pub warnings: Vec<String>,
     /// What the change weakens, in sentences.
     pub weakens: Vec<String>,
     /// In force from this moment on.
@@ -195,7 +197,7 @@ impl Line {
                 }
                 Self::Start(start) => texts(&start.listeners) + texts(&start.warnings),
                 Self::Stop(stop) => stop.why.len(),
-                Self::Reload(reload) => texts(&reload.problems) + texts(&reload.weakens),
+                Self::Reload(reload) => texts(&reload.problems) + texts(&reload.warnings) + texts(&reload.weakens),
                 Self::Panic(panic) => panic.message.len(),
                 Self::Learned(learned) => learned.asked.as_ref().map_or(0, |(_, asked)| asked.path.len()),
                 Self::Gap(_) | Self::Repeat(_) | Self::Allowed(_) => 0,

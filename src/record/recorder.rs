@@ -388,6 +388,7 @@ mod tests {
             time: noon(),
             what: "allowlists",
             problems: vec!["a.yaml:3:1: password=hunter2".into()],
+            warnings: Vec::new(),
             weakens: Vec::new(),
             revision: Arc::default(),
         };

@@ -63,6 +63,7 @@ impl Renderer {
     fn judged<'a>(&self, event: &'a Event) -> JudgedLine<'a> {
         let identity = event.peer.identity();
         let redactor = &self.redactor;
+        let about = event.revision.about(&event.rules);
         JudgedLine {
             event: event.id.to_string(),
             mode: event.mode.name(),
@@ -72,6 +73,8 @@ impl Renderer {
             says: event.denial.map(|denial| denial.reason.says),
             cut: event.denial.map(|denial| cut_name(denial.cut)),
             rules: event.rules.iter().map(|rule| redactor.text(rule)).collect(),
+            owner: about.owner.map(|text| redactor.text(&text)),
+            purpose: about.reason.map(|text| redactor.text(&text)),
             nearest: event.nearest.as_deref().map(|text| redactor.text(text)),
             caller: identity.map(|identity| identity.id.as_str()),
             certificate: identity.map(|identity| identity.serial.as_str()),
@@ -160,6 +163,8 @@ impl Renderer {
             what: &'static str,
             outcome: &'static str,
             problems: Vec<String>,
+            #[serde(skip_serializing_if = "Vec::is_empty")]
+            warnings: Vec<String>,
             weakens: Vec<String>,
             #[serde(flatten)]
             revision: RevisionPart<'a>,
@@ -168,6 +173,7 @@ impl Renderer {
             what: reload.what,
             outcome: if reload.problems.is_empty() { "ok" } else { "failed" },
             problems: self.texts(&reload.problems),
+            warnings: self.texts(&reload.warnings),
             weakens: self.texts(&reload.weakens),
             revision: RevisionPart::of(&reload.revision),
         }
@@ -249,6 +255,10 @@ struct JudgedLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     cut: Option<&'static str>,
     rules: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owner: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    purpose: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     nearest: Option<String>,
     caller: Option<&'a str>,

@@ -135,3 +135,28 @@ fn client_that_breaks_off_a_stream_resets_it() {
     assert!(ended.received[0].reset, "not reset");
     assert_eq!(ended.reasons(), ["client-broke-off"]);
 }
+
+#[test]
+fn record_says_who_answers_for_the_rule() {
+    let rules = "
+  - {name: all, from: any, methods: [GET], path: '/open/{rest...}'}
+deny:
+  - {name: no debugging, owner: team-orders, reason: it shows secrets, path: '/open/{rest...}', query: [debug]}";
+    let bench = Setup::new().rules(rules).start();
+    assert_eq!(bench.client().ask(get("/open/?debug=1")).status, 403);
+    let ended = bench.end();
+    let event = ended.of("judged").next().unwrap();
+    assert_eq!((&event["reason"], &event["owner"]), (&"policy-deny-rule".into(), &"team-orders".into()));
+    assert_eq!(event["purpose"], "it shows secrets");
+}
+
+/// As TCP health checks do, all day long.
+#[test]
+fn connection_without_a_byte_is_counted_only() {
+    let bench = Setup::new().start();
+    drop(bench.client());
+    assert_eq!(bench.client().ask(get("/open/")).status, 200);
+    let ended = bench.end();
+    assert!(ended.reasons().is_empty() && ended.of("handshake").count() == 0);
+    assert!(ended.counts("tls-nothing-said"), "{}", ended.metrics);
+}

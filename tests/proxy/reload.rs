@@ -64,3 +64,14 @@ fn request_in_flight_ends_before_the_sidecar_does() {
     assert!(answer.head.contains("\r\nconnection: close\r\n"), "{}", answer.head);
     assert_eq!(bench.end().of("stop").next().unwrap()["cut"], 0);
 }
+
+#[test]
+fn warnings_are_told_with_a_reload() {
+    let bench = Setup::new().start();
+    bench.rewrite("\n  - {name: old, from: any, methods: GET, path: /old, expires: 2020-01-01}");
+    bench.life().state().reload_policy();
+    let ended = bench.end();
+    let line = ended.of("reload").next().unwrap();
+    assert_eq!(line["outcome"], "ok");
+    assert!(line["warnings"].to_string().contains("2020-01-01"), "{line}");
+}
