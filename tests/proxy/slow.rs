@@ -4,6 +4,7 @@ use crate::bench::Setup;
 use crate::client::{chunk, chunked, get, post};
 use crate::frames;
 use crate::upstream::{PATIENCE, Talk, ok};
+use std::io::{ErrorKind, Read};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Mutex;
 use std::sync::mpsc::sync_channel;
@@ -237,6 +238,45 @@ fn drain_deadline() {
     let ended = bench.end();
     assert_eq!(ended.of("stop").next().unwrap()["cut"], 1);
     assert!(client.rest().is_empty());
+}
+
+/// To a client of HTTP/1.0 the end of the connection is the end of the answer: half of one must not end like that.
+#[test]
+fn answer_cut_by_the_drain_is_never_whole() {
+    let half = |talk: &mut Talk| {
+        talk.request();
+        talk.say("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n");
+        talk.drain();
+    };
+    let bench = Setup::before(half).limit(&format!("drain_deadline: {SHORT}")).start();
+    let mut client = bench.client();
+    client.send("GET /open/ HTTP/1.0\r\nhost: shop\r\n\r\n");
+    assert!(client.head().is_some_and(|head| head.starts_with("http/1.1 200")));
+    assert_eq!(bench.end().of("stop").next().unwrap()["cut"], 1);
+    let ended = client.stream.read_to_end(&mut Vec::new()).map_err(|error| error.kind());
+    assert_eq!(ended, Err(ErrorKind::ConnectionReset));
+}
+
+#[test]
+fn interim_answers_end_at_their_limit() {
+    for (count, status) in [(32, 200), (33, 502)] {
+        let bench = Setup::before(move |talk| {
+            talk.request();
+            for _ in 0..count {
+                talk.say("HTTP/1.1 103 Early Hints\r\n\r\n");
+            }
+            ok(talk);
+        })
+        .start();
+        let mut client = bench.client();
+        let mut answer = client.ask(get("/open/"));
+        while answer.status == 103 {
+            answer = client.answer();
+        }
+        assert_eq!((answer.status, answer.whole), (status, true), "{count}");
+        let reasons = bench.end().reasons().len();
+        assert_eq!(reasons, usize::from(status != 200), "{count}");
+    }
 }
 
 #[test]

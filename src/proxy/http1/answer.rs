@@ -31,6 +31,16 @@ pub(super) const STALLED: Reason =
 pub(super) const LEFT: Reason =
     Reason::new("client-left", Kind::Malformed, "the client gave the exchange up before its end");
 
+/// The upstream says again and again that its answer is to come.
+pub(super) const INTERIM: Reason = Reason::new(
+    "upstream-interim-answers",
+    Kind::Upstream,
+    "the upstream sent more interim answers than are passed on",
+);
+
+/// Interim answers (1xx) to one request.
+const MAX_INTERIM: usize = 32;
+
 /// What of the request decides the form of its answer.
 pub(super) struct Wish<'a> {
     pub(super) asked: Asked,
@@ -101,8 +111,8 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Leaves + Unpin> Answer<'_, R, W> {
     /// # Errors
     /// Whose fault it is that it did not come to its end. `seen` says what the client has been given.
     pub(super) async fn pass(mut self) -> Result<Answered, Broken> {
-        self.deadline.set(self.limits().response, SLOW);
-        loop {
+        for _ in 0..=MAX_INTERIM {
+            self.deadline.set(self.limits().response, SLOW);
             let (head, bytes) = self.head().await?;
             self.seen.status = Some(head.status);
             if head.websocket || head.tunnel {
@@ -117,8 +127,11 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Leaves + Unpin> Answer<'_, R, W> {
             if head.status != 100 && self.wish.version == Version::Http11 {
                 self.write_head(&head, &bytes, true);
                 self.send().await?;
+                // The answer proper has not begun: another may still take its place.
+                self.seen.begun = false;
             }
         }
+        Err(Broken::Upstream(INTERIM))
     }
 
     async fn head(&mut self) -> Result<(ResponseHead, Vec<u8>), Broken> {

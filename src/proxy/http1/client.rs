@@ -224,6 +224,9 @@ impl Client {
 
     /// Says that we are done: TLS's `close_notify`, and the end of our bytes.
     pub(super) async fn close(&mut self) -> io::Result<()> {
+        if let Wire::Own(stream) = &self.stream {
+            stream.resets_when_dropped(false);
+        }
         self.deadline.set(LINGER_SILENCE, IDLE);
         let Self { stream, deadline, .. } = self;
         deadline.within(stream.shutdown()).await.unwrap_or(Ok(()))

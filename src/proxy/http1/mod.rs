@@ -69,6 +69,9 @@ pub(super) async fn serve(worker: &Rc<Worker>, stream: Stream, mut guest: Guest)
         guest.connection.protocol = protocol::http2::PROTOCOL.name;
         return Box::pin(http2::serve(worker, stream, client.inbox, guest)).await;
     }
+    if let Wire::Own(stream) = &client.stream {
+        stream.resets_when_dropped(true);
+    }
     let mut conversation = Conversation { worker, guest, client, session: Session::default() };
     match conversation.hold().await {
         // A client that has gone already does not hear it.

@@ -37,10 +37,16 @@ impl Stream {
         }
     }
 
+    /// Decides how a connection ends that nobody ends in order, because of a defect or of a stop that cannot wait: with a
+    /// reset, so that the peer cannot take what it got for a whole, or as usual.
+    pub fn resets_when_dropped(&self, resets: bool) {
+        // Where the option cannot be set, only an answer that ends with its connection may be mistaken.
+        let _ = SockRef::from(self.tcp()).set_linger(resets.then_some(Duration::ZERO));
+    }
+
     /// Ends the connection so that the peer cannot take what it got for a whole: a reset, and no `close_notify`.
     pub fn abort(self) {
-        // When the option cannot be set the connection is closed all the same, still without `close_notify`.
-        let _ = SockRef::from(self.tcp()).set_linger(Some(Duration::ZERO));
+        self.resets_when_dropped(true);
     }
 }
 
