@@ -83,6 +83,8 @@ pub const BUDGET: Reason = Reason::new("body-budget", Kind::Ours, "reading the b
 #[derive(Debug)]
 pub struct Opened<'a> {
     readings: Vec<Reading<'a>>,
+    /// The body as it came, where a coding was undone: not every server does.
+    packed: &'a [u8],
     media: Media<'a>,
 }
 
@@ -105,6 +107,7 @@ pub fn open<'a>(
 ) -> Result<Opened<'a>, Malformed> {
     let media = Media::parse(declared.content_type.unwrap_or_default())?;
     let plain = coding::undo(bytes, declared.content_encoding.unwrap_or_default(), limits, fuel)?;
+    let packed = if matches!(plain.bytes, Cow::Owned(_)) { bytes } else { &[] };
     let mut readings = vec![plain];
     if let Some(plain) = readings.first() {
         let texts = charset::texts(&plain.bytes, media.charset);
@@ -113,7 +116,7 @@ pub fn open<'a>(
         let reading = |(text, chain)| Reading { bytes: Cow::Owned(text), chain: collect::join(outer, chain) };
         readings.extend(texts.into_iter().map(reading));
     }
-    Ok(Opened { readings, media })
+    Ok(Opened { readings, packed, media })
 }
 
 /// Undoes content codings and nothing else, under the same caps.
@@ -132,7 +135,7 @@ pub fn decompress<'a>(
 impl Opened<'_> {
     /// Bytes to be read, under all assumptions together.
     pub fn bytes(&self) -> usize {
-        self.readings.iter().map(|reading| reading.bytes.len()).sum()
+        self.readings.iter().map(|reading| reading.bytes.len()).sum::<usize>() + self.packed.len()
     }
 
     /// What the sender controls, under every kind the bytes could be taken for.
@@ -145,6 +148,8 @@ impl Opened<'_> {
             parts.chain = reading.chain;
             read::body(&reading.bytes, &self.media, &mut parts, limits, fuel)?;
         }
+        parts.chain = Chain::EMPTY;
+        opaque::runs_of_packed(self.packed, &mut parts, fuel)?;
         Ok(parts.list)
     }
 }
@@ -326,5 +331,24 @@ mod tests {
         fn any_text_is_survived(text in "(--b|--|\r\n|\n|<a|</|/>|<!|\\[|\\{|\\]|\\}|\"|'|=|&|%|:|,|[a-z ]|\\\\){0,60}", kind in 0..KINDS.len()) {
             let _ = read(KINDS[kind], text.as_bytes());
         }
+    }
+
+    #[test]
+    fn text_in_compressed_bytes_is_text_for_who_does_not_unpack_them() {
+        // RFC 1952 §2.3: flag 16 says that a comment follows the header.
+        let commented = |comment: &[u8]| {
+            let empty_block = [0x03, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+            [&[0x1f, 0x8b, 8, 16, 0, 0, 0, 0, 0, 3], comment, &[0], &empty_block].concat()
+        };
+        let read = |comment: &[u8]| {
+            let content_encoding = Some(&b"gzip"[..]);
+            let declared = Declared { content_type: Some(b"application/json"), content_encoding };
+            let (bytes, limits, mut fuel) = (commented(comment), Limits::default(), Fuel::new(1 << 22));
+            let opened = open(&bytes, &declared, &limits, &mut fuel).unwrap();
+            let parts = opened.parts(&limits, &mut fuel).unwrap();
+            parts.iter().map(|part| String::from_utf8_lossy(&part.canonical).into_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(read(b"19 bytes is no text"), [""; 0]);
+        assert!(read(b"&q=%27%20or%20twenty").contains(&"' or twenty".to_owned()));
     }
 }

@@ -16,8 +16,8 @@
 //! uploads cost little.
 
 use super::collect::Parts;
-use super::swar;
-use crate::flow::Place;
+use super::{swar, urlencoded};
+use crate::flow::{Fuel, Place};
 use crate::protocol::Malformed;
 
 /// The shortest run of text that is looked at.
@@ -54,6 +54,15 @@ pub(super) fn runs_of_stream<'a>(bytes: &'a [u8], place: Place, parts: &mut Part
     seeded(bytes, in_binary(place), b"", SPARSE_SEED, parts)
 }
 
+/// Adds the text that stands as it is in compressed bytes (the name or comment of gzip, what is stored): a server that
+/// does not undo the coding reads it. Random bytes hold none.
+pub(super) fn runs_of_packed<'a>(bytes: &'a [u8], parts: &mut Parts<'a>, fuel: &mut Fuel) -> Result<(), Malformed> {
+    each_run(bytes, SMALL_SEED, |run| {
+        urlencoded::read(run, parts, fuel)?;
+        parts.plain(Place::BodyText, b"", run)
+    })
+}
+
 /// Whether the bytes are a binary: enough of them, and like noise. Of a stream that was one, no later window is a value.
 pub(super) fn is_noise(bytes: &[u8]) -> bool {
     bytes.len() >= BINARY_BYTES && !like_text(bytes)
@@ -74,12 +83,21 @@ fn seeded<'a>(
     wanted: usize,
     parts: &mut Parts<'a>,
 ) -> Result<(), Malformed> {
+    each_run(bytes, wanted, |run| parts.plain(place, name, run))
+}
+
+/// Hands over every run of text that has `wanted` printable bytes in a row.
+fn each_run<'a>(
+    bytes: &'a [u8],
+    wanted: usize,
+    mut take: impl FnMut(&'a [u8]) -> Result<(), Malformed>,
+) -> Result<(), Malformed> {
     let mut behind = 0;
     while let Some(at) = seed(bytes, behind, wanted) {
         let start = run_start(bytes, behind, at);
         behind = run_end(bytes, at);
         if let Some(run) = bytes.get(start..behind).filter(|run| run.len() >= MIN_RUN) {
-            parts.plain(place, name, run)?;
+            take(run)?;
         }
     }
     Ok(())

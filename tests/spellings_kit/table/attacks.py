@@ -1,5 +1,6 @@
 """One plain attack in every place of a request where it could hide. Each is written by hand for this test."""
 
+import base64
 import gzip
 import json
 import zlib
@@ -22,6 +23,19 @@ def part(name, content, more=b""):
     return b'--b\r\ncontent-disposition: form-data; name="%s"%s\r\n\r\n%s\r\n' % (name, more, content)
 
 
+def commented(comment, content):
+    """gzip with a comment in its head, where only who does not unpack it sees it."""
+    packed = gzip.compress(content)
+    return packed[:3] + bytes([packed[3] | 16]) + packed[4:10] + comment + b"\0" + packed[10:]
+
+
+def coded(content, coding):
+    field = b'--b\r\ncontent-disposition: form-data; name="a"\r\ncontent-transfer-encoding: %s\r\n\r\n%s\r\n--b--\r\n'
+    return field % (coding, content)
+
+
+GZIP = b"content-encoding: gzip"
+TEXT = json.dumps(SQL.decode()).encode()
 OBJECT = json.dumps({"a": 1, "b": [2, {"c": SQL.decode()}]}).encode()
 ALL = [
     refused("in the query", head(first=line(b"/public/a?case=CASE&q=" + QUERY))),
@@ -40,6 +54,9 @@ ALL = [
     refused("in the user agent", head(b"user-agent: " + SQL)),
     refused("in the referrer", head(b"referer: http://a.test/?q=" + QUERY)),
     refused("in credentials", head(b"authorization: Bearer " + SQL)),
+    refused("in basic credentials", head(b"authorization: Basic " + base64.b64encode(SQL + b":p"))),
+    refused("in a cookie in quotes", head(b'cookie: c="x\\047 UNION SELECT card\\054 cvv FROM payments-- "')),
+    refused("in a cookie, encoded", head(b"cookie: c=" + QUERY)),
     refused("in a forwarded address", head(b"x-forwarded-for: " + SQL)),
     refused("in HTTP/1.0", head(first=line(b"/public/a?case=CASE&q=" + QUERY, version=b"HTTP/1.0"))),
     body("in a form", b"a=1&b=" + QUERY, FORM),
@@ -87,6 +104,39 @@ ALL = [
     body("in bare deflate", zlib.compress(OBJECT, wbits=-15), JSON, b"content-encoding: deflate"),
     body("said to be gzip", OBJECT, JSON, b"content-encoding: gzip"),
     body("in a coding that nobody knows", OBJECT, JSON, b"content-encoding: rot13"),
+    body("behind gzip", gzip.compress(b"a=1") + b"&q=" + QUERY, FORM, GZIP),
+    body("in a comment of gzip", commented(b"&q=" + QUERY + b"&", b"a=1"), FORM, GZIP),
+    body("in gzip, for who does not unpack it", gzip.compress(b"a=1&q=" + QUERY, 0), FORM, GZIP),
+    body("in a form that is said to be UTF-16", b"a=1&q=" + QUERY, FORM + b"; charset=utf-16le"),
+    body("in text that is said to be UTF-16", SQL + b"  ", b"text/plain; charset=utf-16"),
+    body("in JSON that is said to be EBCDIC", OBJECT, JSON + b"; charset=ibm037"),
+    body("in EBCDIC", OBJECT.decode().encode("cp037"), JSON + b"; charset=ibm037"),
+    body("in a form that is said to be UTF-7", b"a=1&q=" + QUERY, FORM + b"; charset=utf-7"),
+    body("in UTF-7", SQL.replace(b"'", b"+ACc-"), b"text/plain; charset=utf-7"),
+    body("in two charsets", OBJECT, JSON + b"; charset=utf-8; charset=utf-16"),
+    body("in the second of two JSON keys", b'{"a":"well","a":%s}' % TEXT, JSON),
+    body("in the first of two JSON keys", b'{"a":%s,"a":"well"}' % TEXT, JSON),
+    body("in JSON behind a byte order mark", b"\xef\xbb\xbf" + OBJECT, JSON),
+    body("in JSON with single quotes", b"{'a': \"%s\"}" % SQL, JSON),
+    body("in JSON without its end", OBJECT[:-3], JSON),
+    body("in JSON with NaN", b'{"a":NaN,"b":%s}' % TEXT, JSON),
+    body("in JSON within JSON", json.dumps({"a": OBJECT.decode()}).encode(), JSON),
+    body("in JSON within a form", b"a=" + OBJECT.replace(b" ", b"+").replace(b"'", b"%27"), FORM),
+    body("in a form, encoded twice", b"a=" + QUERY.replace(b"%", b"%25"), FORM),
+    body("in a form with semicolons", b"a=1;b=" + QUERY, FORM),
+    body("in a form, over two values", b"b=x%27+UNION+SELECT+card&b=cvv+FROM+payments--+", FORM),
+    body("over CDATA", b"<a>x' UN<![CDATA[ION SEL]]>ECT card, cvv FROM payments-- </a>", b"application/xml"),
+    body("over comments in XML", b"<a>x' UN<!-- -->ION SELECT card, cvv FROM payments-- </a>", b"application/xml"),
+    body("in an entity in XML", b'<!DOCTYPE a [<!ENTITY e "%s">]><a>&e;</a>' % SQL, b"application/xml"),
+    body("in XML as UTF-16", "<a>x' UNION SELECT card FROM payments-- </a>".encode("utf-16"), b"application/xml"),
+    body("with two boundaries", part(b"a", b"1") + b"--c\r\n" + part(b"b", SQL) + b"--b--\r\n", MULTIPART + b"; boundary=c"),
+    body("with a boundary in quotes", part(b"a", SQL) + b"--b--\r\n", b'multipart/form-data; boundary="b"'),
+    body("with a boundary of another kind", part(b"a", SQL) + b"--b--\r\n", b"multipart/form-data; boundary*=utf-8''b"),
+    body("in multipart that is no form", part(b"a", SQL) + b"--b--\r\n", b"multipart/mixed; boundary=b"),
+    body("in base64 in a multipart form", coded(base64.b64encode(SQL), b"base64"), MULTIPART),
+    body(
+        "quoted in a multipart form", coded(SQL.replace(b"'", b"=27").replace(b"U", b"=55"), b"quoted-printable"), MULTIPART
+    ),
     body("with identity", OBJECT, JSON, b"content-encoding: identity"),
     refused("in the body of GET", head(b"content-length: %d" % len(OBJECT), b"content-type: application/json") + OBJECT),
     refused(
