@@ -51,6 +51,7 @@ cargo build --quiet --release
 say "real clients and real upstreams"
 tests/.venv/bin/python tests/clients.py target/release/podwall
 tests/.venv/bin/python tests/http2.py target/release/podwall
+tests/.venv/bin/python tests/websocket.py target/release/podwall
 
 say "a real database"
 tests/.venv/bin/python tests/databases.py target/release/podwall

@@ -67,6 +67,28 @@ impl Case<'_> {
         }
     }
 
+    /// Judges a message of a WebSocket, as a body of unknown type.
+    pub fn judge_message(
+        &mut self,
+        scene: &Scene<'_>,
+        view: RequestView<'_>,
+        bytes: &[u8],
+        limits: &body::Limits,
+    ) -> Judgement {
+        let mut fuel = Engine::budget(bytes.len());
+        let opened = match body::open(bytes, &Declared::default(), limits, &mut fuel) {
+            Ok(opened) => opened,
+            Err(malformed) => return self.object(malformed.why),
+        };
+        match opened.parts(limits, &mut fuel) {
+            Ok(parts) => {
+                let content = Content { bytes, trailers: &Trailers::default(), last: false };
+                self.judge_parts(scene, view, parts, &content, &mut fuel)
+            }
+            Err(malformed) => self.object(malformed.why),
+        }
+    }
+
     /// Judges the next whole messages of a gRPC call.
     pub fn judge_messages(
         &mut self,

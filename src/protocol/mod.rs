@@ -10,6 +10,7 @@ pub mod http2;
 pub mod names;
 pub mod postgres;
 pub mod protobuf;
+pub mod websocket;
 
 use crate::flow::{Kind, Reason, Side};
 

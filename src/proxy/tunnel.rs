@@ -15,10 +15,42 @@ use tokio::io::{AsyncRead, AsyncWrite};
 pub(super) const UPGRADED_IDLE: Reason =
     Reason::new("limit-upgraded-idle", Kind::TooSlow, "nothing went either way on the upgraded connection");
 
+/// What one direction lets through.
+pub(super) trait Gate {
+    /// Appends to `out` what may go on of what came.
+    ///
+    /// # Errors
+    /// When nothing may go on any more, in either direction.
+    fn pass(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Shut>;
+}
+
+/// A gate has shut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Shut;
+
+/// Lets everything through.
+pub(super) struct Open;
+
+impl Gate for Open {
+    fn pass(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Shut> {
+        out.extend_from_slice(bytes);
+        Ok(())
+    }
+}
+
+/// Why an upgraded connection ended, where neither side has ended it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// Silence.
+    Idle(Reason),
+    /// What was to go on may not.
+    Shut,
+}
+
 /// One direction: what was read and not yet written.
 #[derive(Default)]
 pub(super) struct Lane {
-    waiting: Outbox,
+    pub(super) waiting: Outbox,
     done: bool,
     /// Bytes carried.
     pub(super) carried: u64,
@@ -39,35 +71,51 @@ impl Lane {
         scratch: &Scratch,
         from: &mut (impl AsyncRead + Unpin),
         to: &mut (impl AsyncWrite + Unpin),
-    ) -> Poll<io::Result<()>> {
+        gate: &mut impl Gate,
+    ) -> Poll<Result<io::Result<()>, Shut>> {
         loop {
-            ready!(self.waiting.poll_send(cx, to))?;
-            if self.done {
-                return Poll::Ready(Ok(()));
+            if let Err(error) = ready!(self.waiting.poll_send(cx, to)) {
+                return Poll::Ready(Ok(Err(error)));
             }
-            let buffer = self.waiting.buffer();
-            let count = ready!(scratch.poll_read(cx, from, Scratch::BYTES, |bytes| {
-                buffer.extend_from_slice(bytes);
-                bytes.len()
-            }))?;
-            self.carried += count as u64;
-            self.done = count == 0;
+            if self.done {
+                return Poll::Ready(Ok(Ok(())));
+            }
+            let (buffer, carried) = (self.waiting.buffer(), &mut self.carried);
+            let read = ready!(scratch.poll_read(cx, from, Scratch::BYTES, |bytes| {
+                let before = buffer.len();
+                let passed = gate.pass(bytes, buffer);
+                *carried += (buffer.len() - before) as u64;
+                passed.map(|()| bytes.len())
+            }));
+            match read {
+                Ok(Ok(count)) => self.done = count == 0,
+                Ok(Err(shut)) => return Poll::Ready(Err(shut)),
+                Err(error) => return Poll::Ready(Ok(Err(error))),
+            }
         }
+    }
+
+    /// Takes what was read before the upgrade.
+    pub(super) fn begin(&mut self, bytes: &[u8], gate: &mut impl Gate) -> Result<(), Shut> {
+        let passed = gate.pass(bytes, self.waiting.buffer());
+        self.carried += self.waiting.buffer().len() as u64;
+        passed
     }
 }
 
 /// Carries bytes both ways until one side is done and what it sent has been passed on.
 ///
 /// # Errors
-/// [`UPGRADED_IDLE`]. A side that breaks off is an end like any other: the other side is told by the close.
+/// [`UPGRADED_IDLE`], or a gate that has shut. A side that breaks off is an end like any other: the other side is told by
+/// the close.
 pub(super) async fn carry<A, B>(
     client: &mut A,
     server: &mut B,
-    up: &mut Lane,
-    down: &mut Lane,
+    (up, up_gate): (&mut Lane, &mut impl Gate),
+    (down, down_gate): (&mut Lane, &mut impl Gate),
     scratch: &Scratch,
     idle: Duration,
-) -> Result<(), Reason>
+) -> Result<(), Ended>
 where
     A: AsyncRead + AsyncWrite + Unpin,
     B: AsyncRead + AsyncWrite + Unpin,
@@ -75,15 +123,18 @@ where
     let mut deadline = Deadline::after(idle, UPGRADED_IDLE);
     poll_fn(|cx| {
         let before = up.carried + down.carried;
-        let upward = up.poll(cx, scratch, client, server);
-        let downward = down.poll(cx, scratch, server, client);
+        let upward = up.poll(cx, scratch, client, server, up_gate);
+        let downward = down.poll(cx, scratch, server, client, down_gate);
+        if matches!(upward, Poll::Ready(Err(Shut))) || matches!(downward, Poll::Ready(Err(Shut))) {
+            return Poll::Ready(Err(Ended::Shut));
+        }
         if upward.is_ready() || downward.is_ready() {
             return Poll::Ready(Ok(()));
         }
         if up.carried + down.carried > before {
             deadline.set(idle, UPGRADED_IDLE);
         }
-        deadline.poll_passed(cx).map(Err)
+        deadline.poll_passed(cx).map(|reason| Err(Ended::Idle(reason)))
     })
     .await
 }
@@ -111,7 +162,11 @@ mod tests {
             assert_eq!(&answer, b"answer");
         };
         let wait = Duration::from_secs(1);
-        let (ended, ()) = tokio::join!(carry(&mut client, &mut server, &mut up, &mut down, &scratch, wait), talk);
+        let (mut there, mut back) = (Open, Open);
+        let (ended, ()) = tokio::join!(
+            carry(&mut client, &mut server, (&mut up, &mut there), (&mut down, &mut back), &scratch, wait),
+            talk
+        );
         assert_eq!(ended, Ok(()));
         assert_eq!((up.carried, down.carried), (9, 6));
     }
@@ -122,7 +177,8 @@ mod tests {
         let (mut server, _keep_server) = duplex(16);
         let (mut up, mut down) = (Lane::default(), Lane::default());
         let wait = Duration::from_secs(1);
-        let ended = carry(&mut client, &mut server, &mut up, &mut down, &Scratch::new(), wait).await;
-        assert_eq!(ended, Err(UPGRADED_IDLE));
+        let ended =
+            carry(&mut client, &mut server, (&mut up, &mut Open), (&mut down, &mut Open), &Scratch::new(), wait).await;
+        assert_eq!(ended, Err(Ended::Idle(UPGRADED_IDLE)));
     }
 }

@@ -34,6 +34,7 @@ const TARGETS: &[Target] = &[
     Target { name: "paths", seeds: codec::paths, holds: codec::path },
     Target { name: "grpc", seeds: messages::calls, holds: messages::call },
     Target { name: "http2-frames", seeds: messages::frames, holds: messages::frame },
+    Target { name: "websocket", seeds: messages::websockets, holds: messages::websocket },
     Target { name: "bodies", seeds: parts::bodies, holds: parts::body },
     Target { name: "detectors", seeds: parts::values, holds: parts::inspected },
     Target { name: "dns-messages", seeds: dns::messages, holds: dns::message },

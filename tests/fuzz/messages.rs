@@ -1,10 +1,11 @@
 //! What holds for all bytes of gRPC calls and of HTTP/2 connections.
 
-use podwall::flow::Fuel;
+use podwall::flow::{Fuel, Side};
 use podwall::protocol::body::Limits;
 use podwall::protocol::grpc::{self, Call, Flavour};
 use podwall::protocol::head::Header;
 use podwall::protocol::http2::frames::{Flood, Frames};
+use podwall::protocol::websocket::Reader;
 use podwall::protocol::{http2, protobuf};
 use std::time::Duration;
 
@@ -56,4 +57,35 @@ pub(crate) fn frame(bytes: &[u8]) {
     let whole = count(bytes.len().max(1));
     assert_eq!(whole, count(1));
     assert_eq!(whole, count(7));
+}
+
+pub(crate) fn websockets() -> Vec<Vec<u8>> {
+    let masked = |first: u8, payload: &[u8]| [&[first, 0x80 | payload.len() as u8, 0, 0, 0, 0], payload].concat();
+    let talk = [masked(0x01, b"one "), masked(0x89, b"ping"), masked(0x80, b"two"), masked(0x88, b"\x03\xe8")].concat();
+    vec![talk.clone(), talk.repeat(5), masked(0x82, &[7; 100]), vec![0x82, 0xfe, 0, 126, 0, 0, 0, 0]]
+}
+
+/// Any split reads the same messages; what they took on the wire and what is left are all that came.
+pub(crate) fn websocket(bytes: &[u8]) {
+    for side in [Side::Client, Side::Server] {
+        let read = |step: usize| {
+            let (mut reader, mut units) = (Reader::new(side, 1 << 12), Vec::new());
+            for piece in bytes.chunks(step) {
+                reader.push(piece);
+                loop {
+                    match reader.read() {
+                        Ok(Some(unit)) => units.push(unit),
+                        Ok(None) => break,
+                        Err(malformed) => return (units, Some(malformed.why), 0),
+                    }
+                }
+            }
+            (units, None, reader.rest().len())
+        };
+        let whole = read(bytes.len().max(1));
+        let (units, why, rest) = &whole;
+        let taken: usize = units.iter().map(|unit| unit.wire.len()).sum();
+        assert!(why.is_some() || taken + rest == bytes.len());
+        assert_eq!(whole, read(3));
+    }
 }

@@ -26,7 +26,8 @@ pub fn request_head(out: &mut Vec<u8>, view: RequestView<'_>, rewrite: &Rewrite<
     out.push(b' ');
     out.extend_from_slice(view.target().as_bytes());
     out.extend_from_slice(if hostless { b" HTTP/1.0\r\n" } else { b" HTTP/1.1\r\n" });
-    view.headers().filter(|header| goes_on(header, rewrite.framing)).for_each(|header| spelled(out, &header));
+    let on = |header: &Header<'_>| goes_on(header, rewrite.framing) && !(view.head.websocket && is_extension(header));
+    view.headers().filter(on).for_each(|header| spelled(out, &header));
     if let Some(certificate) = rewrite.client_certificate {
         ours(out, "x-forwarded-client-cert", certificate);
     }
@@ -134,6 +135,11 @@ pub(super) fn framing(out: &mut Vec<u8>, framing: Framing) {
         Framing::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
         Framing::None | Framing::UntilClose => {}
     }
+}
+
+/// Extensions change what frames mean; none is spoken (RFC 6455 §9).
+fn is_extension(header: &Header<'_>) -> bool {
+    header.name.eq_ignore_ascii_case("sec-websocket-extensions")
 }
 
 /// Trailers travel in chunks only, and so does their announcement.

@@ -2,22 +2,25 @@
 //! and say so in HTTP. Nothing of a message goes on before it has been judged.
 
 use super::answer::{Answer, Answered, Broken, NO_ANSWER, Sending, Wish};
-use super::client::Held;
+use super::client::{Client, Held, READ_SLOW};
+use super::frames::Judged;
 use super::report::Told;
 use super::upload::{self, Judging};
 use super::{Conversation, Next, REQUESTS};
 use crate::engine::{BODY_TOO_LARGE, Case, Content};
-use crate::flow::{Denial, Judgement, Kind, Past, Reason, Scene};
+use crate::flow::{Denial, Judgement, Kind, Past, Reason, Scene, Side};
 use crate::protocol::grpc::{self, Flavour};
 use crate::protocol::head::Form;
 use crate::protocol::http1::{Asked, BodyDecoder, Framing, RequestHead, RequestView, Trailers, emit, websocket};
+use crate::protocol::websocket::{Reader, close};
 use crate::proxy::rates::Counted;
 use crate::proxy::settings::Speaks;
-use crate::proxy::tunnel::{self, Lane};
+use crate::proxy::tunnel::{self, Ended, Lane, Open};
 use crate::proxy::upstream::{self, Upstream};
 use crate::proxy::wire::Wire;
 use crate::proxy::worker::Worker;
 use std::cell::Cell;
+use std::time::Duration;
 
 /// The upstream does not take the request.
 pub(super) const REQUEST_SLOW: Reason =
@@ -183,7 +186,7 @@ impl Conversation<'_> {
                     }
                     return if keep_alive { Next::Request } else { Next::Close };
                 }
-                Ok(Answered::Switched) => return self.carry(told, upstream).await,
+                Ok(Answered::Switched) => return self.carry(told, case, request, upstream).await,
                 Err(broken) if stale_is_mended && broken == Broken::Upstream(NO_ANSWER) => fresh_only = true,
                 Err(broken) => return self.fail(told, request, broken).await,
             }
@@ -314,22 +317,46 @@ impl Conversation<'_> {
         }
     }
 
-    /// Carries an upgraded connection to its end.
-    async fn carry(&mut self, told: &mut Told, mut upstream: Upstream) -> Next {
-        let mut up = Lane::starting_with(self.client.inbox.unread());
-        let mut down = Lane::starting_with(upstream.inbox.unread());
-        self.client.inbox.consume(usize::MAX);
-        let idle = self.worker.limits().upgraded_idle;
-        let (stream, socket) = (&mut self.client.stream, &mut upstream.socket);
-        let ended = Box::pin(tunnel::carry(stream, socket, &mut up, &mut down, &self.worker.scratch, idle)).await;
-        if let Err(reason) = ended {
-            self.worker.metrics.limited(self.guest.connection.direction, reason);
+    /// Carries an upgraded connection to its end: a WebSocket message by message, anything else as it comes.
+    async fn carry(&mut self, told: &mut Told, case: &mut Case<'_>, request: &Request, mut upstream: Upstream) -> Next {
+        let limits = self.worker.limits();
+        let past = Past::default();
+        let scene =
+            Scene { connection: &self.guest.connection, session: &self.session, past: &past, now: self.worker.now() };
+        let Client { stream, inbox, share, deadline, .. } = &mut self.client;
+        let reader = request.head.websocket.then(|| Reader::new(Side::Client, limits.inspect_bytes));
+        let (worker, revision) = (self.worker, &told.revision);
+        let mut gate =
+            Judged { worker, case, scene, request, revision, share, reader, lost: false, sent: 0, event: None };
+        let (mut up, mut down) = (Lane::default(), Lane::starting_with(upstream.inbox.unread()));
+        let mut ended = up.begin(&inbox.take(inbox.len()), &mut gate).map_err(|_| Ended::Shut);
+        let socket = &mut upstream.socket;
+        if ended.is_ok() {
+            let (upward, downward) = ((&mut up, &mut gate), (&mut down, &mut Open));
+            let carried = tunnel::carry(stream, socket, upward, downward, &worker.scratch, limits.upgraded_idle);
+            ended = Box::pin(carried).await;
+        }
+        match ended {
+            Ok(()) => {}
+            Err(Ended::Idle(reason)) => worker.metrics.limited(self.guest.connection.direction, reason),
+            Err(Ended::Shut) => {
+                let event = gate.event.map(|id| id.to_string()).unwrap_or_default();
+                up.waiting.buffer().extend(close(Side::Client, &event));
+                down.waiting.buffer().extend(close(Side::Server, &event));
+                deadline.set(LAST_WORDS, READ_SLOW);
+                // Whether they listen changes nothing for us.
+                let _ = deadline.within(down.waiting.send(stream)).await;
+                let _ = deadline.within(up.waiting.send(socket)).await;
+            }
         }
         told.sent += up.carried;
         told.seen.released += down.carried;
         Next::Close
     }
 }
+
+/// For a WebSocket's close to be taken.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// What the upstream must answer to a WebSocket handshake, if this is one.
 fn websocket_proof(request: &Request) -> Option<websocket::Accept> {

@@ -4,6 +4,7 @@
 mod answer;
 mod client;
 mod exchange;
+mod frames;
 mod report;
 mod upload;
 
