@@ -13,7 +13,9 @@ import json
 import queue
 import re
 import shutil
+import socket
 import tempfile
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -345,6 +347,47 @@ def nginx(folder, behind):
     return server, port
 
 
+class Resets:
+    """An upstream that resets every stream before it answers."""
+
+    def __init__(self):
+        self.streams = 0
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            client, _ = self.socket.accept()
+            threading.Thread(target=self.talk, args=(client,), daemon=True).start()
+
+    def talk(self, client):
+        frame = lambda kind, flags, stream, payload: (
+            len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
+        )
+        with client, client.makefile("rb") as reader:
+            reader.read(24)
+            client.sendall(frame(4, 0, 0, b""))
+            while head := reader.read(9):
+                reader.read(int.from_bytes(head[:3], "big"))
+                if head[3] == 4 and not head[4]:
+                    client.sendall(frame(4, 1, 0, b""))
+                if head[3] == 1:
+                    self.streams += 1
+                    client.sendall(frame(3, 0, int.from_bytes(head[5:], "big"), (2).to_bytes(4, "big")))
+
+
+def resets(door, podwall, upstream):
+    """An upstream that resets is asked once more at most, and the client is told."""
+    before = upstream.streams
+    for number in (1, 2):
+        told, _, head = door.curl()
+        expect("status", told, "2 502")
+        expect("reason", podwall.recorded(event=event_of(head))["reason"], "upstream-closed")
+        if upstream.streams - before > 2 * number:
+            raise Failed(f"asked {upstream.streams - before} times")
+
+
 def drain(door, podwall, upstream):
     """A stream that is in flight ends well; the idle connection is told to go."""
     if shutil.which("nghttp") is None:
@@ -382,6 +425,8 @@ def everything(tally, binary, folder, programs):
         behind["http2"] = (http2, "http2")
     else:
         tally.check("upstream nginx", missing, "nginx")
+    failing = Resets()
+    behind["resets"] = (failing.port, "http2")
     service = None
     if grpc:
         service = calls.Service()
@@ -394,6 +439,9 @@ def everything(tally, binary, folder, programs):
     programs.callback(podwall.end)
     podwall.wait_ready()
     for door in doors:
+        if door.name.startswith("resets"):
+            tally.check(f"upstream-resets {door.name}", resets, door, podwall, failing)
+            continue
         if door.name.startswith("grpc"):
             for name, client in GRPC:
                 tally.check(f"grpc-{name} {door.name}", client, door, podwall, service)

@@ -198,7 +198,7 @@ impl Conversation<'_> {
         if self.is_asked_in_http2(request) {
             let Worker { connections, metrics, .. } = self.worker;
             let limits = self.worker.limits();
-            let (asking, reused) = connections.ask(to, limits.connect, &limits.http1, metrics).await?;
+            let (asking, reused) = connections.ask((to, fresh_only), limits.connect, &limits.http1, metrics).await?;
             return Ok(Upstream::stream(asking, to, reused));
         }
         if !fresh_only && let Some(upstream) = self.worker.pool.take(to) {

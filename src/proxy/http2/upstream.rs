@@ -212,16 +212,20 @@ impl Connections {
         Self { open: RefCell::default(), keep }
     }
 
-    /// A stream of an open connection; whether the connection has carried one before.
+    /// A stream of an open connection; whether it may turn out to be stale. `again` says that the one before did.
     pub(in crate::proxy) async fn ask(
         &self,
-        to: SocketAddr,
+        (to, again): (SocketAddr, bool),
         wait: Duration,
         limits: &http1::Limits,
         metrics: &Rc<Handles>,
     ) -> Result<(Asking, bool), Reason> {
+        if again {
+            // A connection that has ended is known to have once its own task has run.
+            tokio::task::yield_now().await;
+        }
         if let Some(asking) = self.take(to, limits) {
-            return Ok((asking, true));
+            return Ok((asking, !again));
         }
         let shared = timeout(wait, connect(to, metrics)).await.map_err(|_| CONNECT_SLOW)?.map_err(|_| CONNECT)?;
         let asking = shared.asking(to, limits);
