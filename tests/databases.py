@@ -61,7 +61,6 @@ databases:
     tables: {"*": "*", "pg_catalog.*": "*", "information_schema.*": "*"}
     statements: ["*"]
     settings: [search_path, any]
-    functions: [pg_sleep]
     unbounded: true
 """
 
@@ -264,7 +263,7 @@ def psycopg_cancels(door):
         timer.start()
         began = time.monotonic()
         try:
-            session.execute("SELECT pg_sleep(20)")
+            session.execute("SELECT count(*) FROM pg_class a, pg_class b, pg_class c, pg_class d, pg_class e")
         except psycopg.errors.QueryCanceled:
             expect("cancelled before it ended", time.monotonic() - began < 19, True)
             return
@@ -469,7 +468,7 @@ def masked(door):
     secret = "4929 1234 hunter2"
     door.psql(f"SELECT id FROM ledger WHERE entry = '{secret}'")
     door.psql(f"SELECT id FROM orders WHERE item = '{secret}' OR 1=1 --'")
-    until("two events", lambda: door.podwall.record.read_text().count("ledger where entry") >= 1, 10)
+    until("the event", lambda: "ledger where entry" in door.podwall.record.read_text(), 10)
     expect("literals in the record", "hunter2" in door.podwall.record.read_text(), False)
 
 

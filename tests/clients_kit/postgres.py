@@ -1,9 +1,9 @@
 """A PostgreSQL cluster of its own, run by a user who is not root, that logs every statement."""
 
+import asyncio
 import os
 import re
 import shutil
-import socket
 import ssl
 import threading
 from pathlib import Path
@@ -82,41 +82,28 @@ class Relay:
         self.context.load_cert_chain(certificates / "client.crt", certificates / "client.key")
         self.context.check_hostname = False
         self.to = port
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self.serve, daemon=True).start()
+        self.port = free_port()
+        self.loop = asyncio.new_event_loop()
+        self.loop.run_until_complete(asyncio.start_server(self.carry, "127.0.0.1", self.port))
+        threading.Thread(target=self.loop.run_forever, daemon=True).start()
 
-    def serve(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.carry, args=(client,), daemon=True).start()
-
-    def carry(self, client):
+    async def carry(self, client, to_client):
         try:
-            server = self.context.wrap_socket(socket.create_connection(("127.0.0.1", self.to)))
+            server, to_server = await asyncio.open_connection("127.0.0.1", self.to, ssl=self.context)
         except OSError:
-            client.close()
-            return
-        back = threading.Thread(target=pipe, args=(server, client), daemon=True)
-        back.start()
-        pipe(client, server)
-        back.join()
+            return to_client.close()
+        await asyncio.gather(pipe(client, to_server), pipe(server, to_client))
 
     def end(self):
-        self.listener.close()
+        self.loop.call_soon_threadsafe(self.loop.stop)
 
 
-def pipe(source, target):
+async def pipe(source, target):
+    """Carries one direction to its end."""
     try:
-        while data := source.recv(1 << 16):
-            target.sendall(data)
+        while data := await source.read(1 << 16):
+            target.write(data)
+            await target.drain()
     except OSError:
         pass
-    for side in (source, target):
-        try:
-            side.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
+    target.close()

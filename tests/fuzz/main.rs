@@ -13,6 +13,7 @@ mod documents;
 mod messages;
 mod mutate;
 mod parts;
+mod postgres;
 
 use mutate::Mutator;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -38,6 +39,9 @@ const TARGETS: &[Target] = &[
     Target { name: "bodies", seeds: parts::bodies, holds: parts::body },
     Target { name: "detectors", seeds: parts::values, holds: parts::inspected },
     Target { name: "dns-messages", seeds: dns::messages, holds: dns::message },
+    Target { name: "postgres-statements", seeds: postgres::texts, holds: postgres::text },
+    Target { name: "postgres-clients", seeds: postgres::asked, holds: postgres::ask },
+    Target { name: "postgres-servers", seeds: postgres::answers, holds: postgres::answer },
     Target { name: "allowlists", seeds: documents::allowlists, holds: documents::allowlist },
     Target { name: "signatures", seeds: documents::signatures, holds: documents::signature },
 ];

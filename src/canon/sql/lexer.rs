@@ -362,6 +362,7 @@ fn operator(first: u8, second: Option<u8>, third: Option<u8>) -> Option<(Operato
     Some(match (first, second, third) {
         (b'&', Some(b'&'), _) => (Operator::And, 2),
         (b'|', Some(b'|'), _) => (Operator::Pipes, 2),
+        (b'-' | b'#', Some(b'>'), Some(b'>')) | (b'<', Some(b'-'), Some(b'>')) => (Operator::Arithmetic, 3),
         (b'<', Some(b'='), Some(b'>')) => (Operator::Compare, 3),
         (b'!', Some(b'~'), Some(b'*')) => (Operator::Compare, 3),
         (b'<', Some(b'='), _) | (b'<', Some(b'>'), _) | (b'>', Some(b'='), _) | (b'!', Some(b'='), _) => {

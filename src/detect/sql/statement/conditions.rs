@@ -24,6 +24,7 @@ impl Statement<'_> {
             Some(before) if joined(before) || self.word(before) == Some(Word::Having) => 100,
             Some(before) if matches!(self.word(before), Some(Word::When | Word::Not | Word::If)) => 100,
             Some(before) if self.kind(before) == Some(Kind::Open) && !first => 100,
+            Some(before) if self.kind(before) == Some(Kind::Comma) && self.word(0) == Some(Word::Insert) => 100,
             _ if first && after.is_some_and(|after| self.word(after) == Some(Word::Or)) => 100,
             _ => 0,
         };
@@ -48,7 +49,9 @@ impl Statement<'_> {
             return None;
         }
         let before = at.checked_sub(1)?;
-        if !self.is_compare(before) && self.kind(before) != Some(Kind::Comma) {
+        let outer = self.before_group(at).unwrap_or(before);
+        let valued = self.is_compare(before) || self.kind(before) == Some(Kind::Comma) || self.is_compare(outer);
+        if !valued && !(text && self.is_logical(before)) {
             return None;
         }
         let call = matches!(self.kind(at + 2), Some(Kind::Word(_)))
@@ -85,7 +88,7 @@ impl Statement<'_> {
             _ => false,
         };
         let value = match self.word(next) {
-            Some(Word::True) => self.word(at) == Some(Word::Or),
+            Some(Word::True) => self.word(at) == Some(Word::Or) && self.word(next + 1) != Some(Word::And),
             Some(Word::Null | Word::False) => false,
             _ => true,
         };
@@ -107,7 +110,8 @@ impl Statement<'_> {
             matches!(self.kind(at), Some(Kind::Operator(Operator::Arithmetic | Operator::Sign | Operator::Pipes)));
         let selects = self.kind(at + 1) == Some(Kind::Open) && self.word(at + 2) == Some(Word::Select);
         let constant = self.is_constant(at.checked_sub(1)?);
-        let joined = (operator || self.is_logical(at)) && !self.is_between(at);
+        // An application compares columns with what it selects; an attack joins its query to what is compared already.
+        let joined = operator || self.is_logical(at) && !self.is_between(at) && self.items(at + 3).names == 0;
         (joined && selects && constant).then(|| self.sign("sql-subquery", 100, at, at + 2))
     }
 
@@ -143,7 +147,8 @@ impl Statement<'_> {
 
     /// `= (SELECT 1)`, `= (SELECT @@version)`: a query for nothing; one for the server's catalogue.
     pub(super) fn subselect(&self, at: usize) -> Option<Sign> {
-        if self.kind(at) == Some(Kind::Variable) && self.bytes(at).starts_with(b"@@") {
+        let variable = self.kind(at) == Some(Kind::Variable) && self.bytes(at).starts_with(b"@@");
+        if variable && self.bytes(at).len() > 2 && self.kind(at + 1) != Some(Kind::Open) {
             return (at > 1).then(|| self.sign("sql-recon", 100, at, at));
         }
         if self.word(at) != Some(Word::Select) || self.kind(at.checked_sub(1)?) != Some(Kind::Open) {
@@ -190,16 +195,56 @@ impl Statement<'_> {
         let open = at.checked_sub(1)?;
         let called = self.kind(open) == Some(Kind::Open)
             && matches!(self.kind(open.checked_sub(1)?), Some(Kind::Word(Word::Other | Word::Left | Word::Right)));
+        let call = self.purpose(at) == Purpose::Tell && self.kind(at + 1) == Some(Kind::Open);
+        let compared = call && self.kind(at + 2) == Some(Kind::Close) && self.is_mark_compare(at + 3);
+        if compared && self.is_logical(open) {
+            return Some(self.sign("sql-expression", 100, at, at + 3));
+        }
         let tells = self.purpose(at) == Purpose::Tell
             || matches!(self.word(at), Some(Word::User | Word::CurrentUser | Word::SessionUser | Word::SystemUser));
         let whole = matches!(self.kind(at + 1), Some(Kind::Open | Kind::Close | Kind::Comma));
         (called && tells && whole).then(|| self.sign("sql-expression", 100, open - 1, at))
     }
 
-    /// `'a'or`: a keyword stands right behind a string, as it does where a value has broken out of its quotes.
+    /// `a = a`, `CASE WHEN 2 THEN`: a condition of which the outcome is known.
+    pub(super) fn foregone(&self, at: usize) -> Option<Sign> {
+        let cased = self.word(at) == Some(Word::When)
+            && self.word(at.checked_sub(1)?) == Some(Word::Case)
+            && self.is_constant(at + 1)
+            && self.word(at + 2) == Some(Word::Then);
+        let left = at.checked_sub(1)?;
+        let name = |at: usize| matches!(self.kind(at), Some(Kind::Word(Word::Other)));
+        let same = self.kind(at) == Some(Kind::Operator(Operator::Compare))
+            && name(left)
+            && name(at + 1)
+            && self.bytes(left) == self.bytes(at + 1)
+            && !matches!(self.kind(at + 2), Some(Kind::Dot | Kind::Open))
+            && self.before_group(left).is_some_and(|before| self.is_logical(before));
+        (cased || same).then(|| self.sign("sql-tautology", 100, left, at + 1))
+    }
+
+    /// `OR a ^ '1'`: bits of a string.
+    pub(super) fn bits(&self, at: usize) -> Option<Sign> {
+        let operator = self.kind(at) == Some(Kind::Operator(Operator::Arithmetic))
+            && matches!(self.bytes(at), b"^" | b"|" | b"&" | b"%");
+        let sign = usize::from(matches!(self.kind(at + 1), Some(Kind::Operator(Operator::Sign))));
+        let joined = self.is_logical(at.checked_sub(2)?);
+        let found = operator && joined && self.is_text(at + 1 + sign);
+        found.then(|| self.sign("sql-expression", 100, at - 1, at + 1 + sign))
+    }
+
+    /// `= ") or f(5)="`: a quoted name, where a value belongs, that spells a condition.
+    pub(super) fn spelled(&self, at: usize) -> Option<Sign> {
+        let named = self.quoted_names && self.bytes(at).starts_with(b"\"");
+        let valued = self.is_mark_compare(at.checked_sub(1)?) || self.word(at - 1) == Some(Word::By);
+        (named && valued && self.bytes(at).contains(&b'=')).then(|| self.sign("sql-expression", 100, at, at))
+    }
+
+    /// `'a'or`: a keyword stands right behind a literal, as it does where a value has broken out of its quotes.
     pub(super) fn stuck(&self, at: usize) -> Option<Sign> {
         let next = self.tokens.get(at + 1)?;
-        let stuck = self.is_text(at) && self.tokens.get(at)?.end == next.start;
+        let literal = self.is_text(at) || self.kind(at) == Some(Kind::Number);
+        let stuck = literal && self.tokens.get(at)?.end == next.start;
         let word = matches!(next.kind, Kind::Word(word) if word != Word::Other) || self.is_logical(at + 1);
         (stuck && word).then(|| self.sign("sql-cut-off", 100, at, at + 1))
     }

@@ -61,7 +61,7 @@ struct Statement<'a> {
     glued: Option<Token>,
     /// A name stands in double quotes; else they quote strings.
     quoted_names: bool,
-    /// What is read first is one of the server's own catalogues.
+    /// The statement itself reads one of the server's own catalogues, or what a function gives.
     reads_catalogue: bool,
 }
 
@@ -77,9 +77,24 @@ impl<'a> Statement<'a> {
         let tail = tail.filter(same_line);
         let quoted_names = !reading.backslash || tokens.windows(2).any(|pair| names_with_quotes(text, pair));
         let mut statement = Self { text, tokens, tail, glued, quoted_names, reads_catalogue: false };
-        let from = statement.tokens.iter().position(|token| token.kind == Kind::Word(Word::From));
-        statement.reads_catalogue = from.is_some_and(|from| statement.names_catalogue(from + 1));
+        let first = statement.tokens.iter().position(|token| token.kind == Kind::Word(Word::From));
+        let named = |from: usize| statement.names_catalogue(from + 1) || statement.kind(from + 2) == Some(Kind::Open);
+        let reads_catalogue = first.into_iter().chain(statement.own_from()).any(named);
+        statement.reads_catalogue = reads_catalogue;
         statement
+    }
+
+    /// The FROM of the statement itself, not of a query in it.
+    fn own_from(&self) -> Option<usize> {
+        let mut depth = 0_usize;
+        self.tokens.iter().position(|token| {
+            match token.kind {
+                Kind::Open => depth += 1,
+                Kind::Close => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            depth == 0 && token.kind == Kind::Word(Word::From)
+        })
     }
 
     /// Every sign. A text that begins as no statement has none.
@@ -106,6 +121,9 @@ impl<'a> Statement<'a> {
                 self.everything(at),
                 self.told(at),
                 self.stuck(at),
+                self.foregone(at),
+                self.bits(at),
+                self.spelled(at),
                 self.output(at),
             ];
             signs.extend(found.into_iter().flatten());

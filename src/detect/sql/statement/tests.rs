@@ -63,6 +63,14 @@ fn what_applications_write_is_clean() {
         "SELECT count(*) FROM t WHERE created > now() - interval '1 day' -- of the last day",
         "CREATE TABLE a (id int);\nCREATE TABLE b (id int);",
         "BEGIN; UPDATE t SET a = 1 WHERE id = 2; COMMIT",
+        "SELECT a FROM pg_catalog.pg_type t WHERE b != 0 AND (SELECT c FROM pg_type e WHERE e.oid = t.oid) = d",
+        "SELECT a FROM t WHERE (true AND visible(b)) OR (true AND visible(c))",
+        "SELECT p.a, (SELECT b FROM pg_catalog.pg_roles) FROM unnest('{1}'::oid[]) AS s (o) JOIN pg_policy p ON true",
+        "SELECT a FROM t WHERE data->>'b' = 'x' OR data#>>'{a,b}' = 'y' AND NOT data ? 'c'",
+        "SELECT a FROM t WHERE body @@ to_tsquery('x & y') ORDER BY place <-> '(1,2)' LIMIT 3",
+        "SELECT a FROM t WHERE b = '2026-01-01'::date - interval '1 day' AND c = ANY ('{1,2}'::int[])",
+        "SELECT a || ' ' || b AS name FROM t WHERE lower(c) LIKE lower($1) || '%' ESCAPE '!'",
+        "SELECT data->>'a' FROM t WHERE data->>'b' = $1 AND data @> '{}'",
     ] {
         assert_eq!(sign("postgres", text), None, "{text}");
         assert_eq!(sign("", text), None, "{text}");

@@ -78,6 +78,14 @@ impl Statement<'_> {
         let theirs = self.items(select + 1);
         let weight = match self.left_of_union(at) {
             Left::NoQuery => 100,
+            _ if at.checked_sub(1).is_some_and(|before| self.is_mark_compare(before)) => 100,
+            Left::Items(ours)
+                if ours.stars > 0
+                    && theirs.stars == 0
+                    && at.checked_sub(1).is_some_and(|before| self.is_constant(before)) =>
+            {
+                100
+            }
             Left::Unknown | Left::Items(_) if theirs.catalogue && !self.reads_catalogue => 100,
             Left::Unknown => 0,
             Left::Items(ours) if ours.is_long || theirs.is_long => 0,
