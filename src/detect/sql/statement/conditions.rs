@@ -51,7 +51,8 @@ impl Statement<'_> {
         let before = at.checked_sub(1)?;
         let outer = self.before_group(at).unwrap_or(before);
         let valued = self.is_compare(before) || self.kind(before) == Some(Kind::Comma) || self.is_compare(outer);
-        if !valued && !(text && self.is_logical(before)) {
+        let joined = text && self.is_logical(before);
+        if !valued && !joined {
             return None;
         }
         let call = matches!(self.kind(at + 2), Some(Kind::Word(_)))
