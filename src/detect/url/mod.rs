@@ -117,8 +117,8 @@ impl<'a> Parts<'a> {
     }
 
     fn judge(&self, part: &Part<'_>) -> Option<(Strength, &'static str)> {
-        let whole = self.at <= 1
-            || part.canonical.get(..self.at).is_some_and(|before| before.len() < 24 && !before.contains(&b' '));
+        let before = part.canonical.get(..self.at).unwrap_or_default().trim_ascii_start();
+        let whole = before.len() < 24 && !before.contains(&b' ');
         let host = Host::read(self.authority);
         if let Some(strength) = scheme_strength(self.scheme, self.authority, self.rest) {
             return Some((if whole { strength } else { strength.min(Weak) }, "url-scheme"));
