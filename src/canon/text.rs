@@ -165,7 +165,7 @@ fn entity(rest: &[u8]) -> Option<Escape> {
         [b'x' | b'X', digits @ ..] => (3, digits, 16),
         _ => (2, digits, 10),
     };
-    let len = digits.iter().take(9).take_while(|byte| char::from(**byte).is_digit(radix)).count();
+    let len = digits.iter().take(24).take_while(|byte| char::from(**byte).is_digit(radix)).count();
     let number = std::str::from_utf8(digits.get(..len)?).ok()?;
     let semicolon = usize::from(digits.get(len) == Some(&b';'));
     Escape::code(Layer::Html, prefix + len + semicolon, u32::from_str_radix(number, radix).ok()?)

@@ -12,7 +12,7 @@ use super::context::Strength;
 use super::finding::Finding;
 use super::{Detector, Wake};
 use crate::canon::cursor;
-use crate::flow::{Found, Fuel, Part, Place};
+use crate::flow::{Found, Fuel, Part, Place, Weight};
 
 /// The registered detector.
 pub(super) static HTML: Html = Html;
@@ -52,6 +52,11 @@ impl Detector for Html {
         let strength =
             if named || is_own_markup(part, &best) { best.strength.max(Strength::Strong) } else { best.strength };
         let strength = if opens_with_script(part) { Strength::Certain } else { strength };
+        if best.strength == Strength::Certain && best.name == "html-script-hidden" && best.end - best.at == bytes.len()
+        {
+            // All of the value is a program, however many lines it has.
+            return best.report_weighing(Weight::CERTAIN, NAME, part, found);
+        }
         Finding { strength, ..best }.report(NAME, part, found);
     }
 }

@@ -46,13 +46,15 @@ impl Detector for PathDetector {
     }
 
     fn inspect(&self, part: &Part<'_>, found: &mut Found, fuel: &mut Fuel) {
-        let bytes = part.canonical.as_ref();
-        if matches!(part.place, Place::BodyOpaque | Place::FileContent) || fuel.spend(4 * bytes.len()).is_err() {
+        let bytes = part.canonical.trim_ascii();
+        if matches!(part.place, Place::BodyOpaque | Place::FileContent) || fuel.spend(4 * part.canonical.len()).is_err()
+        {
             return;
         }
         let trail = Trail::read(bytes);
-        let Some((strength, name)) = verdict(part, &trail) else { return };
-        let (at, end) = (trail.at, trail.end.max(trail.at));
+        let Some((strength, name)) = verdict(part, bytes, &trail) else { return };
+        let blanks = part.canonical.len() - part.canonical.trim_ascii_start().len();
+        let (at, end) = (blanks + trail.at, blanks + trail.end.max(trail.at));
         Finding { strength, name, at, end }.report(NAME, part, found);
     }
 }
@@ -122,9 +124,8 @@ const LITERALS: &[&str] = &[
     "error.log",
 ];
 
-/// What the trail amounts to.
-fn verdict(part: &Part<'_>, trail: &Trail) -> Option<(Strength, &'static str)> {
-    let bytes = part.canonical.as_ref();
+/// What the trail amounts to; `bytes` are the part without the blanks around it.
+fn verdict(part: &Part<'_>, bytes: &[u8], trail: &Trail) -> Option<(Strength, &'static str)> {
     if upload::is_script(part) {
         return Some((Strong, "path-script-upload"));
     }

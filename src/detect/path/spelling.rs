@@ -60,7 +60,7 @@ fn may_hide(first: u8, second: Option<u8>) -> bool {
         0x01 | 0xc0 | 0xc1 | 0xee | 0xf8 | 0xfc => true,
         0xe0 | 0xf0 => second == Some(0x80),
         0xe2 => matches!(second, Some(0x80 | 0x81 | 0x88)),
-        0xef => matches!(second, Some(0x80 | 0xb8 | 0xbc)),
+        0xef => matches!(second, Some(0x80 | 0xb8 | 0xbc | 0xbf)),
         _ => false,
     }
 }
@@ -77,7 +77,8 @@ const SPELLINGS: &[(&[u8], Token)] = &[
     (b"%2%e", Token::Dot), (b"%2%f", Token::Separator), (b"%5%c", Token::Separator),
     (b"\xef\xb8\x92", Token::Separator), (b"\xef\xbc\x8e", Token::Dot), (b"\xef\xbc\x8f", Token::Separator),
     (b"\xef\xbc\xbc", Token::Separator), (b"\xe2\x88\x95", Token::Separator), (b"\xe2\x88\x96", Token::Separator),
-    (b"\xe2\x81\x84", Token::Separator), (b"\xe2\x80\xa4", Token::Dot), (b"\xef\x80\xa5", Token::Separator), (b"\xee\xbf\x88", Token::Separator),
+    (b"\xe2\x81\x84", Token::Separator), (b"\xe2\x80\xa4", Token::Dot),
+    (b"\xef\xbf\xbd\xef\xbf\xbd", Token::Separator), (b"\xef\x80\xa5", Token::Separator), (b"\xee\xbf\x88", Token::Separator),
     (b"\xc0\xee", Token::Dot), (b"\xc0\xfe", Token::Dot), (b"\xc0%qf", Token::Separator),
     (b"\xc0%9v", Token::Separator), (b"\xc1%8s", Token::Separator), (b"\xc1%pc", Token::Separator),
     (b"\xc1\x1c", Token::Separator), (b"\xc0\x1c", Token::Separator), (b"\xc1\xaf", Token::Separator),

@@ -74,6 +74,8 @@ pub(super) const LITERALS: &[&str] = &[
     " -e sh",
     " -e cmd",
     "|nc ",
+    "/[?]",
+    "/[!",
 ];
 
 #[rustfmt::skip] // a table
@@ -108,7 +110,7 @@ const TABLE: &[Idiom] = &[
     ("|sh", Weak, "shell-download-run"), ("|bash", Strong, "shell-download-run"),
     (" | bash", Weak, "shell-download-run"), ("'|bas'h", Certain, "shell-disguised-command"),
     ("if not defined ", Strong, "shell-cmd"), ("if not exist ", Strong, "shell-cmd"),
-    ("$shell -", Strong, "shell-command"),
+    ("$shell -", Strong, "shell-command"), ("/[?]", Strong, "shell-globbed-path"), ("/[!", Strong, "shell-globbed-path"),
 ];
 static IDIOMS: Idioms = Idioms::new(TABLE, || compile(TABLE));
 
@@ -124,7 +126,16 @@ pub(super) fn find(bytes: &[u8]) -> Option<Finding> {
 
 /// The idioms that have no literal of their own.
 pub(super) fn find_grammar(bytes: &[u8]) -> Option<Finding> {
-    environment_function(bytes).or_else(|| control(bytes))
+    environment_function(bytes).or_else(|| control(bytes)).or_else(|| arithmetic(bytes))
+}
+
+/// `$[2+2]`: nothing but the shell's older arithmetic.
+fn arithmetic(bytes: &[u8]) -> Option<Finding> {
+    let inside = bytes.trim_ascii().strip_prefix(b"$[")?.strip_suffix(b"]")?;
+    let sum =
+        inside.iter().all(|b| b.is_ascii_digit() || b"+-*/ ".contains(b)) && inside.iter().any(u8::is_ascii_digit);
+    let joined = inside.iter().any(|b| b"+*/".contains(b));
+    (sum && joined).then_some(Finding { strength: Strong, name: "shell-arithmetic", at: 0, end: bytes.len() })
 }
 
 /// `IFS=$IFS…` of an honest script saves the variable; `$IFS` in quotes or before a line end does not stand for a blank.

@@ -91,7 +91,8 @@ fn plausible(part: &Part<'_>, finding: &Finding, line: &Line) -> Strength {
     let browser = named || memchr::memmem::find(&part.canonical, b"Mozilla/").is_some();
     let leads = !browser_begins(&part.canonical) && finding.at <= 1;
     let document = matches!(part.place, Place::JsonValue | Place::BodyText);
-    let told = line.is_written() && finding.strength == Strength::Strong;
+    let substituted = part.canonical.get(finding.at) == Some(&b'(');
+    let told = line.is_written() && finding.strength == Strength::Strong && !substituted;
     let by_right = document && finding.name == "shell-command" && (line.is_script() || told);
     if by_right || browser && !leads && finding.strength == Strength::Strong {
         Strength::Weak

@@ -99,6 +99,8 @@ struct Frame {
     clause: Clause,
     subquery: bool,
     empty: bool,
+    /// A comma stands in it.
+    listed: bool,
     aliased: bool,
     /// Nothing but literals so far.
     constant: bool,
@@ -121,6 +123,7 @@ impl Frame {
             clause: Clause::Expression,
             subquery: false,
             empty: true,
+            listed: false,
             aliased: false,
             constant: true,
             computes: false,

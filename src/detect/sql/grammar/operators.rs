@@ -44,6 +44,7 @@ impl Grammar<'_> {
             self.facts.commas += 1;
         }
         self.frame.side = FRESH;
+        self.frame.listed = true;
         self.frame.logical = false;
         self.expects_operand()
     }
@@ -231,7 +232,7 @@ impl Grammar<'_> {
         let Some(base) = base.filter(|_| !self.frame.subquery && self.facts.start == Start::Statement) else {
             return false;
         };
-        if self.in_arguments() && self.outer.len() == 1 {
+        if self.in_arguments() && self.outer.len() == 1 && !self.frame.listed {
             return false;
         }
         self.facts.unbalanced += 1;
