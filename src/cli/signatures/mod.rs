@@ -1,4 +1,9 @@
-//! `podwall signatures list|show|test|bench`: the signatures as they are loaded, and whether they do what they promise.
+//! `podwall signatures list|show|test|bench|import`: the signatures as they are loaded, whether they do what they
+//! promise, and rules of others made into some.
+
+mod import;
+mod literals;
+mod seclang;
 
 use crate::detect::{Detectors, Signature, signature};
 use crate::flow::{Found, Fuel, Part, Place};
@@ -17,11 +22,14 @@ Usage: podwall signatures list  [--with PATH]...
        podwall signatures show  ID [--with PATH]...
        podwall signatures test  [--with PATH]...
        podwall signatures bench [--with PATH]...
+       podwall signatures import FILE... > MY.yaml
 
   list         one line for each: id, severity, weight, places, title
   show ID      everything about one
   test         runs every entry on its own hits and misses
   bench        what the signatures cost on the misses of all of them: together, and the ten dearest
+  import FILE  converts rules in SecLang (ModSecurity, Coraza) that fit into a signature file, and says of every other
+               one why it does not (on the standard error)
   --with PATH  a file, or a folder of *.yaml, in addition to the shipped ones; may be repeated
 
 Exit codes: 0 done, 1 a signature is broken, 2 wrong usage.
@@ -32,6 +40,7 @@ enum Task {
     Show(String),
     Test,
     Bench,
+    Import(Vec<PathBuf>),
 }
 
 /// Runs `podwall signatures …`; `arguments` come after the command's name.
@@ -47,11 +56,15 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(super::USAGE);
         }
     };
+    if let Task::Import(files) = &task {
+        return import(files);
+    }
     let answer = signature::load(true, &paths).and_then(|signatures| match task {
         Task::List => Ok(list(&signatures)),
         Task::Show(id) => show(&signatures, &id),
         Task::Test => test(&signatures),
         Task::Bench => Ok(bench(&signatures)),
+        Task::Import(_) => Ok(String::new()),
     });
     match answer {
         Ok(text) => {
@@ -83,9 +96,25 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Option<(Task, 
         ["show", id] => Task::Show(id.to_owned()),
         ["test"] => Task::Test,
         ["bench"] => Task::Bench,
-        _ => return Err("expected list, show ID, test or bench".into()),
+        ["import", _, ..] => Task::Import(words.iter().skip(1).map(PathBuf::from).collect()),
+        _ => return Err("expected list, show ID, test, bench or import FILE".into()),
     };
     Ok(Some((task, paths)))
+}
+
+/// The signatures go to the standard output, the account of them to the standard error.
+fn import(files: &[PathBuf]) -> ExitCode {
+    match import::files(files) {
+        Ok(imported) => {
+            print!("{}", imported.text());
+            eprint!("{}", imported.account());
+            ExitCode::SUCCESS
+        }
+        Err(text) => {
+            eprint!("{text}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 fn list(signatures: &[Signature]) -> String {
