@@ -7,7 +7,8 @@
 //! 1. [`Classes`]: which bytes occur? A value of letters and digits needs no further look (unless it may be an encoding).
 //! 2. [`Filter`]: one pass finds every literal that any detector or signature asked for ([`Detector::wakes`]).
 //! 3. peel: a further encoding inside the value gives a derived part, which goes through the same funnel.
-//! 4. Only detectors whose bytes or literals occur are run; they parse.
+//! 4. Only detectors whose bytes or literals occur are run; they parse. One that was woken by bytes alone is asked first
+//!    whether they mean anything where they stand ([`Detector::is_worth`]).
 //!
 //! To add a detector: one file with a type that implements [`Detector`], and one line in [`DETECTORS`].
 
