@@ -8,7 +8,8 @@ cd "$(dirname "$0")/.."
 say() { printf '\n== %s\n' "$*"; }
 
 say "programs that the tests talk to"
-packages=(nginx-light nghttp2-client apache2 curl wrk openssl python3 python3-venv iproute2 nftables sqlmap postgresql)
+packages=(nginx-light nghttp2-client apache2 curl wrk openssl python3 python3-venv iproute2 nftables sqlmap postgresql
+    bind9-dnsutils dnsmasq-base unbound dnsperf iodine dns2tcp musl-tools)
 command -v node >/dev/null || packages+=(nodejs)
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     missing=()
@@ -62,6 +63,9 @@ tests/.venv/bin/python tests/spellings_fuzz.py target/release/podwall --count 10
 
 say "sqlmap against an application that can be injected"
 tests/.venv/bin/python tests/sqlmap.py target/release/podwall
+
+say "real resolvers, hostile answers, real tunnels"
+tests/.venv/bin/python tests/dns.py target/release/podwall
 
 say "the demonstration"
 cargo run --quiet --release -- demo

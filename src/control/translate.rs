@@ -1,11 +1,14 @@
 //! The bootstrap configuration, written in people's terms, becomes what the data path and the engine are told.
 
+use super::config::dns::{Denied, Dns};
 use super::config::{Config, Listener, Port, Protocol};
 use super::judging;
 use crate::document::ByteSize;
 use crate::flow::Direction;
 use crate::identity::Alpn;
 use crate::policy;
+use crate::protocol::dns::{Name, Rcode};
+use crate::proxy::dns as proxy_dns;
 use crate::proxy::settings::{self, Settings};
 use crate::proxy::tls;
 
@@ -14,7 +17,28 @@ pub fn data_path(config: &Config) -> Settings {
     Settings {
         listeners: config.listeners.iter().map(listener).collect(),
         limits: limits(config),
+        dns: config.dns.as_ref().map(resolver),
         workers: usize::from(config.workers()),
+    }
+}
+
+/// Names were checked when the configuration was.
+fn resolver(dns: &Dns) -> proxy_dns::Settings {
+    proxy_dns::Settings {
+        listen: dns.listen.clone(),
+        upstreams: dns.upstreams.clone(),
+        search: dns.search.iter().filter_map(|name| Name::parse(name)).collect(),
+        inside: dns.inside.clone(),
+        denied: match dns.denied {
+            Denied::Refused => Rcode::REFUSED,
+            Denied::NxDomain => Rcode::NXDOMAIN,
+        },
+        in_flight: dns.in_flight as usize,
+        upstream_deadline: dns.upstream_deadline.0,
+        deadline: dns.deadline.0,
+        cache_bytes: bytes(dns.cache_bytes),
+        ttl_most: dns.ttl_most.0,
+        negative_ttl_most: dns.negative_ttl_most.0,
     }
 }
 

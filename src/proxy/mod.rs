@@ -3,6 +3,7 @@
 
 mod connection;
 mod deadline;
+pub mod dns;
 mod door;
 mod halves;
 mod held;
@@ -54,11 +55,15 @@ impl Sidecar {
     /// The address that could not be listened on, and why; or no thread was to be had.
     pub fn start(shared: Arc<Shared>) -> Result<Self, CannotListen> {
         let workers = shared.settings.workers.max(1);
-        let (addresses, mut sockets) = bind(&shared.settings, workers)?;
+        let (mut addresses, mut sockets) = bind(&shared.settings, workers)?;
+        let mut resolver = shared.settings.dns.clone();
+        let mut asked =
+            (0..workers).map(|_| resolver.as_mut().map(|dns| dns.bind()).transpose()).collect::<Result<Vec<_>, _>>()?;
+        addresses.extend(resolver.iter().flat_map(|dns| dns.listen.iter().copied()));
         let (stop, stopped) = watch::channel(false);
         let mut threads = Vec::new();
         for number in 0..workers {
-            let own = sockets.pop().unwrap_or_default();
+            let own = worker::Own { http: sockets.pop().unwrap_or_default(), dns: asked.pop().flatten() };
             let (shared, stopped) = (shared.clone(), stopped.clone());
             let thread = Builder::new()
                 .name(format!("worker-{number}"))

@@ -19,6 +19,8 @@ pub struct Settings {
     pub listeners: Vec<Listener>,
     /// How much and how long.
     pub limits: Limits,
+    /// The pod's resolver, if it is one.
+    pub dns: Option<super::dns::Settings>,
     /// Worker threads, each with a runtime, listeners and an upstream pool of its own. At least 1.
     pub workers: usize,
 }

@@ -7,8 +7,9 @@ use super::http2::Connections;
 use super::inbox::Scratch;
 use super::settings::{Limits, Settings};
 use super::upstream::Pool;
-use super::{connection, postgres, tls};
+use super::{connection, dns, postgres, tls};
 use crate::behave::Rates;
+use crate::behave::dns::Watch;
 use crate::engine::Engine;
 use crate::flow::{ClientAddr, ConnectionId};
 use crate::identity;
@@ -38,6 +39,8 @@ pub struct Shared {
     pub(super) cancel: Arc<postgres::Keys>,
     pub(super) door: Arc<Door>,
     pub(super) started: Instant,
+    /// What the pod looks up.
+    pub(super) lookups: Option<Arc<Watch>>,
     next_connection: AtomicU64,
 }
 
@@ -54,6 +57,7 @@ impl Shared {
             cancel: Arc::default(),
             rates: Rates::new(settings.limits.rate_counters),
             held: Account::new(settings.limits.held_bytes),
+            lookups: settings.dns.as_ref().map(|dns| Arc::new(dns.watch())),
             settings,
             engine: ArcSwap::from_pointee(engine),
             identity,
@@ -168,16 +172,20 @@ impl Drop for Alive {
     }
 }
 
+/// The listening sockets of one worker.
+pub(super) struct Own {
+    /// By the number of their listener.
+    pub(super) http: Vec<(usize, std::net::TcpListener)>,
+    /// The resolver's.
+    pub(super) dns: Option<dns::Sockets>,
+}
+
 /// How often a worker looks after its idle upstream connections.
 const SWEEP: Duration = Duration::from_secs(5);
 
 /// Runs a worker until it is told to stop and its connections have ended, or the drain limit has passed. Gives the number
 /// of connections that were cut then.
-pub(super) fn run(
-    shared: Arc<Shared>,
-    sockets: Vec<(usize, std::net::TcpListener)>,
-    stop: watch::Receiver<bool>,
-) -> io::Result<usize> {
+pub(super) fn run(shared: Arc<Shared>, sockets: Own, stop: watch::Receiver<bool>) -> io::Result<usize> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .enable_time()
@@ -200,9 +208,12 @@ pub(super) fn run(
             shared: shared.clone(),
         });
         let mut accepting = tokio::task::JoinSet::new();
-        for (index, socket) in sockets {
+        for (index, socket) in sockets.http {
             let socket = TcpListener::from_std(socket)?;
             accepting.spawn_local(accept(worker.clone(), index, socket, stop.clone()));
+        }
+        if let (Some(dns), Some(settings), Some(lookups)) = (sockets.dns, &shared.settings.dns, &shared.lookups) {
+            dns::serve(&worker, settings, lookups.clone(), dns, &stop, &mut accepting)?;
         }
         accepting.spawn_local(sweep(worker.clone(), stop.clone()));
         while accepting.join_next().await.is_some() {}

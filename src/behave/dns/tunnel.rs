@@ -24,7 +24,7 @@ const ENCODED: f32 = 6.0;
 /// Shorter labels carry next to nothing.
 const SHORTEST: usize = 6;
 /// Bytes of answers, of records that can carry anything, that count as one byte carried out.
-const ANSWERED: f32 = 16.0;
+const ANSWERED: f32 = 32.0;
 
 /// What is remembered of one registered domain.
 #[derive(Clone, Debug, Default)]

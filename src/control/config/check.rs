@@ -3,6 +3,7 @@
 use super::{Config, Identity, Listener};
 use crate::document::{Document, Problem, Severity};
 use crate::flow::peer::check_trust_domain;
+use crate::protocol::dns::Name;
 use crate::proxy::tls::Mode;
 use std::fs::{self, File};
 use std::net::{IpAddr, SocketAddr};
@@ -17,6 +18,7 @@ pub fn check(document: &Document<Config>, on_its_machine: bool) -> Vec<Problem> 
     checker.admin();
     checker.files();
     checker.limits();
+    checker.dns();
     checker.problems
 }
 
@@ -29,7 +31,7 @@ struct Checker<'a> {
 impl Checker<'_> {
     fn listeners(&mut self) {
         let listeners = &self.document.value.listeners;
-        if listeners.is_empty() {
+        if listeners.is_empty() && self.document.value.dns.is_none() {
             self.error("listeners", "an empty list", "at least one listener", "say where connections are accepted");
         }
         for (at, listener) in listeners.iter().enumerate() {
@@ -44,6 +46,37 @@ impl Checker<'_> {
                 let found = format!("{}, which overlaps listeners[{other}]", listener.listen);
                 self.error(&format!("{field}.listen"), &found, "an address of its own", "choose another port");
             }
+        }
+    }
+
+    fn dns(&mut self) {
+        let Some(dns) = &self.document.value.dns else { return };
+        if dns.listen.is_empty() {
+            self.error("dns.listen", "an empty list", "at least one address", "leave it out for 127.0.0.1:53");
+        }
+        if dns.upstreams.is_empty() {
+            let remedy = "name the cluster's resolvers: the `nameserver` lines of the pod's resolv.conf";
+            self.error("dns.upstreams", "an empty list", "at least one resolver", remedy);
+        }
+        for (at, address) in dns.listen.iter().enumerate() {
+            if !address.ip().is_loopback() {
+                let remedy = "whoever reaches this address asks with the pod's grants";
+                self.warning(&format!("dns.listen[{at}]"), &address.to_string(), "a loopback address", remedy);
+            }
+            if dns.upstreams.contains(address) {
+                let remedy = "an upstream that is ourselves never answers";
+                self.error(&format!("dns.listen[{at}]"), &address.to_string(), "an address of its own", remedy);
+            }
+        }
+        for (list, names) in [("search", &dns.search), ("inside", &dns.inside)] {
+            for (at, name) in names.iter().enumerate().filter(|(_, name)| Name::parse(name).is_none()) {
+                let field = format!("dns.{list}[{at}]");
+                self.error(&field, &format!("`{}`", name.escape_debug()), "a domain such as `cluster.local`", "");
+            }
+        }
+        if dns.deadline < dns.upstream_deadline {
+            let remedy = "the first upstream would use up the time of all";
+            self.error("dns.deadline", "less than `dns.upstream_deadline`", "at least as much", remedy);
         }
     }
 

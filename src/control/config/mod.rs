@@ -5,6 +5,7 @@
 //! [`load()`] reads it, [`check`] holds it against itself, [`settings()`] lists every setting.
 
 pub mod check;
+pub mod dns;
 pub mod load;
 mod meaning;
 pub mod settings;
@@ -54,6 +55,9 @@ pub struct Config {
     /// The endpoint for metrics, probes and status. It only reads.
     #[serde(default)]
     pub admin: Admin,
+    /// The pod's resolver. Without it no DNS is served.
+    #[serde(default)]
+    pub dns: Option<dns::Dns>,
     /// Every bound on what a peer can make us hold, wait for or do.
     #[serde(default)]
     pub limits: Limits,

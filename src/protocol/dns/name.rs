@@ -89,6 +89,14 @@ impl Name {
         at_label && self.wire.get(skip..).is_some_and(|end| end.eq_ignore_ascii_case(&other.wire))
     }
 
+    /// The labels before `end`, as a name of their own; nothing when it does not end in it.
+    pub fn without(&self, end: &Name) -> Option<Self> {
+        let count = self.wire.len().checked_sub(end.wire.len()).filter(|_| self.is_within(end))?;
+        let mut wire = self.wire.get(..count)?.to_vec();
+        wire.push(0);
+        Some(Self { wire: wire.into() })
+    }
+
     /// In lower case, without a last dot, what is no letter, digit, `-` or `_` escaped: the spelling that policies,
     /// caches and records know it by. The root is `.`.
     pub fn canonical(&self) -> String {

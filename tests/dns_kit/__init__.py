@@ -1,0 +1,1 @@
+"""What tests/dns.py is made of."""
