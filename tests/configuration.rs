@@ -71,6 +71,20 @@ fn documents_of_the_page_are_good() {
 }
 
 #[test]
+fn resolver_of_the_page_is_good() {
+    let files = files();
+    let own = |(_, text): &(usize, String)| text.starts_with("dns:");
+    let blocks: Vec<_> = blocks("deploy/dns.md", "yaml").into_iter().filter(own).collect();
+    assert_eq!(blocks.len(), 1);
+    for (line, text) in blocks {
+        let path = files.path().join("podwall.yaml");
+        fs::write(&path, format!("apiVersion: podwall.dev/v1\nkind: Podwall\nlisteners: []\n{text}")).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_podwall")).args(["config", "check"]).arg(&path).output().unwrap();
+        assert!(output.status.success(), "deploy/dns.md:{line}\n{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
 fn example_is_good() {
     let files = files();
     let output =

@@ -68,13 +68,21 @@ fn tables_are_answered() {
 /// Each block of YAML compiles, and gives the answers of the block behind it; or has the problem that is shown there.
 #[test]
 fn every_example_of_the_page_is_true() {
-    let page = std::fs::read_to_string("deploy/allowlist.md").unwrap();
+    for (page, least) in [("deploy/allowlist.md", 5), ("deploy/dns.md", 1)] {
+        assert!(examples_of(page) >= least, "{page}");
+    }
+}
+
+/// How many there were. What belongs into the bootstrap configuration is for its own test.
+fn examples_of(page: &str) -> usize {
+    let page = std::fs::read_to_string(page).unwrap();
     let blocks: Vec<(&str, &str)> = fenced(&page);
-    assert!(blocks.iter().filter(|(language, _)| *language == "yaml").count() >= 5);
+    let mut seen = 0;
     for (at, (language, text)) in blocks.iter().enumerate() {
-        if *language != "yaml" {
+        if *language != "yaml" || text.starts_with("dns:") {
             continue;
         }
+        seen += 1;
         let head = "apiVersion: podwall.dev/v1\nkind: Allowlist\nmetadata: {name: example}\n";
         let text = if text.starts_with("apiVersion") { (*text).to_owned() } else { format!("{head}{text}") };
         let documents = document::read::<Allowlist>("allowlist.yaml", &text)
@@ -89,6 +97,7 @@ fn every_example_of_the_page_is_true() {
             (Ok(_), _) => panic!("an example without answers:\n{text}"),
         }
     }
+    seen
 }
 
 /// `who: what = answer`.
@@ -188,6 +197,14 @@ fn ask(who: &str, what: &str) -> Ask {
     if words.peek() == Some(&"tcp") {
         words.next();
         ask.paths.push(String::new());
+    } else if words.peek() == Some(&"dns") {
+        words.next();
+        ask.scheme = "dns";
+        ask.action = words.next().unwrap().to_owned();
+        ask.authority = words.next().unwrap().to_owned();
+        ask.paths.push(String::new());
+        ask.connection.direction = Direction::Outbound;
+        ask.connection.port = 53;
     } else {
         ask.scheme = "http";
         ask.action = words.next().unwrap().to_owned();

@@ -104,7 +104,7 @@ impl Reader<'_> {
             ports: self.ports(field, rule.port.as_ref()),
             paths,
             methods,
-            stream: true,
+            stream: rule.protocol != Protocol::Dns,
             ..Conditions::nothing(rule.protocol)
         };
         (self.problems.len() == before).then_some(conditions)

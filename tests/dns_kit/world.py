@@ -72,7 +72,7 @@ def command(*words, **options):
 class Sidecar(Podwall):
     """A sidecar that is only the pod's resolver."""
 
-    def __init__(self, binary, folder, address, upstreams, inside):
+    def __init__(self, binary, folder, address, upstreams, inside, workers=2):
         folder.mkdir()
         self.inside, self.record, self.address = list(inside), folder / "record.jsonl", address
         self.admin_port = 15000 + int(address.rsplit(".", 1)[1])
@@ -92,7 +92,7 @@ record:
   file: {{path: {self.record}}}
   repeats: 1000
 admin: {{listen: "127.0.0.1:{self.admin_port}"}}
-workers: 2
+workers: {workers}
 """)
         command_line = [*self.inside, binary, "run", "--config", folder / "podwall.yaml"]
         Program.__init__(self, command_line, folder / "podwall.log")
@@ -101,7 +101,7 @@ workers: 2
 class World:
     """Everything, ended by `made` (an ExitStack)."""
 
-    def __init__(self, binary, folder, made):
+    def __init__(self, binary, folder, made, workers=2, wild=False):
         if os.geteuid() != 0:
             raise Skipped("not root")
         for program in ("ip", "dig", "dnsmasq"):
@@ -119,7 +119,11 @@ class World:
                 command("ip", "-n", name, "addr", "add", f"{address}/24", "dev", "eth0")
             command("ip", "-n", name, "link", "set", "eth0", "up")
         self.resolv_conf(NARROW)
-        (folder / "dnsmasq.conf").write_text(DNSMASQ.format(**globals()))
+        wildcards = "".join(
+            f"address=/wild{n % 40}.example/203.0.113.5\nhost-record=kept-{n}.wild{n % 40}.example,203.0.113.6,60\n"
+            for n in range(200 if wild else 0)
+        )
+        (folder / "dnsmasq.conf").write_text(DNSMASQ.format(**globals()) + wildcards)
         dnsmasq = shutil.which("dnsmasq", path=PATH)
         self.start("dnsmasq", self.far, dnsmasq, "--conf-file=" + str(folder / "dnsmasq.conf"), "--user=root")
         self.start("hostile", self.far, sys.executable, HERE / "hostile.py", HOSTILE)
@@ -127,7 +131,7 @@ class World:
         upstreams = {OPEN: [RESOLVER], NARROW: [SILENT, RESOLVER], SHADOW: [HOSTILE]}
         self.sidecars = {}
         for address, asked in upstreams.items():
-            sidecar = Sidecar(binary, folder / address, address, asked, self.inside(self.pod))
+            sidecar = Sidecar(binary, folder / address, address, asked, self.inside(self.pod), workers)
             made.callback(sidecar.end)
             self.sidecars[address] = sidecar.wait_ready()
 

@@ -13,12 +13,13 @@ use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::pin;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::sync::oneshot;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 /// No upstream answered in time.
 pub(super) const SILENT: Reason = Reason::new("dns-upstream-silent", Kind::Upstream, "no resolver answered in time");
@@ -196,15 +197,24 @@ const LOOK: Duration = Duration::from_secs(5);
 /// Takes answers from a socket for as long as somebody uses it.
 async fn listen(shared: Weak<Shared>) {
     let mut buffer = vec![0; LONGEST];
+    let mut look = pin!(sleep(LOOK));
     while let Some(shared) = shared.upgrade() {
-        match timeout(LOOK, shared.socket.recv(&mut buffer)).await {
-            Ok(Ok(length)) => shared.deliver(buffer.get(..length).unwrap_or_default()),
+        let received = tokio::select! {
+            biased;
+            received = shared.socket.recv(&mut buffer) => Some(received),
+            () = &mut look => None,
+        };
+        match received {
+            Some(Ok(length)) => shared.deliver(buffer.get(..length).unwrap_or_default()),
             // Nobody listens there: everyone who waits learns it at once, and asks the next.
-            Ok(Err(_)) => {
+            Some(Err(_)) => {
                 shared.waiting.borrow_mut().clear();
                 shared.carried.set(QUESTIONS);
             }
-            Err(_) => shared.carried.set(QUESTIONS),
+            None => {
+                shared.carried.set(QUESTIONS);
+                look.as_mut().reset(Instant::now() + LOOK);
+            }
         }
         let idle = shared.carried.get() >= QUESTIONS && shared.waiting.borrow().is_empty();
         if idle {
