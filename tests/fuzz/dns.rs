@@ -1,6 +1,9 @@
-//! What holds for all DNS messages: they are refused, or understood; what is written of them is understood again.
+//! What holds for all DNS messages: they are refused, or understood; what is written of them is understood again. And for
+//! all first bytes of a connection: a ClientHello that is read is the same with more behind it; identifying ends.
 
+use podwall::flow::Side;
 use podwall::protocol::dns::{Answer, MAX_MESSAGE, Query};
+use podwall::protocol::{hello, identify};
 
 pub(crate) fn messages() -> Vec<Vec<u8>> {
     let query: &[u8] = b"\x12\x34\x01\0\0\x01\0\0\0\0\0\x01\x03aPi\x03svc\0\0\x01\0\x01\0\0\x29\x10\0\0\0\x80\0\0\0";
@@ -33,5 +36,19 @@ pub(crate) fn message(bytes: &[u8]) {
         answer.emit(&query, 0, MAX_MESSAGE, &mut out);
         let again = Answer::decode(&out).unwrap();
         assert!(again.flags.has(podwall::protocol::dns::header::Flags::TC) || again.answers == answer.answers);
+    }
+}
+
+pub(crate) fn openings() -> Vec<Vec<u8>> {
+    let files = std::fs::read_dir("tests/data/identify").unwrap();
+    files.map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect()
+}
+
+pub(crate) fn opening(bytes: &[u8]) {
+    for side in [Side::Client, Side::Server] {
+        let _ = identify::identify(side, bytes);
+    }
+    if let Ok(Some(read)) = hello::read(bytes) {
+        assert_eq!(hello::read(&[bytes, b"more"].concat()), Ok(Some(read)));
     }
 }

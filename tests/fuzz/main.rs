@@ -42,6 +42,7 @@ const TARGETS: &[Target] = &[
     Target { name: "postgres-statements", seeds: postgres::texts, holds: postgres::text },
     Target { name: "postgres-clients", seeds: postgres::asked, holds: postgres::ask },
     Target { name: "postgres-servers", seeds: postgres::answers, holds: postgres::answer },
+    Target { name: "first-bytes", seeds: dns::openings, holds: dns::opening },
     Target { name: "allowlists", seeds: documents::allowlists, holds: documents::allowlist },
     Target { name: "signatures", seeds: documents::signatures, holds: documents::signature },
 ];

@@ -1,0 +1,162 @@
+//! Identification through its front door: captures of real programs (tests/data/identify, made by tests/tools/capture.py),
+//! greetings of servers, and what must stay unknown. Prints the confusion matrix; off its diagonal it is empty.
+
+#![allow(clippy::unwrap_used, clippy::string_slice, clippy::indexing_slicing)] // a test: what fails, fails it
+#![allow(clippy::disallowed_methods)] // PODWALL_BLESS rewrites what is checked in
+
+use podwall::flow::Side;
+use podwall::protocol::hello;
+use podwall::protocol::identify::{Answer, Depth, SIGNS, identify};
+use std::collections::BTreeMap;
+
+/// Written here: what servers say first, and clients of which no program was at hand.
+const WRITTEN: &[(&str, Side, &[u8])] = &[
+    ("ssh", Side::Server, b"SSH-2.0-dropbear_2022.83\r\n"),
+    ("mysql", Side::Server, b"\x4a\0\0\0\x0a8.0.36\0\x08\0\0\0abcdefgh\0\xff\xff"),
+    ("smtp", Side::Server, b"220 mail.example ESMTP Postfix\r\n"),
+    ("ftp", Side::Server, b"220 ProFTPD Server ready.\r\n"),
+    ("imap", Side::Server, b"* OK [CAPABILITY IMAP4rev1] ready.\r\n"),
+    ("pop3", Side::Server, b"+OK POP3 ready\r\n"),
+    ("vnc", Side::Server, b"RFB 003.008\n"),
+    ("nats", Side::Server, b"INFO {\"server_id\":\"x\"}\r\n"),
+    ("telnet", Side::Server, b"\xff\xfd\x18\xff\xfd\x20"),
+    ("telnet", Side::Client, b"\xff\xfb\x18\xff\xfd\x03"),
+    ("stratum", Side::Client, b"{\"id\":1,\"method\":\"mining.subscribe\",\"params\":[\"miner/1\"]}\n"),
+    ("stratum", Side::Client, b"{\"id\":1,\"jsonrpc\":\"2.0\",\"method\":\"login\",\"params\":{\"login\":\"4a\"}}\n"),
+    ("sip", Side::Client, b"REGISTER sip:example SIP/2.0\r\nVia: x\r\n"),
+    ("bittorrent", Side::Client, b"\x13BitTorrent protocol\0\0\0\0\0\0\0\0"),
+    ("rdp", Side::Client, b"\x03\0\0\x13\x0e\xe0\0\0\0\0\0\x01\0\x08\0\x03\0\0\0"),
+    ("tor", Side::Client, b"\0\0\x07\0\x06\0\x03\0\x04\0\x05"),
+    ("couchbase", Side::Client, b"\x80\x1f\0\x03\0\0\0\0\0\0\0\x05\0\0\0\x01\0\0\0\0\0\0\0\0abc\0\x01"),
+    ("memcached", Side::Client, b"\x80\0\0\x03\0\0\0\0\0\0\0\x03\0\0\0\x01\0\0\0\0\0\0\0\0key"),
+    ("kafka", Side::Client, b"\0\0\0\x14\0\x03\0\0\0\0\0\x01\0\x04test\0\0\0\0"),
+    ("amqp", Side::Client, b"AMQP\0\x01\0\0"),
+    ("cassandra", Side::Client, b"\x04\0\0\0\x05\0\0\0\0"),
+    ("syslog", Side::Client, b"<34>1 2026-01-01T00:00:00Z host app - - - hello\n"),
+];
+
+/// Near neighbours, and nothing at all.
+const UNKNOWN: &[&[u8]] = &[
+    b"hello world, this is a line of text\n",
+    b"SSH 2.0 is a protocol\n",
+    b"{\"method\": \"list\", \"id\": 1}\n",
+    b"<200>too high a priority\n",
+    b"AMQP\0\0\0\0",
+    b"\x13BitTorrent Protocol",
+    b"\x16\x05\x01\0\x05\x01\0\0\x01\0 and so on",
+    b"\x05\x09\0\x01\x02\x03\x04\x05\x06\x07\x08 and so on",
+    b"RFB 004\n",
+    b"PRI * HTTP/3.0\r\n\r\nSM\r\n\r\n",
+    b"*x\r\n$1\r\na\r\n",
+    b"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+];
+
+fn captures() -> Vec<(String, Side, Vec<u8>)> {
+    let files = std::fs::read_dir("tests/data/identify").unwrap().map(|file| file.unwrap().path());
+    let mut found: Vec<_> = files
+        .map(|file| {
+            let name = file.file_name().unwrap().to_str().unwrap();
+            let (protocol, rest) = name.split_once('.').unwrap();
+            let side = if rest.starts_with("client") { Side::Client } else { Side::Server };
+            (protocol.to_owned(), side, std::fs::read(&file).unwrap())
+        })
+        .collect();
+    found.sort_by(|a, b| a.0.cmp(&b.0));
+    found.extend(WRITTEN.iter().map(|(name, side, bytes)| ((*name).to_owned(), *side, bytes.to_vec())));
+    found
+}
+
+fn name(answer: &Answer) -> &'static str {
+    match answer {
+        Answer::Is(sign) => sign.protocol,
+        Answer::NeedMore => "more",
+        Answer::Unknown => "unknown",
+    }
+}
+
+#[test]
+fn every_capture_is_what_it_is_however_it_is_split() {
+    let mut matrix: BTreeMap<(String, &str), usize> = BTreeMap::new();
+    for (protocol, side, bytes) in captures() {
+        *matrix.entry((protocol.clone(), name(&identify(side, &bytes)))).or_default() += 1;
+        for end in 0..bytes.len() {
+            let answer = identify(side, &bytes[..end]);
+            let told = name(&answer);
+            assert!(told == "more" || told == protocol, "{protocol} is {told} after {end} of {bytes:?}");
+        }
+    }
+    for bytes in UNKNOWN {
+        for side in [Side::Client, Side::Server] {
+            *matrix.entry(("unknown".to_owned(), name(&identify(side, bytes)))).or_default() += 1;
+        }
+    }
+    for ((is, told), times) in &matrix {
+        println!("{is:>14} told as {told:<14} {times}");
+    }
+    let wrong: Vec<_> = matrix.keys().filter(|(is, told)| is != told).collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
+
+#[test]
+fn random_starts_stay_unknown() {
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut known = 0;
+    for _ in 0..20_000 {
+        let bytes: Vec<u8> = (0..64)
+            .map(|_| {
+                state ^= state >> 12;
+                state ^= state << 25;
+                state ^= state >> 27;
+                (state.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 56) as u8
+            })
+            .collect();
+        if let Answer::Is(sign) = identify(Side::Client, &bytes) {
+            println!("{} from {bytes:?}", sign.protocol);
+            known += 1;
+        }
+    }
+    assert!(known <= 4, "{known}");
+}
+
+#[test]
+fn every_hello_of_a_real_program_is_read() {
+    let hellos: Vec<_> = captures().into_iter().filter(|(protocol, ..)| protocol == "tls").collect();
+    assert!(hellos.len() >= 3);
+    for (_, _, bytes) in hellos {
+        let hello = hello::read(&bytes).unwrap().unwrap();
+        assert!(hello.versions.contains(&0x0304) && !hello.hidden, "{hello:?}");
+        assert!((0..bytes.len()).all(|end| hello::read(&bytes[..end]) == Ok(None)));
+    }
+}
+
+/// To bring it up to date: `PODWALL_BLESS=1 cargo test --test identify`.
+#[test]
+fn page_lists_every_protocol() {
+    let mut rows: BTreeMap<&str, (Depth, Vec<&str>)> = BTreeMap::new();
+    for sign in SIGNS {
+        let side = if sign.side == Side::Client { "client" } else { "server" };
+        let row = rows.entry(sign.protocol).or_insert((sign.depth, Vec::new()));
+        if !row.1.contains(&side) {
+            row.1.push(side);
+        }
+    }
+    let mut page = "# Protocols that are told apart by their first bytes\n\n\
+        Identified: told from others on its port. Parsed: what opens it is taken apart. Judged: held against the allowlist.\n\n\
+        | protocol | known by | identified | parsed | judged |\n|---|---|---|---|---|\n"
+        .to_owned();
+    for (protocol, (depth, sides)) in rows {
+        let mark = |least: Depth| match (least, depth) {
+            (Depth::Identified, _)
+            | (Depth::Parsed, Depth::Parsed | Depth::Judged)
+            | (Depth::Judged, Depth::Judged) => "yes",
+            _ => "",
+        };
+        let (parsed, judged) = (mark(Depth::Parsed), mark(Depth::Judged));
+        page += &format!("| {protocol} | {} | yes | {parsed} | {judged} |\n", sides.join(", "));
+    }
+    let file = "deploy/protocols.md";
+    if std::env::vars_os().any(|(name, _)| name == "PODWALL_BLESS") {
+        std::fs::write(file, &page).unwrap();
+    }
+    assert!(std::fs::read_to_string(file).unwrap_or_default() == page, "{file} is not what the table says");
+}
