@@ -1,6 +1,5 @@
 //! A question with everything that judging and recording it takes, and what the record and the metrics are told of it.
 
-use super::super::worker::Worker;
 use crate::engine::Case;
 use crate::engine::dns::SCHEME;
 use crate::flow::{
@@ -8,6 +7,7 @@ use crate::flow::{
     RuleName, Scene, Session, Verdict,
 };
 use crate::protocol::dns::{PROTOCOL, Query};
+use crate::proxy::worker::Worker;
 use crate::record::{Caller, Event, EventId, Exchange, Traffic};
 use std::net::SocketAddr;
 
