@@ -24,6 +24,8 @@ mod rates;
 mod released;
 #[path = "proxy/reload.rs"]
 mod reload;
+#[path = "proxy/responses.rs"]
+mod responses;
 #[path = "proxy/shadow.rs"]
 mod shadow;
 #[path = "proxy/slow.rs"]

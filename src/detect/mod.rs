@@ -20,6 +20,7 @@ pub mod filter;
 mod finding;
 mod html;
 mod ldap;
+pub mod leak;
 mod literals;
 mod lookup;
 mod memo;

@@ -14,12 +14,12 @@ use std::sync::Arc;
 /// One exchange under judgement.
 pub struct Case<'e> {
     engine: &'e Engine,
-    port: &'e PortTerms,
+    pub(super) port: &'e PortTerms,
     found: Found,
-    terms: Option<Arc<Terms>>,
+    pub(super) terms: Option<Arc<Terms>>,
     rates: Vec<Arc<Rate>>,
-    mode: Mode,
-    denied: bool,
+    pub(super) mode: Mode,
+    pub(super) denied: bool,
     observed: Vec<(Part<'static>, Hit)>,
     learning: Learning,
 }

@@ -4,9 +4,11 @@
 mod case;
 pub mod dns;
 mod http;
+mod screen;
 
 pub use case::Case;
 pub use http::{BODY_TOO_LARGE, Content};
+pub use screen::{Blocked, LEAK, Screen};
 
 use crate::detect::Detectors;
 use crate::flow::{Direction, Fuel, Kind, Reason, Scene};

@@ -184,6 +184,8 @@ pub enum Place {
     BodyOpaque,
     /// Text that stands in a body of bytes that are mostly none: a picture, an archive, a program.
     BodyBinary,
+    /// The body of an answer.
+    Response,
     /// A trailer's name.
     TrailerName,
     /// A trailer's value.
@@ -212,6 +214,7 @@ impl Place {
             Self::BodyText | Self::BodyOpaque | Self::BodyBinary => "body",
             Self::SqlText => "sql",
             Self::DnsName => "dns",
+            Self::Response => "response",
         }
     }
 
@@ -249,6 +252,7 @@ impl Place {
             Self::BodyText => "body-text",
             Self::BodyOpaque => "body-opaque",
             Self::BodyBinary => "body-binary",
+            Self::Response => "response",
             Self::TrailerName => "trailer-name",
             Self::TrailerValue => "trailer-value",
             Self::SqlText => "sql-text",

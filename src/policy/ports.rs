@@ -6,7 +6,7 @@ use super::compile::Placed;
 use super::document::{Allowlist, Port};
 use crate::canon::path::{Case, Readings};
 use crate::document::{Document, Problem, Severity};
-use crate::flow::{Direction, Mode, Sensitivity};
+use crate::flow::{Direction, Mode, Sensitivity, Watch};
 use std::collections::BTreeMap;
 
 /// How the traffic of one port is judged.
@@ -18,6 +18,8 @@ pub struct PortTerms {
     pub sensitivity: Sensitivity,
     /// How the application reads paths.
     pub readings: Readings,
+    /// What its answers should not carry.
+    pub responses: Watch,
 }
 
 /// The terms of every port.
@@ -141,6 +143,7 @@ impl Terms {
             mode: settings().filter_map(|port| port.mode).max().max(of_documents).unwrap_or_default(),
             sensitivity: settings().filter_map(|port| port.sensitivity).max().unwrap_or_default(),
             readings: settings().find_map(|port| port.readings).unwrap_or_default(),
+            responses: settings().map(|port| port.responses.watch()).fold(Watch::default(), Watch::max),
         }
     }
 }

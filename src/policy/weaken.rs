@@ -72,6 +72,8 @@ fn laxer(what: &str, direction: Direction, now: &PortTerms, before: &PortTerms) 
     if now.sensitivity < before.sensitivity {
         says.push(format!("{what}: sensitivity {} instead of {}", now.sensitivity.name(), before.sensitivity.name()));
     }
+    let laxer = now.responses.laxer_than(&before.responses);
+    says.extend(laxer.map(|leak| format!("{what}: less is done about {} in answers", leak.name())));
     says.extend(narrower(&what, &now.readings, &before.readings));
     says
 }

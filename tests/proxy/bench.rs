@@ -25,6 +25,7 @@ pub(crate) struct Setup {
     folder: TempDir,
     upstream: Upstream,
     behind: SocketAddr,
+    reserved: socket2::Socket,
 }
 
 /// A running sidecar.
@@ -61,6 +62,7 @@ impl Setup {
             folder: tempfile::tempdir().unwrap(),
             behind: upstream.address,
             upstream,
+            reserved: reserve(),
         }
     }
 
@@ -86,6 +88,11 @@ impl Setup {
         self
     }
 
+    /// The port that the sidecar will listen on.
+    pub(crate) fn port(&self) -> u16 {
+        self.reserved.local_addr().unwrap().as_socket().unwrap().port()
+    }
+
     /// Asks callers for mTLS, with the certificates in the bench's folder.
     pub(crate) fn strict(mut self, fill: impl FnOnce(&Path)) -> Self {
         fill(self.folder.path());
@@ -101,6 +108,7 @@ impl Setup {
 
     pub(crate) fn start(self) -> Bench {
         let at = self.folder.path().display();
+        let port = self.port();
         let Self { limits, tls, behind, .. } = &self;
         let identity = format!(
             "identity: {{certificate: {at}/server.crt, key: {at}/server.key, trust: [{{domain: cluster.test, bundle: {at}/ca.crt}}]}}\n"
@@ -108,7 +116,7 @@ impl Setup {
         let identity = if tls == "off" { "" } else { &identity };
         let limits = if limits.is_empty() { String::new() } else { format!("limits:\n{limits}") };
         let text = format!(
-            "apiVersion: podwall.dev/v1\nkind: Podwall\nlisteners:\n  - {{listen: '127.0.0.1:0', tls: {tls}, upstream: '{behind}'}}\n\
+            "apiVersion: podwall.dev/v1\nkind: Podwall\nlisteners:\n  - {{listen: '127.0.0.1:{port}', tls: {tls}, upstream: '{behind}'}}\n\
              allowlists: [{at}/allowlist.yaml]\nrecord: {{stdout: false, file: {{path: {at}/record.jsonl}}}}\nworkers: 1\n{identity}{limits}"
         );
         write_rules(self.folder.path(), self.mode, &self.rules);
@@ -186,6 +194,14 @@ impl Ended {
     pub(crate) fn of<'a>(&'a self, line: &'a str) -> impl Iterator<Item = &'a Value> {
         self.lines.iter().filter(move |value| value["line"] == line)
     }
+}
+
+/// A port that nobody else gets: bound, but not listened on, by a socket that lets the sidecar's share it.
+fn reserve() -> socket2::Socket {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.set_reuse_port(true).unwrap();
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    socket
 }
 
 fn write_rules(folder: &Path, mode: &str, rules: &str) {

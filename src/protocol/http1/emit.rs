@@ -15,6 +15,8 @@ pub struct Rewrite<'a> {
     pub client_certificate: Option<&'a str>,
     /// Whether the upstream connection ends with this exchange.
     pub close: bool,
+    /// Whether the answer must come whole and without a content coding, because it will be looked at.
+    pub readable: bool,
 }
 
 /// Writes a request's head.
@@ -26,8 +28,18 @@ pub fn request_head(out: &mut Vec<u8>, view: RequestView<'_>, rewrite: &Rewrite<
     out.push(b' ');
     out.extend_from_slice(view.target().as_bytes());
     out.extend_from_slice(if hostless { b" HTTP/1.0\r\n" } else { b" HTTP/1.1\r\n" });
-    let on = |header: &Header<'_>| goes_on(header, rewrite.framing) && !(view.head.websocket && is_extension(header));
-    view.headers().filter(on).for_each(|header| spelled(out, &header));
+    let wanted = |header: &Header<'_>| {
+        goes_on(header, rewrite.framing)
+            && !(view.head.websocket && is_extension(header))
+            && !(rewrite.readable && asks_for_less(header))
+    };
+    view.headers().filter(wanted).for_each(|header| spelled(out, &header));
+    if rewrite.readable {
+        out.extend_from_slice(
+            b"accept-encoding: identity
+",
+        );
+    }
     if let Some(certificate) = rewrite.client_certificate {
         ours(out, "x-forwarded-client-cert", certificate);
     }
@@ -146,6 +158,11 @@ fn is_extension(header: &Header<'_>) -> bool {
 fn goes_on(header: &Header<'_>, framing: Framing) -> bool {
     let announces_trailers = header.known.is_some_and(|known| known.is == Is::Trailer);
     header.forwarded && (!announces_trailers || framing == Framing::Chunked)
+}
+
+/// Asks for a coded answer (RFC 9110 §12.5.3), or for a range of it (§14.2): a leak could hide behind either.
+fn asks_for_less(header: &Header<'_>) -> bool {
+    ["accept-encoding", "range", "if-range"].iter().any(|name| header.name.eq_ignore_ascii_case(name))
 }
 
 fn spelled(out: &mut Vec<u8>, header: &Header<'_>) {

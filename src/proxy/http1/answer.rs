@@ -2,9 +2,11 @@
 //! client takes it. An answer that breaks off is never passed off as whole.
 
 use super::client::{BROKE_OFF, READ_SLOW};
+use crate::engine::{Blocked, LEAK, Screen};
 use crate::flow::{Kind, Reason};
 use crate::protocol::http1::{Asked, BodyDecoder, Framing, ResponseHead, Scan, Version, emit};
 use crate::proxy::deadline::Deadline;
+use crate::proxy::held::Share;
 use crate::proxy::inbox::{Inbox, Scratch};
 use crate::proxy::outbox::Outbox;
 use crate::proxy::settings::Limits;
@@ -41,6 +43,13 @@ pub(super) const INTERIM: Reason = Reason::new(
 /// Interim answers (1xx) to one request.
 const MAX_INTERIM: usize = 32;
 
+/// The upstream answers in a content coding although none was accepted.
+pub(super) const CODED: Reason = Reason::new(
+    "upstream-coded",
+    Kind::Upstream,
+    "the answer cannot be looked at: it came in a content coding that was not asked for",
+);
+
 /// What of the request decides the form of its answer.
 pub(super) struct Wish<'a> {
     pub(super) asked: Asked,
@@ -63,13 +72,15 @@ pub(super) enum Sending {
 }
 
 /// How far an answer came. Kept outside the future, so that it can be told whatever becomes of it.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Seen {
     pub(super) status: Option<u16>,
     /// Whether the client was given any of it.
     pub(super) begun: bool,
     /// Body bytes passed on.
     pub(super) released: u64,
+    /// What the body passes through, where its port asks for it.
+    pub(super) screen: Option<Box<Screen>>,
 }
 
 /// How an answer ended.
@@ -154,6 +165,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Leaves + Unpin> Answer<'_, R, W> {
         let wish = self.wish;
         let until_close = head.framing_for(wish.version) == Framing::UntilClose;
         let keep_alive = wish.keep_alive && !until_close && self.all_sent() && !self.worker.stopping();
+        self.check_coding(head, bytes)?;
         self.write_head(head, bytes, keep_alive);
         let lives = self.body(head).await?;
         let reusable = lives && head.keep_alive && self.inbox.is_empty() && self.all_sent();
@@ -170,16 +182,20 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Leaves + Unpin> Answer<'_, R, W> {
     async fn body(&mut self, head: &ResponseHead) -> Result<bool, Broken> {
         let chunked = head.framing_for(self.wish.version) == Framing::Chunked;
         let mut decoder = BodyDecoder::new(head.framing, &self.limits().http1);
+        let held = self.hold(head);
         while !decoder.is_done() {
             self.take(&mut decoder, chunked)?;
             if decoder.is_done() {
                 break;
             }
-            self.send().await?;
+            if held.is_none() {
+                self.send().await?;
+            }
             if self.fill().await? == 0 {
                 decoder.end_of_input().map_err(|_| Broken::Upstream(TRUNCATED))?;
             }
         }
+        self.end(chunked)?;
         if chunked {
             emit::last_chunk(self.outbox.buffer(), decoder.trailers().iter());
         }
@@ -193,12 +209,13 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Leaves + Unpin> Answer<'_, R, W> {
             let unread = self.inbox.unread();
             let piece = decoder.step(unread).map_err(|malformed| Broken::Upstream(malformed.by_upstream().why))?;
             let content = unread.get(piece.data).unwrap_or_default();
-            self.seen.released += content.len() as u64;
-            let out = self.outbox.buffer();
-            if chunked {
-                emit::chunk(out, content);
-            } else {
-                out.extend_from_slice(content);
+            match &mut self.seen.screen {
+                None => write(self.outbox.buffer(), content, chunked, &mut self.seen.released),
+                Some(screen) => {
+                    let mut clean = Vec::new();
+                    screen.pass(content, &mut clean)?;
+                    write(self.outbox.buffer(), &clean, chunked, &mut self.seen.released);
+                }
             }
             self.inbox.consume(piece.consumed);
             if piece.consumed == 0 && !piece.done {
@@ -206,6 +223,34 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Leaves + Unpin> Answer<'_, R, W> {
             }
         }
         Ok(())
+    }
+
+    /// What the screen has held back of the answer's end.
+    fn end(&mut self, chunked: bool) -> Result<(), Broken> {
+        let Some(screen) = &mut self.seen.screen else { return Ok(()) };
+        let mut clean = Vec::new();
+        screen.finish(&mut clean)?;
+        write(self.outbox.buffer(), &clean, chunked, &mut self.seen.released);
+        Ok(())
+    }
+
+    /// An answer that may be blocked is held until all of it has been looked at, if it is small enough and there is
+    /// room: the client then gets a refusal instead of an answer that breaks off.
+    fn hold(&self, head: &ResponseHead) -> Option<Share> {
+        self.seen.screen.as_ref().filter(|screen| screen.blocks())?;
+        let Framing::Length(length) = head.framing else { return None };
+        let length = usize::try_from(length).ok().filter(|length| *length <= self.limits().inspect_bytes)?;
+        let mut share = Share::none(&self.worker.shared.held);
+        share.resize(length).ok().map(|()| share)
+    }
+
+    /// What comes in a content coding cannot be looked at.
+    fn check_coding(&self, head: &ResponseHead, bytes: &[u8]) -> Result<(), Broken> {
+        let codings =
+            || head.view(bytes).headers().filter(|header| header.name.eq_ignore_ascii_case("content-encoding"));
+        let coded = codings().any(|header| !header.value.trim_ascii().eq_ignore_ascii_case(b"identity"));
+        let blocks = self.seen.screen.as_ref().is_some_and(|screen| screen.blocks());
+        if coded && blocks { Err(Broken::Upstream(CODED)) } else { Ok(()) }
     }
 
     async fn fill(&mut self) -> Result<usize, Broken> {
@@ -249,5 +294,21 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Leaves + Unpin> Answer<'_, R, W> {
 
     fn limits(&self) -> &Limits {
         self.worker.limits()
+    }
+}
+
+/// Body bytes in the client's framing.
+fn write(out: &mut Vec<u8>, content: &[u8], chunked: bool, released: &mut u64) {
+    *released += content.len() as u64;
+    if chunked {
+        emit::chunk(out, content);
+    } else {
+        out.extend_from_slice(content);
+    }
+}
+
+impl From<Blocked> for Broken {
+    fn from(_: Blocked) -> Self {
+        Self::Upstream(LEAK)
     }
 }

@@ -168,6 +168,7 @@ impl Conversation<'_> {
                 Err(reason) => return self.fail(told, request, Broken::Upstream(reason)).await,
             };
             upstream.alone = alone;
+            told.seen.screen = case.screen().map(Box::new);
             let stale_is_mended = upstream.reused && may_ask_again(request, &body);
             let answered = match &mut body {
                 Body::Stream(first, decoder) => {
@@ -179,6 +180,9 @@ impl Conversation<'_> {
                 }
                 held => self.ask(told, request, &mut upstream, held).await,
             };
+            if let Some(next) = self.leaks(told, case, request).await {
+                return next;
+            }
             match answered {
                 Ok(Answered::Whole { reusable, keep_alive }) => {
                     if reusable && !alone {
@@ -191,6 +195,18 @@ impl Conversation<'_> {
                 Err(broken) => return self.fail(told, request, broken).await,
             }
         }
+    }
+
+    /// Tells what was found in the answer. When that kept it back, the exchange ends here.
+    async fn leaks(&mut self, told: &mut Told, case: &mut Case<'_>, request: &Request) -> Option<Next> {
+        let screen = told.seen.screen.take()?;
+        let judgement = case.screened(&screen)?;
+        let denial = self.note(told, request, &judgement)?;
+        if told.seen.begun {
+            return Some(Next::Abort);
+        }
+        self.client.outbox.buffer().clear();
+        Some(self.refuse(told, request, denial, false).await)
     }
 
     async fn reach(&self, request: &Request, fresh_only: bool) -> Result<Upstream, Reason> {
@@ -253,7 +269,7 @@ impl Conversation<'_> {
         upstream: &mut Upstream,
         body: (Vec<u8>, &mut BodyDecoder),
     ) -> Result<Result<Answered, Broken>, Next> {
-        self.write_head(request, upstream, request.head.framing);
+        self.write_head(told, request, upstream, request.head.framing);
         let sending = Cell::new(Sending::GoesOn);
         let wish = self.wish(request, &sending);
         let past = Past::default();
@@ -281,23 +297,24 @@ impl Conversation<'_> {
     /// Writes a held request: the head, with framing of our own, and the body behind it.
     fn write_request(&self, told: &mut Told, request: &Request, upstream: &mut Upstream, body: &Body) {
         let Body::Whole(bytes, trailers) = body else {
-            return self.write_head(request, upstream, request.head.framing);
+            return self.write_head(told, request, upstream, request.head.framing);
         };
         told.sent = bytes.len() as u64;
         if trailers.is_empty() {
-            self.write_head(request, upstream, Framing::Length(told.sent));
+            self.write_head(told, request, upstream, Framing::Length(told.sent));
             upstream.outbox.buffer().extend_from_slice(bytes);
         } else {
-            self.write_head(request, upstream, Framing::Chunked);
+            self.write_head(told, request, upstream, Framing::Chunked);
             let out = upstream.outbox.buffer();
             emit::chunk(out, bytes);
             emit::last_chunk(out, trailers.iter());
         }
     }
 
-    fn write_head(&self, request: &Request, upstream: &mut Upstream, framing: Framing) {
+    fn write_head(&self, told: &Told, request: &Request, upstream: &mut Upstream, framing: Framing) {
         let client_certificate = self.guest.handshake.as_ref().map(|handshake| &*handshake.xfcc);
-        let rewrite = emit::Rewrite { framing, client_certificate, close: upstream.alone };
+        let readable = told.seen.screen.is_some();
+        let rewrite = emit::Rewrite { framing, client_certificate, close: upstream.alone, readable };
         emit::request_head(upstream.outbox.buffer(), request.view(), &rewrite);
     }
 

@@ -71,7 +71,7 @@ pub(super) struct Progress<'a> {
 }
 
 impl Progress<'_> {
-    /// Records a judgement that denies, acted on or not.
+    /// Records a judgement that denies, acted on or not, or that has something to tell.
     pub(super) fn note(
         self,
         worker: &Worker,
@@ -79,7 +79,7 @@ impl Progress<'_> {
         request: &Request,
         judgement: &Judgement,
     ) -> Option<EventId> {
-        if judgement.verdict == Verdict::Allow {
+        if judgement.verdict == Verdict::Allow && judgement.evidence.is_empty() {
             return None;
         }
         worker.metrics.judged(scene.connection.direction, judgement.mode, &judgement.verdict);

@@ -1,7 +1,6 @@
 //! What may be written of what a sender chose: secrets are masked before anything is written, and what is left cannot
 //! disguise itself. A mask carries a keyed hash, so that the same secret can be told to be the same.
 
-mod cards;
 mod escape;
 mod secrets;
 

@@ -1,7 +1,7 @@
 //! Finds secrets in text that has no declared structure: the value after a telling name, the shapes of well-known
 //! tokens, card numbers. Prefers to mask too much. Linear in the text.
 
-use super::cards;
+use crate::canon::cards;
 use aho_corasick::{AhoCorasick, MatchKind};
 use std::ops::Range;
 

@@ -11,7 +11,7 @@ struct Group {
 
 /// Card numbers: 13 to 19 digits, in groups apart by one space or dash at most, of a known issuer, with a valid check
 /// digit (ISO/IEC 7812-1). Numbers begin and end where groups do.
-pub(super) fn find(text: &[u8], found: &mut Vec<Range<usize>>) {
+pub fn find(text: &[u8], found: &mut Vec<Range<usize>>) {
     let mut digits: Vec<(usize, u8)> = Vec::new();
     let mut groups: Vec<Group> = Vec::new();
     let mut last = None;
