@@ -62,10 +62,11 @@ fn has_overlong(bytes: &[u8]) -> bool {
     })
 }
 
-/// Whether a segment is `.` or `..`, under any separator, without its parameters and the spaces that Windows drops.
+/// Whether a segment is `.` or `..`, under any separator, without its parameters, what would be a query or a fragment
+/// once it is decoded, and the spaces that Windows drops.
 fn has_dot_segment(bytes: &[u8]) -> bool {
     bytes.split(|b| matches!(b, b'/' | b'\\')).any(|segment| {
-        let name = segment.split(|b| *b == b';').next().unwrap_or_default();
+        let name = segment.split(|b| matches!(b, b';' | b'?' | b'#')).next().unwrap_or_default();
         matches!(name.trim_ascii_end(), b"." | b"..")
     })
 }

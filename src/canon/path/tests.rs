@@ -133,6 +133,9 @@ fn a_path_may_end_at_an_encoded_question_mark() {
     assert_eq!(all("/admin%23x%3fy"), ["/admin#x?y", "/admin"]);
     assert_eq!(all("/admin%253fx"), ["/admin%253fx", "/admin?x", "/admin"]);
     assert_eq!(all("/%3f"), ["/?", "/"]);
+    for path in ["/.%23x", "/..%3fx/y", "/%252e%2523x"] {
+        assert!(readings(path.as_bytes(), &Readings::default()).is_err(), "{path}");
+    }
     let once = Readings { decoding: Decoding::Once, ..Readings::default() };
     assert_eq!(with("/admin%3fx", &once), ["/admin?x"]);
 }
