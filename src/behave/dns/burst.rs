@@ -3,7 +3,7 @@
 //!
 //! Each registered domain that was not seen before is rated: strange letters, kinship with others seen lately (the same
 //! label under many suffixes, labels that differ in a few places, words joined anew), sheer length. Ratings add up;
-//! ordinary names take off more than strange ones add, so that a strange name among others is nothing. At [`LIMIT`]
+//! ordinary names take off more than strange ones add, so that a strange name among others is nothing. At `LIMIT`
 //! strange names are denied; ordinary ones never are.
 
 use super::registered::{Registered, Suffix};

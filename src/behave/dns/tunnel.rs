@@ -2,7 +2,7 @@
 //! of labels that look encoded, or asked for with types that can carry anything.
 //!
 //! Each name that was not seen before adds the bytes that it could carry out to the domain's score; half of it fades in
-//! half an hour. At [`LIMIT`] the domain is a tunnel, and stays one until enough has faded: about 140 bytes leave.
+//! half an hour. At `LIMIT` the domain is a tunnel, and stays one until enough has faded: about 140 bytes leave.
 
 use super::registered::{Registered, Suffix};
 use super::{Seen, faded, letters};

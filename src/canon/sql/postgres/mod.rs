@@ -1,5 +1,5 @@
 //! What a PostgreSQL statement asks for: which tables for what, which columns and functions, with or without WHERE. Read
-//! from the server's own tokens ([`lexer`]) by a machine that follows clauses and parentheses ([`query`]); no tree is
+//! from the server's own tokens (`lexer`) by a machine that follows clauses and parentheses (`query`); no tree is
 //! built, nothing recurses, every token is read a fixed number of times.
 //!
 //! Where the text leaves a choice, more is asked for rather than less: any name that could be a column counts as read,
