@@ -35,10 +35,7 @@ pub fn request_head(out: &mut Vec<u8>, view: RequestView<'_>, rewrite: &Rewrite<
     };
     view.headers().filter(wanted).for_each(|header| spelled(out, &header));
     if rewrite.readable {
-        out.extend_from_slice(
-            b"accept-encoding: identity
-",
-        );
+        ours(out, "accept-encoding", "identity");
     }
     if let Some(certificate) = rewrite.client_certificate {
         ours(out, "x-forwarded-client-cert", certificate);
