@@ -155,6 +155,12 @@ const MAX_EFFORT: usize = 1024;
 #[cfg(test)]
 const STEPS_PER_BYTE: u64 = 25;
 
+/// Words, numbers, paths (`/api/v1/orders/7`), dates and host names: nothing that a statement could be made of.
+fn is_names_only(value: &[u8]) -> bool {
+    let in_names = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'/' | b'.' | b'-');
+    value.iter().all(in_names) && !value.windows(2).any(|pair| pair == b"--")
+}
+
 impl Detector for Sql {
     fn name(&self) -> &'static str {
         NAME
@@ -177,7 +183,7 @@ impl Detector for Sql {
     }
 
     fn inspect(&self, part: &Part<'_>, found: &mut Found, fuel: &mut Fuel) {
-        if part.canonical.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_') {
+        if is_names_only(&part.canonical) {
             return;
         }
         let Ok(read) = heaviest(&part.canonical, fuel) else { return };
