@@ -7,7 +7,6 @@ use crate::document::{self, Document, Problem, Severity, Tree};
 use crate::policy::{self, Allowlist, Context, load};
 use lexopt::prelude::{Long, Short, Value, ValueExt};
 use std::ffi::OsString;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::SystemTime;
@@ -45,20 +44,13 @@ struct Report {
 
 /// Runs `podwall check …`; `arguments` come after the command's name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let asked = match parse(arguments) {
-        Ok(Some(asked)) => asked,
-        Ok(None) => {
-            say(HELP);
-            return ExitCode::SUCCESS;
-        }
-        Err(error) => {
-            eprint!("podwall check: {error}\n\n{HELP}");
-            return ExitCode::from(super::USAGE);
-        }
+    let asked = match super::asked(parse(arguments), "check", HELP) {
+        Ok(asked) => asked,
+        Err(code) => return code,
     };
     let mut report = Report::default();
     asked.paths.iter().for_each(|path| report.path(path, asked.trust_domain.as_deref()));
-    say(&report.text(asked.short));
+    super::say(&report.text(asked.short));
     let worst = report.problems.iter().map(|problem| problem.severity).max();
     let refused = worst == Some(Severity::Error) || worst.is_some() && asked.strict;
     if refused { ExitCode::FAILURE } else { ExitCode::SUCCESS }
@@ -79,11 +71,6 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Option<Asked>,
         }
     }
     if asked.paths.is_empty() { Err("name a file or a directory".into()) } else { Ok(Some(asked)) }
-}
-
-/// To the standard output; nobody is left to tell when it is closed.
-fn say(text: &str) {
-    let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
 impl Report {

@@ -8,7 +8,6 @@ use lexopt::prelude::{Long, Short, Value as Word};
 use serde_json::Value;
 use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -94,8 +93,7 @@ fn complain(problems: &[Problem]) -> ExitCode {
 }
 
 fn say(text: &str) -> ExitCode {
-    // Whoever closed the pipe has read enough.
-    let _ = io::stdout().write_all(text.as_bytes());
+    super::say(text);
     ExitCode::SUCCESS
 }
 

@@ -70,16 +70,9 @@ type Rules = BTreeMap<(String, Needs, BTreeSet<String>), Rule>;
 
 /// Runs `podwall log learn …`; `arguments` come after that.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let options = match parse(arguments) {
-        Ok(Some(options)) => options,
-        Ok(None) => {
-            print!("{HELP}");
-            return ExitCode::SUCCESS;
-        }
-        Err(error) => {
-            eprint!("podwall log learn: {error}\n\n{HELP}");
-            return ExitCode::from(USAGE);
-        }
+    let options = match super::asked(parse(arguments), "log learn", HELP) {
+        Ok(options) => options,
+        Err(code) => return code,
     };
     match read(&options.files) {
         Ok((seen, beyond)) => match propose(&options, seen, beyond) {

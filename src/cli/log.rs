@@ -64,16 +64,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     if arguments.next_if(|first| first == "learn").is_some() {
         return learn::run(arguments);
     }
-    let options = match parse(arguments) {
-        Ok(Some(options)) => options,
-        Ok(None) => {
-            print!("{HELP}");
-            return ExitCode::SUCCESS;
-        }
-        Err(error) => {
-            eprint!("podwall log: {error}\n\n{HELP}");
-            return ExitCode::from(USAGE);
-        }
+    let options = match super::asked(parse(arguments), "log", HELP) {
+        Ok(options) => options,
+        Err(code) => return code,
     };
     let mut out = io::stdout().lock();
     let done = if options.verify { verify(&options, &mut out) } else { show(&options, &mut out) };

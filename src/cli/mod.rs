@@ -16,6 +16,8 @@ pub mod run;
 pub mod signatures;
 
 use std::ffi::OsString;
+use std::fmt;
+use std::io::Write;
 use std::process::ExitCode;
 
 /// What the user is told who used a command wrongly.
@@ -98,6 +100,27 @@ pub fn main(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
         (unknown, None) => {
             eprintln!("podwall: there is no command `{}`\n\n{}", unknown.escape_debug(), overview());
             ExitCode::from(USAGE)
+        }
+    }
+}
+
+/// To the standard output; nobody is left to tell when it is closed.
+fn say(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+/// What a command was asked for; otherwise how the program ends, once the help has been given that was asked for
+/// (`Ok(None)`) or is needed.
+fn asked<T>(parsed: Result<Option<T>, impl fmt::Display>, command: &str, help: &str) -> Result<T, ExitCode> {
+    match parsed {
+        Ok(Some(asked)) => Ok(asked),
+        Ok(None) => {
+            say(help);
+            Err(ExitCode::SUCCESS)
+        }
+        Err(error) => {
+            eprint!("podwall {command}: {error}\n\n{help}");
+            Err(ExitCode::from(USAGE))
         }
     }
 }

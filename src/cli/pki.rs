@@ -43,16 +43,9 @@ struct Options {
 
 /// Runs `podwall pki …`; `arguments` come after the command's name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let options = match parse(arguments) {
-        Ok(Some(options)) => options,
-        Ok(None) => {
-            print!("{HELP}");
-            return ExitCode::SUCCESS;
-        }
-        Err(error) => {
-            eprint!("podwall pki: {error}\n\n{HELP}");
-            return ExitCode::from(2);
-        }
+    let options = match super::asked(parse(arguments), "pki", HELP) {
+        Ok(options) => options,
+        Err(code) => return code,
     };
     match issue(&options) {
         Ok(summary) => {

@@ -33,21 +33,15 @@ const DEFAULT: &str = "/etc/podwall/podwall.yaml";
 
 /// Runs `podwall run …`; `arguments` come after the command's name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    match parse(arguments) {
-        Ok(Some(path)) => match serve(&path) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(problems) => {
-                eprintln!("{}", problems.trim_end());
-                ExitCode::FAILURE
-            }
-        },
-        Ok(None) => {
-            print!("{HELP}");
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprint!("podwall run: {error}\n\n{HELP}");
-            ExitCode::from(super::USAGE)
+    let path = match super::asked(parse(arguments), "run", HELP) {
+        Ok(path) => path,
+        Err(code) => return code,
+    };
+    match serve(&path) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problems) => {
+            eprintln!("{}", problems.trim_end());
+            ExitCode::FAILURE
         }
     }
 }

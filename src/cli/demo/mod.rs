@@ -26,16 +26,9 @@ Exit codes: 0 every verdict was the expected one, 1 one was not, 2 wrong usage.
 
 /// Runs `podwall demo …`; `arguments` come after the command's name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let keep = match parse(arguments) {
-        Ok(Some(keep)) => keep,
-        Ok(None) => {
-            print!("{HELP}");
-            return ExitCode::SUCCESS;
-        }
-        Err(error) => {
-            eprint!("podwall demo: {error}\n\n{HELP}");
-            return ExitCode::from(super::USAGE);
-        }
+    let keep = match super::asked(parse(arguments), "demo", HELP) {
+        Ok(keep) => keep,
+        Err(code) => return code,
     };
     match perform(keep) {
         Ok(true) => ExitCode::SUCCESS,

@@ -70,16 +70,9 @@ struct Terms {
 
 /// Runs `podwall judge …`; `arguments` come after the command's name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let asked = match parse(arguments) {
-        Ok(Some(asked)) => asked,
-        Ok(None) => {
-            print!("{HELP}");
-            return ExitCode::SUCCESS;
-        }
-        Err(error) => {
-            eprint!("podwall judge: {error}\n\n{HELP}");
-            return ExitCode::from(super::USAGE);
-        }
+    let asked = match super::asked(parse(arguments), "judge", HELP) {
+        Ok(asked) => asked,
+        Err(code) => return code,
     };
     match Judge::new(&asked.terms).and_then(|judge| judge_all(&judge, &asked)) {
         Ok(true) => ExitCode::SUCCESS,

@@ -45,16 +45,9 @@ enum Task {
 
 /// Runs `podwall signatures …`; `arguments` come after the command's name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let (task, paths) = match parse(arguments) {
-        Ok(Some(asked)) => asked,
-        Ok(None) => {
-            print!("{HELP}");
-            return ExitCode::SUCCESS;
-        }
-        Err(error) => {
-            eprint!("podwall signatures: {error}\n\n{HELP}");
-            return ExitCode::from(super::USAGE);
-        }
+    let (task, paths) = match super::asked(parse(arguments), "signatures", HELP) {
+        Ok((task, paths)) => (task, paths),
+        Err(code) => return code,
     };
     if let Task::Import(files) = &task {
         return import(files);

@@ -2,7 +2,7 @@
 //! session.
 
 use super::keys::Key;
-use super::lexer::{Kind, Token};
+use super::lexer::{Kind, Places, Token};
 use super::query::Reader;
 use super::{Prepared, Setting, Statement, Unreadable, literal};
 
@@ -97,10 +97,13 @@ impl<'a> Command<'a> {
     fn explain(mut self) -> Read {
         self.out.other("EXPLAIN", "");
         let mut at = 1;
-        if self.kind(at) == Some(Kind::Open) && !self.begins_query(at + 1) && self.kind(at + 1) != Some(Kind::Open) {
+        if self.tokens.kind(at) == Some(Kind::Open)
+            && !self.begins_query(at + 1)
+            && self.tokens.kind(at + 1) != Some(Kind::Open)
+        {
             at += self.tokens.iter().skip(at).take_while(|token| token.kind != Kind::Close).count() + 1;
         }
-        while self.key(at) == Some(Key::Analyze) || self.is_word(at, b"verbose") {
+        while self.tokens.key(at) == Some(Key::Analyze) || self.is_word(at, b"verbose") {
             at += 1;
         }
         let inner = Command { text: self.text, tokens: self.tokens.get(at..).unwrap_or_default(), out: self.out };
@@ -132,10 +135,10 @@ impl<'a> Command<'a> {
 
     /// `PREPARE name (types) AS …`, or the first half of a two-phase commit.
     fn prepare(mut self) -> Read {
-        if self.key(1) == Some(Key::Transaction) {
+        if self.tokens.key(1) == Some(Key::Transaction) {
             return self.whole("PREPARE", "PREPARE");
         }
-        let name = self.name(1)?;
+        let name = self.tokens.name(self.text, 1)?;
         let as_ = self.tokens.iter().position(|token| token.kind == Kind::Word(Key::As));
         self.rest(as_.ok_or(Unreadable::Incomplete)? + 1)?;
         self.out.verb = "PREPARE";
@@ -144,21 +147,22 @@ impl<'a> Command<'a> {
     }
 
     fn execute(mut self) -> Read {
-        self.out.prepared = Some(Prepared::Use(self.name(1)?));
+        self.out.prepared = Some(Prepared::Use(self.tokens.name(self.text, 1)?));
         self.out.verb = "EXECUTE";
         self.expressions(2)
     }
 
     fn deallocate(mut self) -> Read {
-        let at = if self.key(1) == Some(Key::Prepare) { 2 } else { 1 };
-        let all = self.key(at) == Some(Key::All);
-        self.out.prepared = Some(if all { Prepared::DropAll } else { Prepared::Drop(self.name(at)?) });
+        let at = if self.tokens.key(1) == Some(Key::Prepare) { 2 } else { 1 };
+        let all = self.tokens.key(at) == Some(Key::All);
+        self.out.prepared =
+            Some(if all { Prepared::DropAll } else { Prepared::Drop(self.tokens.name(self.text, at)?) });
         self.session("DEALLOCATE")
     }
 
     fn discard(mut self) -> Read {
         self.out.prepared = Some(Prepared::DropAll);
-        if self.key(1) == Some(Key::All) {
+        if self.tokens.key(1) == Some(Key::All) {
             self.out.setting = Some(Setting { name: "all".to_owned(), value: None });
         }
         self.session("DISCARD")
@@ -181,7 +185,7 @@ impl<'a> Command<'a> {
             Key::Savepoint | Key::Release => "SAVEPOINT",
             _ => "ROLLBACK",
         };
-        if self.key(1) == Some(Key::Prepared) {
+        if self.tokens.key(1) == Some(Key::Prepared) {
             return self.whole("PREPARE", "PREPARE");
         }
         self.session(verb)
@@ -196,7 +200,7 @@ impl<'a> Command<'a> {
     /// A command whose first argument is a name.
     fn named(mut self, verb: &'static str) -> Read {
         self.out.verb = verb;
-        let name = match self.key(1) {
+        let name = match self.tokens.key(1) {
             Some(Key::All) => "all".to_owned(),
             Some(Key::Time) => "timezone".to_owned(),
             Some(Key::Session) => "session_authorization".to_owned(),
@@ -212,14 +216,16 @@ impl<'a> Command<'a> {
         self.out.by_literal = true;
         self.out.verb = "SET";
         let mut at = 1;
-        if matches!(self.key(at), Some(Key::Session | Key::Local)) && self.key(2) != Some(Key::Authorization) {
+        if matches!(self.tokens.key(at), Some(Key::Session | Key::Local))
+            && self.tokens.key(2) != Some(Key::Authorization)
+        {
             at += 1;
         }
         let characteristics = self.is_word(at, b"characteristics");
-        if characteristics || self.key(at) == Some(Key::Transaction) || self.is_word(at, b"constraints") {
+        if characteristics || self.tokens.key(at) == Some(Key::Transaction) || self.is_word(at, b"constraints") {
             return self.session("SET");
         }
-        let (name, value_at) = match self.key(at) {
+        let (name, value_at) = match self.tokens.key(at) {
             Some(Key::Time) => ("timezone".to_owned(), at + 2),
             Some(Key::Names) => ("client_encoding".to_owned(), at + 1),
             Some(Key::Session) => ("session_authorization".to_owned(), at + 2),
@@ -238,7 +244,7 @@ impl<'a> Command<'a> {
 
     fn reset(mut self) -> Read {
         self.out.verb = "RESET";
-        let name = match self.key(1) {
+        let name = match self.tokens.key(1) {
             Some(Key::All) => "all".to_owned(),
             Some(Key::Time) => "timezone".to_owned(),
             Some(Key::Session) => "session_authorization".to_owned(),
@@ -302,7 +308,7 @@ impl<'a> Command<'a> {
         self.out.verb = "COPY";
         self.out.by_literal = true;
         let end = self.copied()?;
-        let from = match self.key(end) {
+        let from = match self.tokens.key(end) {
             Some(Key::From) => true,
             Some(Key::To) => false,
             _ => return Err(Unreadable::Keyword),
@@ -329,7 +335,7 @@ impl<'a> Command<'a> {
             *depth
         };
         let mut open = 0;
-        if self.kind(1) == Some(Kind::Open) {
+        if self.tokens.kind(1) == Some(Kind::Open) {
             let length = self.tokens.iter().skip(1).position(|token| depth(&mut open, token) == 0);
             let end = 2 + length.ok_or(Unreadable::Parentheses)?;
             let query = self.tokens.get(1..end).unwrap_or_default();
@@ -338,7 +344,7 @@ impl<'a> Command<'a> {
         }
         let is_end = |token: &Token| matches!(token.kind, Kind::Word(Key::From | Key::To));
         let end = self.tokens.iter().position(is_end).ok_or(Unreadable::Incomplete)?;
-        let start = if self.is_word(1, b"binary") && self.kind(2) != Some(Kind::Dot) && end > 2 { 2 } else { 1 };
+        let start = if self.is_word(1, b"binary") && self.tokens.kind(2) != Some(Kind::Dot) && end > 2 { 2 } else { 1 };
         let table = self.tokens.get(start..end).unwrap_or_default();
         Reader::new(self.text, table, &mut self.out).relations("COPY")?;
         self.out.star |= !table.iter().any(|token| token.kind == Kind::Open);
@@ -402,41 +408,22 @@ impl<'a> Command<'a> {
 
     /// A name with dots in it.
     fn dotted(&self, at: usize) -> Result<String, Unreadable> {
-        let mut name = self.name(at)?;
+        let mut name = self.tokens.name(self.text, at)?;
         let mut at = at + 1;
-        while self.kind(at) == Some(Kind::Dot) {
-            name = format!("{name}.{}", self.name(at + 1)?);
+        while self.tokens.kind(at) == Some(Kind::Dot) {
+            name = format!("{name}.{}", self.tokens.name(self.text, at + 1)?);
             at += 2;
         }
         Ok(name)
     }
 
-    fn name(&self, at: usize) -> Result<String, Unreadable> {
-        let token = self.tokens.get(at).ok_or(Unreadable::Incomplete)?;
-        match token.kind {
-            Kind::Word(_) | Kind::Quoted => token.name(self.text).map(std::borrow::Cow::into_owned),
-            _ => Err(Unreadable::Keyword),
-        }
-    }
-
     fn begins_query(&self, at: usize) -> bool {
-        matches!(self.key(at), Some(Key::Select | Key::With | Key::Values | Key::Table))
+        matches!(self.tokens.key(at), Some(Key::Select | Key::With | Key::Values | Key::Table))
     }
 
     fn is_word(&self, at: usize, word: &[u8]) -> bool {
         let token = self.tokens.get(at).filter(|token| matches!(token.kind, Kind::Word(_)));
         token.is_some_and(|token| token.of(self.text).eq_ignore_ascii_case(word))
-    }
-
-    fn kind(&self, at: usize) -> Option<Kind> {
-        self.tokens.get(at).map(|token| token.kind)
-    }
-
-    fn key(&self, at: usize) -> Option<Key> {
-        match self.kind(at) {
-            Some(Kind::Word(key)) => Some(key),
-            _ => None,
-        }
     }
 }
 

@@ -284,6 +284,37 @@ impl<'a> Lexer<'a> {
     }
 }
 
+/// Tokens by their place in a statement.
+pub(super) trait Places {
+    /// What the token here is; nothing behind the last.
+    fn kind(&self, at: usize) -> Option<Kind>;
+
+    /// The keyword here, if a bare word is.
+    fn key(&self, at: usize) -> Option<Key> {
+        match self.kind(at) {
+            Some(Kind::Word(key)) => Some(key),
+            _ => None,
+        }
+    }
+
+    /// The name that must be here.
+    fn name(&self, text: &[u8], at: usize) -> Result<String, Unreadable>;
+}
+
+impl Places for [Token] {
+    fn kind(&self, at: usize) -> Option<Kind> {
+        self.get(at).map(|token| token.kind)
+    }
+
+    fn name(&self, text: &[u8], at: usize) -> Result<String, Unreadable> {
+        let token = self.get(at).ok_or(Unreadable::Incomplete)?;
+        match token.kind {
+            Kind::Word(_) | Kind::Quoted => token.name(text).map(Cow::into_owned),
+            _ => Err(Unreadable::Keyword),
+        }
+    }
+}
+
 impl Token {
     /// The bytes of the token.
     pub fn of<'a>(&self, text: &'a [u8]) -> &'a [u8] {

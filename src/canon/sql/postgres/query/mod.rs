@@ -7,7 +7,7 @@ mod frame;
 mod names;
 
 use super::keys::Key;
-use super::lexer::{Kind, Token};
+use super::lexer::{Kind, Places, Token};
 use super::{MOST_COLUMNS, MOST_DEPTH, MOST_NAMES, Other, Statement, Table, Unreadable};
 use frame::{Clause, Frame, Sort};
 
@@ -104,7 +104,7 @@ impl<'a> Reader<'a> {
     /// `.name` behind a parenthesis or an index: the next word is a name, whatever it is.
     fn field(&mut self) -> Read<()> {
         self.at += 1;
-        match (self.frame.clause, self.kind(self.at)) {
+        match (self.frame.clause, self.tokens.kind(self.at)) {
             (Clause::Start | Clause::Relation(_) | Clause::Joined | Clause::Target, _) => Err(Unreadable::Keyword),
             (_, Some(Kind::Word(_) | Kind::Quoted)) => self.name(),
             _ => Ok(()),
@@ -169,9 +169,9 @@ impl<'a> Reader<'a> {
     }
 
     fn star(&mut self) {
-        let counts =
-            self.kind(self.at.wrapping_sub(1)) == Some(Kind::Open) && self.kind(self.at + 1) == Some(Kind::Close);
-        let ends = match self.kind(self.at + 1) {
+        let counts = self.tokens.kind(self.at.wrapping_sub(1)) == Some(Kind::Open)
+            && self.tokens.kind(self.at + 1) == Some(Kind::Close);
+        let ends = match self.tokens.kind(self.at + 1) {
             None | Some(Kind::Close | Kind::Comma) => true,
             Some(Kind::Word(key)) => key.is_reserved() && !matches!(key, Key::Case | Key::Not | Key::Array | Key::Null),
             _ => false,
@@ -216,7 +216,7 @@ impl<'a> Reader<'a> {
     }
 
     fn skip(&mut self, wanted: Key, then: Clause) -> Read<Clause> {
-        if self.key(self.at) != Some(wanted) {
+        if self.tokens.key(self.at) != Some(wanted) {
             return Err(Unreadable::Keyword);
         }
         self.at += 1;
@@ -245,7 +245,7 @@ impl<'a> Reader<'a> {
     }
 
     fn with_name(&mut self) -> Read<()> {
-        let name = self.name_at(self.at)?;
+        let name = self.tokens.name(self.text, self.at)?;
         self.at += 1;
         if self.frame.with.len() >= MOST_NAMES {
             return Err(Unreadable::Names);
@@ -261,7 +261,7 @@ impl<'a> Reader<'a> {
 
     /// A word where a table must come.
     fn relation(&mut self, key: Key, action: &'static str) -> Read<()> {
-        let next = self.kind(self.at + 1);
+        let next = self.tokens.kind(self.at + 1);
         match key {
             Key::Only | Key::Lateral => {
                 self.at += 1;
@@ -277,7 +277,10 @@ impl<'a> Reader<'a> {
                 self.at += 1;
                 Ok(())
             }
-            Key::Rows if self.key(self.at + 1) == Some(Key::From) && self.kind(self.at + 2) == Some(Kind::Open) => {
+            Key::Rows
+                if self.tokens.key(self.at + 1) == Some(Key::From)
+                    && self.tokens.kind(self.at + 2) == Some(Kind::Open) =>
+            {
                 self.at += 2;
                 self.called = self.at;
                 self.frame.clause = Clause::Joined;
@@ -290,7 +293,7 @@ impl<'a> Reader<'a> {
 
     /// A word of a command that is not a query.
     fn loose_word(&mut self, key: Key) -> Read<()> {
-        if key == Key::As && (self.begins_query(self.at + 1) || self.kind(self.at + 1) == Some(Kind::Open)) {
+        if key == Key::As && (self.begins_query(self.at + 1) || self.tokens.kind(self.at + 1) == Some(Kind::Open)) {
             self.frame.clause = if self.begins_query(self.at + 1) { Clause::Start } else { Clause::Loose };
             self.at += 1;
             return Ok(());
@@ -342,12 +345,12 @@ impl<'a> Reader<'a> {
             }
             Key::For if in_query => return self.locking(),
             Key::Insert | Key::Update | Key::Delete if self.frame.verb == Some(Key::Merge) => {}
-            Key::Update if self.key(self.at.wrapping_sub(1)) == Some(Key::Do) => self.updates_on_conflict(),
+            Key::Update if self.tokens.key(self.at.wrapping_sub(1)) == Some(Key::Do) => self.updates_on_conflict(),
             Key::When | Key::On if self.frame.verb == Some(Key::Merge) && in_query => {
                 self.frame.clause = Clause::Expression;
             }
-            Key::By | Key::Partition if self.kind(self.at + 1) != Some(Kind::Open) => {}
-            Key::Left | Key::Right if self.kind(self.at + 1) == Some(Kind::Open) => return self.name(),
+            Key::By | Key::Partition if self.tokens.kind(self.at + 1) != Some(Kind::Open) => {}
+            Key::Left | Key::Right if self.tokens.kind(self.at + 1) == Some(Kind::Open) => return self.name(),
             Key::Left | Key::Right => {}
             key if key.is_reserved() => {}
             Key::Tablesample if behind_table => self.frame.clause = Clause::On,
@@ -362,8 +365,8 @@ impl<'a> Reader<'a> {
         self.out.locking = true;
         self.frame.clause = Clause::Expression;
         self.at += 1;
-        while let Some(Kind::Word(_) | Kind::Quoted | Kind::Comma | Kind::Dot) = self.kind(self.at) {
-            if self.key(self.at).is_some_and(Key::is_reserved) {
+        while let Some(Kind::Word(_) | Kind::Quoted | Kind::Comma | Kind::Dot) = self.tokens.kind(self.at) {
+            if self.tokens.key(self.at).is_some_and(Key::is_reserved) {
                 break;
             }
             self.at += 1;
@@ -374,16 +377,16 @@ impl<'a> Reader<'a> {
     /// `AS`: the next name is a label, whatever it is; of a table, it is its alias.
     fn label(&mut self) -> Read<()> {
         self.at += 1;
-        match self.kind(self.at) {
+        match self.tokens.kind(self.at) {
             Some(Kind::Word(_) | Kind::Quoted)
                 if matches!(self.frame.clause, Clause::Joined | Clause::Target | Clause::InsertHead) =>
             {
-                let alias = self.name_at(self.at)?;
+                let alias = self.tokens.name(self.text, self.at)?;
                 self.alias(alias)
             }
             Some(Kind::Word(_) | Kind::Quoted) => {
                 // The label of a column may stand in ORDER BY; the type of a cast may have a size.
-                let call = self.kind(self.at + 1) == Some(Kind::Open);
+                let call = self.tokens.kind(self.at + 1) == Some(Kind::Open);
                 if call { self.name() } else { self.skip_label() }
             }
             _ => Ok(()),
@@ -393,7 +396,7 @@ impl<'a> Reader<'a> {
     fn skip_label(&mut self) -> Read<()> {
         self.at += 1;
         // A type may have a schema.
-        while self.kind(self.at) == Some(Kind::Dot) {
+        while self.tokens.kind(self.at) == Some(Kind::Dot) {
             self.at += 2;
         }
         Ok(())
@@ -410,8 +413,8 @@ impl<'a> Reader<'a> {
 
     /// `FROM` begins tables, but not in `IS DISTINCT FROM` nor in the functions that have it between their arguments.
     fn from(&mut self) -> Read<()> {
-        let distinct = self.key(self.at.wrapping_sub(1)) == Some(Key::Distinct)
-            && matches!(self.key(self.at.wrapping_sub(2)), Some(Key::Is | Key::Not));
+        let distinct = self.tokens.key(self.at.wrapping_sub(1)) == Some(Key::Distinct)
+            && matches!(self.tokens.key(self.at.wrapping_sub(2)), Some(Key::Is | Key::Not));
         if !distinct {
             match self.frame.sort {
                 Sort::Query if self.frame.clause != Clause::SetName => {
@@ -435,7 +438,8 @@ impl<'a> Reader<'a> {
 
     fn takes_set(&self) -> bool {
         self.frame.sort == Sort::Query
-            && (self.frame.clause == Clause::Target || matches!(self.key(self.at.wrapping_sub(1)), Some(Key::Update)))
+            && (self.frame.clause == Clause::Target
+                || matches!(self.tokens.key(self.at.wrapping_sub(1)), Some(Key::Update)))
     }
 
     fn updates_on_conflict(&mut self) {
@@ -457,7 +461,7 @@ impl<'a> Reader<'a> {
     /// Whether a query begins at a token.
     fn begins_query(&self, at: usize) -> bool {
         matches!(
-            self.key(at),
+            self.tokens.key(at),
             Some(
                 Key::Select
                     | Key::With
@@ -469,25 +473,6 @@ impl<'a> Reader<'a> {
                     | Key::Merge
             )
         )
-    }
-
-    fn name_at(&self, at: usize) -> Read<String> {
-        let token = self.tokens.get(at).ok_or(Unreadable::Incomplete)?;
-        match token.kind {
-            Kind::Word(_) | Kind::Quoted => token.name(self.text).map(std::borrow::Cow::into_owned),
-            _ => Err(Unreadable::Keyword),
-        }
-    }
-
-    fn kind(&self, at: usize) -> Option<Kind> {
-        self.tokens.get(at).map(|token| token.kind)
-    }
-
-    fn key(&self, at: usize) -> Option<Key> {
-        match self.kind(at) {
-            Some(Kind::Word(key)) => Some(key),
-            _ => None,
-        }
     }
 }
 

@@ -3,6 +3,7 @@
 use super::frame::Clause;
 use super::{Key, Kind, MOST_COLUMNS, MOST_NAMES, Read, Reader, Table, Unreadable};
 use crate::canon::sql::postgres::command;
+use crate::canon::sql::postgres::lexer::Places;
 
 impl Reader<'_> {
     /// A name with what is joined to it by dots: a table, a function, or a column.
@@ -10,8 +11,8 @@ impl Reader<'_> {
         let first = self.at;
         let mut last = first;
         let mut star = false;
-        while self.kind(last + 1) == Some(Kind::Dot) {
-            match self.kind(last + 2) {
+        while self.tokens.kind(last + 1) == Some(Kind::Dot) {
+            match self.tokens.kind(last + 2) {
                 Some(Kind::Word(_) | Kind::Quoted) => last += 2,
                 Some(Kind::Star) => {
                     star = true;
@@ -26,7 +27,7 @@ impl Reader<'_> {
             self.out.star = true;
             return if matches!(self.frame.clause, Clause::Relation(_)) { Err(Unreadable::Keyword) } else { Ok(()) };
         }
-        let call = self.kind(self.at) == Some(Kind::Open);
+        let call = self.tokens.kind(self.at) == Some(Kind::Open);
         match self.frame.clause {
             Clause::With => {
                 self.at = first;
@@ -40,12 +41,12 @@ impl Reader<'_> {
             Clause::Relation(action) => self.table(first, last, action),
             Clause::Start => Err(Unreadable::Keyword),
             Clause::Joined | Clause::Target if first == last => {
-                let alias = self.name_at(first)?;
+                let alias = self.tokens.name(self.text, first)?;
                 self.at = first;
                 self.alias(alias)
             }
             Clause::SetName => Ok(()),
-            _ if call && self.key(first.wrapping_sub(1)) == Some(Key::On) => Ok(()),
+            _ if call && self.tokens.key(first.wrapping_sub(1)) == Some(Key::On) => Ok(()),
             _ if call && !self.frame.writes => self.function(first, last),
             _ if self.frame.writes => Ok(()),
             _ => self.column(first, last),
@@ -53,10 +54,10 @@ impl Reader<'_> {
     }
 
     fn table(&mut self, first: usize, last: usize, action: &'static str) -> Read<()> {
-        let name = self.name_at(last)?;
-        let schema = if first == last { None } else { Some(self.name_at(last - 2)?) };
+        let name = self.tokens.name(self.text, last)?;
+        let schema = if first == last { None } else { Some(self.tokens.name(self.text, last - 2)?) };
         self.rows.push(name.clone());
-        if self.kind(self.at) == Some(Kind::Star) {
+        if self.tokens.kind(self.at) == Some(Kind::Star) {
             self.at += 1;
         }
         let clause = self.behind(action);
@@ -97,8 +98,8 @@ impl Reader<'_> {
     }
 
     fn function(&mut self, first: usize, last: usize) -> Read<()> {
-        let name = self.name_at(last)?;
-        let schema = if first == last { String::new() } else { self.name_at(last - 2)? };
+        let name = self.tokens.name(self.text, last)?;
+        let schema = if first == last { String::new() } else { self.tokens.name(self.text, last - 2)? };
         let name = if schema.is_empty() || schema == "pg_catalog" { name } else { format!("{schema}.{name}") };
         if name == "set_config" {
             command::set_config(self.text, self.tokens.get(self.at..).unwrap_or_default(), self.out);
@@ -113,7 +114,7 @@ impl Reader<'_> {
     }
 
     fn column(&mut self, first: usize, last: usize) -> Read<()> {
-        let name = self.name_at(last)?;
+        let name = self.tokens.name(self.text, last)?;
         if first == last && !self.bare.contains(&name) && self.bare.len() < MOST_COLUMNS {
             self.bare.push(name.clone());
         }
