@@ -52,13 +52,8 @@ impl Conditions {
             && self.party.covers(&other.party)
     }
 
-    /// Whether what holds for these requests holds for all of the other's, as among denials.
-    pub(super) fn forbids_requests_of(&self, other: &Self) -> bool {
-        self.forbid_requests_of(other, &other.paths)
-    }
-
     /// Whether a denial holds for the callers, ports, methods, hosts and (folded) paths of another rule.
-    fn forbid_requests_of(&self, other: &Self, paths: &[PathTemplate]) -> bool {
+    pub(super) fn forbid_requests_of(&self, other: &Self, paths: &[PathTemplate]) -> bool {
         let forbidden = |path: &PathTemplate| self.paths.iter().any(|mine| mine.covers(path) || is_root_of(mine, path));
         ports_cover(&self.ports, &other.ports)
             && (self.methods.any || self.methods.cover(&other.methods))

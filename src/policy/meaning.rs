@@ -1,15 +1,15 @@
 //! The fields of a rule as written → conditions as meant. Every field is read even when another is wrong, so that all
 //! problems are found at once.
 
-use super::caller::{Caller, Destination};
+use super::caller::Caller;
 use super::compile::Context;
 use super::database::Granted;
 use super::document::{
     Allowlist, DenyRule, ExceptionRule, FromEntry, InboundRule, OneOrMany, OutboundRule, Probe, Protocol,
-    Query as WrittenQuery, ToEntry, Written,
+    Query as WrittenQuery, Written,
 };
 use super::exceptions::Excepted;
-use super::pattern::{Host, IdPattern, Network, PathTemplate, Wrong};
+use super::pattern::{Host, PathTemplate, Wrong};
 use super::rule::{Conditions, Expiry, Header, Methods, Party, Query};
 use super::shorthand;
 use crate::document::{Document, Problem, Severity};
@@ -27,6 +27,15 @@ pub(super) struct Reader<'a> {
 }
 
 pub(super) type Text = OneOrMany<String>;
+
+/// Which requests a rule takes something back from. What is not given holds for all.
+pub(super) struct Restricted<'a> {
+    pub(super) from: Option<&'a OneOrMany<Written<FromEntry>>>,
+    pub(super) port: Option<&'a OneOrMany<u16>>,
+    pub(super) methods: Option<&'a Text>,
+    pub(super) host: Option<&'a Text>,
+    pub(super) path: Option<&'a Text>,
+}
 
 impl Reader<'_> {
     /// The fields of a rule, also when it is written as a line; nothing if the line is wrong.
@@ -112,20 +121,34 @@ impl Reader<'_> {
 
     pub(super) fn deny(&mut self, field: &str, rule: &DenyRule) -> Option<Conditions> {
         let before = self.problems.len();
-        let mut methods = self.methods(field, rule.methods.as_ref());
-        methods.any |= rule.methods.is_none();
-        let from = rule.from.as_ref();
+        let restricted = Restricted {
+            from: rule.from.as_ref(),
+            port: rule.port.as_ref(),
+            methods: rule.methods.as_ref(),
+            host: rule.host.as_ref(),
+            path: Some(&rule.path),
+        };
         let conditions = Conditions {
-            party: Party::From(from.map_or_else(|| vec![Caller::Anyone], |from| self.callers(field, from))),
-            ports: self.ports(field, rule.port.as_ref()),
-            hosts: self.each(&format!("{field}.host"), rule.host.as_ref(), Host::parse),
             headers: self.headers(field, &rule.headers),
             query: Query { forbidden: sorted(rule.query.iter().map(|key| key.as_str().into())), ..Query::default() },
-            paths: sorted(self.paths(field, Some(&rule.path)).iter().map(PathTemplate::folded)),
-            methods,
-            ..Conditions::nothing(Protocol::Http)
+            ..self.restricted(field, &restricted)
         };
         (self.problems.len() == before).then_some(conditions)
+    }
+
+    /// What a denial or a rate holds for; paths are folded.
+    pub(super) fn restricted(&mut self, field: &str, rule: &Restricted<'_>) -> Conditions {
+        let mut methods = self.methods(field, rule.methods);
+        methods.any |= rule.methods.is_none();
+        let paths = rule.path.map_or_else(|| vec![PathTemplate::everything()], |path| self.paths(field, Some(path)));
+        Conditions {
+            party: Party::From(rule.from.map_or_else(|| vec![Caller::Anyone], |from| self.callers(field, from))),
+            ports: self.ports(field, rule.port),
+            hosts: self.each(&format!("{field}.host"), rule.host, Host::parse),
+            paths: sorted(paths.iter().map(PathTemplate::folded)),
+            methods,
+            ..Conditions::nothing(Protocol::Http)
+        }
     }
 
     pub(super) fn probe(&mut self, field: &str, probe: &Probe) -> Option<Conditions> {
@@ -195,125 +218,6 @@ impl Reader<'_> {
                 None
             }
         }
-    }
-
-    pub(super) fn callers(&mut self, field: &str, from: &OneOrMany<Written<FromEntry>>) -> Vec<Caller> {
-        let mut callers = Vec::new();
-        for (field, written) in numbered(&format!("{field}.from"), from) {
-            let fields = match written {
-                Written::Fields(fields) => Some(Some(Cow::Borrowed(fields))),
-                Written::Line(line) => {
-                    self.right(&field, line, shorthand::caller(line)).map(|from| from.map(Cow::Owned))
-                }
-            };
-            match fields {
-                Some(Some(fields)) => callers.extend(self.caller(&field, &fields)),
-                Some(None) => callers.push(Caller::Anyone),
-                None => {}
-            }
-        }
-        self.not_empty(&format!("{field}.from"), from, "who may call");
-        sorted(callers)
-    }
-
-    fn caller(&mut self, field: &str, from: &FromEntry) -> Option<Caller> {
-        let network = match &from.cidr {
-            Some(text) => Some(self.right(&format!("{field}.cidr"), text, Network::parse(text))?),
-            None => None,
-        };
-        match (self.identity(field, from)?, network) {
-            (Some(id), Some(network)) => Some(Caller::Both(id, network)),
-            (Some(id), None) => Some(Caller::Identity(id)),
-            (None, Some(network)) => Some(Caller::Network(network)),
-            (None, None) => {
-                let expected = "at least one of `principal`, `namespace`, `serviceAccount`, `trustDomain`, `cidr`";
-                self.wrong(field, "", Wrong::new(expected, "for everyone write `from: any`"));
-                None
-            }
-        }
-    }
-
-    /// The identity that is asked for, if one is; nothing at all if it is wrong.
-    #[allow(clippy::option_option)] // wrong, none asked for, one asked for
-    fn identity(&mut self, field: &str, from: &FromEntry) -> Option<Option<IdPattern>> {
-        let named = from.namespace.is_some() || from.service_account.is_some();
-        if let Some(text) = &from.principal {
-            if named || from.trust_domain.is_some() {
-                let wrong =
-                    Wrong::new("`principal` alone", "it says trust domain, namespace and service account itself");
-                self.wrong(&format!("{field}.principal"), text, wrong);
-                return None;
-            }
-            return self.right(&format!("{field}.principal"), text, IdPattern::parse(text)).map(Some);
-        }
-        if !named {
-            let Some(domain) = &from.trust_domain else { return Some(None) };
-            return self.right(&format!("{field}.trustDomain"), domain, IdPattern::domain(domain)).map(Some);
-        }
-        let written = from.trust_domain.as_deref().or(self.document.value.trust_domain.as_deref());
-        let Some(domain) = written.or(self.context.trust_domain) else {
-            let wrong = Wrong::new("a trust domain for it", "add `trustDomain: DOMAIN` at the top of the document");
-            self.wrong(field, from.namespace.as_deref().unwrap_or("*"), wrong);
-            return None;
-        };
-        let (namespace, account) = (from.namespace.as_deref(), from.service_account.as_deref());
-        let found = format!("{}/{}", namespace.unwrap_or("*"), account.unwrap_or("*"));
-        self.right(field, &found, IdPattern::kubernetes(domain, namespace, account)).map(Some)
-    }
-
-    fn destinations(&mut self, field: &str, to: &OneOrMany<Written<ToEntry>>) -> Vec<Destination> {
-        let mut destinations = Vec::new();
-        for (field, written) in numbered(&format!("{field}.to"), to) {
-            destinations.extend(match written {
-                Written::Line(line) => self.right(&field, line, destination(line)),
-                Written::Fields(fields) => self.destination(&field, fields),
-            });
-        }
-        self.not_empty(&format!("{field}.to"), to, "what may be called");
-        sorted(destinations)
-    }
-
-    /// The names that may be looked up.
-    fn names(&mut self, field: &str, to: &OneOrMany<Written<ToEntry>>) -> Vec<Destination> {
-        let mut names = Vec::new();
-        for (field, written) in numbered(&format!("{field}.to"), to) {
-            let text = match written {
-                Written::Line(line) => Some(line),
-                Written::Fields(ToEntry { host, address: None, cidr: None, spiffe_id: None }) => host.as_ref(),
-                Written::Fields(_) => None,
-            };
-            let Some(text) = text else {
-                self.wrong(&field, "", Wrong::new("a name such as `api.example.com`, `*.example.com`, `*`", ""));
-                continue;
-            };
-            let host = self.right(&field, text, Host::name(text));
-            names.extend(host.map(|host| Destination { host: Some(host), ..Destination::default() }));
-        }
-        self.not_empty(&format!("{field}.to"), to, "which names may be looked up");
-        sorted(names)
-    }
-
-    fn destination(&mut self, field: &str, to: &ToEntry) -> Option<Destination> {
-        let before = self.problems.len();
-        let mut read = Destination::default();
-        if to.address.is_some() && to.cidr.is_some() {
-            self.wrong(field, "", Wrong::new("`address` or `cidr`, not both", "remove one of the two"));
-        }
-        for (name, text) in [("address", &to.address), ("cidr", &to.cidr)] {
-            let Some(text) = text else { continue };
-            read.network = self.right(&format!("{field}.{name}"), text, Network::parse(text));
-        }
-        if let Some(text) = &to.host {
-            read.host = self.right(&format!("{field}.host"), text, Host::parse(text));
-        }
-        if let Some(text) = &to.spiffe_id {
-            read.id = self.right(&format!("{field}.spiffeId"), text, IdPattern::parse(text));
-        }
-        if read == Destination::default() && self.problems.len() == before {
-            let expected = "at least one of `address`, `cidr`, `host`, `spiffeId`";
-            self.wrong(field, "", Wrong::new(expected, "for every address write `cidr: 0.0.0.0/0` and `cidr: ::/0`"));
-        }
-        (self.problems.len() == before).then_some(read)
     }
 
     pub(super) fn ports(&mut self, field: &str, ports: Option<&OneOrMany<u16>>) -> Vec<u16> {
@@ -460,20 +364,6 @@ impl Conditions {
     }
 }
 
-/// One entry of `to` in one line: an identity, a network, or a host.
-fn destination(line: &str) -> Result<Destination, Wrong> {
-    let mut read = Destination::default();
-    let address = line.split('/').next().unwrap_or_default();
-    if line.contains("://") {
-        read.id = Some(IdPattern::parse(line)?);
-    } else if address.parse::<std::net::IpAddr>().is_ok() {
-        read.network = Some(Network::parse(line)?);
-    } else {
-        read.host = Some(Host::parse(line)?);
-    }
-    Ok(read)
-}
-
 /// `any`, or a method's name. Names have case (RFC 9110 §9.1), and all that are registered are upper case.
 fn method(text: &str) -> Result<Box<str>, Wrong> {
     if text == "any" {
@@ -508,7 +398,7 @@ fn is_token(text: &str) -> bool {
 }
 
 /// The values with the path of each: `inbound[2].from` or `inbound[2].from[1]`.
-fn numbered<'w, T>(field: &str, written: &'w OneOrMany<T>) -> Vec<(String, &'w T)> {
+pub(super) fn numbered<'w, T>(field: &str, written: &'w OneOrMany<T>) -> Vec<(String, &'w T)> {
     match written {
         OneOrMany::One(value) => vec![(field.to_owned(), value)],
         OneOrMany::Many(values) => {

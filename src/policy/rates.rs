@@ -2,13 +2,12 @@
 //! ceiling holds for a request if it does under any reading.
 
 use super::Policy;
-use super::document::{AllowanceFields, DenyRule, OneOrMany, RateRule, Written};
+use super::document::{AllowanceFields, RateRule, Written};
 use super::index::{self, PathIndex};
-use super::meaning::Reader;
+use super::meaning::{Reader, Restricted};
 use super::pattern::Wrong;
 use super::rule::Conditions;
 use crate::flow::{Access, Allowance, Pace, Rate, Scene};
-use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -65,7 +64,8 @@ impl Policy {
     pub(super) fn loosened<'a>(&'a self, old: &'a Self) -> impl Iterator<Item = String> + 'a {
         let holds = |before: &Limited| {
             self.ceilings.all.iter().any(|now| {
-                now.rate.is_as_strict_as(&before.rate) && now.conditions.forbids_requests_of(&before.conditions)
+                now.rate.is_as_strict_as(&before.rate)
+                    && now.conditions.forbid_requests_of(&before.conditions, &before.conditions.paths)
             })
         };
         let lost = old.ceilings.all.iter().filter(move |before| !holds(before));
@@ -92,20 +92,16 @@ impl fmt::Display for Limited {
 impl Reader<'_> {
     pub(super) fn rate(&mut self, field: &str, rule: &RateRule) -> Option<Limited> {
         let before = self.problems.len();
-        let everything = || OneOrMany::One("/{rest...}".to_owned());
-        let requests = DenyRule {
-            name: None,
-            owner: None,
-            reason: None,
-            from: rule.from.clone(),
-            port: rule.port.clone(),
-            methods: rule.methods.clone(),
-            host: rule.host.clone(),
-            path: rule.path.clone().unwrap_or_else(everything),
-            headers: BTreeMap::new(),
-            query: Vec::new(),
-        };
-        let conditions = self.deny(field, &requests);
+        let conditions = self.restricted(
+            field,
+            &Restricted {
+                from: rule.from.as_ref(),
+                port: rule.port.as_ref(),
+                methods: rule.methods.as_ref(),
+                host: rule.host.as_ref(),
+                path: rule.path.as_ref(),
+            },
+        );
         let per_caller = self.allowance(&format!("{field}.perCaller"), rule.per_caller.as_ref());
         let total = self.allowance(&format!("{field}.total"), rule.total.as_ref());
         if rule.per_caller.is_none() && rule.total.is_none() {
@@ -113,7 +109,7 @@ impl Reader<'_> {
             self.wrong(field, "", Wrong::new("`perCaller`, `total`, or both", remedy));
         }
         let rate = Arc::new(Rate { name: rule.name.as_str().into(), per_caller, total });
-        (self.problems.len() == before).then_some(Limited { rate, conditions: conditions? })
+        (self.problems.len() == before).then_some(Limited { rate, conditions })
     }
 
     fn allowance(&mut self, field: &str, written: Option<&Written<AllowanceFields>>) -> Option<Allowance> {

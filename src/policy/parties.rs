@@ -1,0 +1,143 @@
+//! Who calls and what is called, as written → as meant.
+
+use super::caller::{Caller, Destination};
+use super::document::{FromEntry, OneOrMany, ToEntry, Written};
+use super::meaning::{Reader, numbered, sorted};
+use super::pattern::{Host, IdPattern, Network, Wrong};
+use super::shorthand;
+use std::borrow::Cow;
+
+impl Reader<'_> {
+    pub(super) fn callers(&mut self, field: &str, from: &OneOrMany<Written<FromEntry>>) -> Vec<Caller> {
+        let mut callers = Vec::new();
+        for (field, written) in numbered(&format!("{field}.from"), from) {
+            let fields = match written {
+                Written::Fields(fields) => Some(Some(Cow::Borrowed(fields))),
+                Written::Line(line) => {
+                    self.right(&field, line, shorthand::caller(line)).map(|from| from.map(Cow::Owned))
+                }
+            };
+            match fields {
+                Some(Some(fields)) => callers.extend(self.caller(&field, &fields)),
+                Some(None) => callers.push(Caller::Anyone),
+                None => {}
+            }
+        }
+        self.not_empty(&format!("{field}.from"), from, "who may call");
+        sorted(callers)
+    }
+
+    fn caller(&mut self, field: &str, from: &FromEntry) -> Option<Caller> {
+        let network = match &from.cidr {
+            Some(text) => Some(self.right(&format!("{field}.cidr"), text, Network::parse(text))?),
+            None => None,
+        };
+        match (self.identity(field, from)?, network) {
+            (Some(id), Some(network)) => Some(Caller::Both(id, network)),
+            (Some(id), None) => Some(Caller::Identity(id)),
+            (None, Some(network)) => Some(Caller::Network(network)),
+            (None, None) => {
+                let expected = "at least one of `principal`, `namespace`, `serviceAccount`, `trustDomain`, `cidr`";
+                self.wrong(field, "", Wrong::new(expected, "for everyone write `from: any`"));
+                None
+            }
+        }
+    }
+
+    /// The identity that is asked for, if one is; nothing at all if it is wrong.
+    #[allow(clippy::option_option)] // wrong, none asked for, one asked for
+    fn identity(&mut self, field: &str, from: &FromEntry) -> Option<Option<IdPattern>> {
+        let named = from.namespace.is_some() || from.service_account.is_some();
+        if let Some(text) = &from.principal {
+            if named || from.trust_domain.is_some() {
+                let wrong =
+                    Wrong::new("`principal` alone", "it says trust domain, namespace and service account itself");
+                self.wrong(&format!("{field}.principal"), text, wrong);
+                return None;
+            }
+            return self.right(&format!("{field}.principal"), text, IdPattern::parse(text)).map(Some);
+        }
+        if !named {
+            let Some(domain) = &from.trust_domain else { return Some(None) };
+            return self.right(&format!("{field}.trustDomain"), domain, IdPattern::domain(domain)).map(Some);
+        }
+        let written = from.trust_domain.as_deref().or(self.document.value.trust_domain.as_deref());
+        let Some(domain) = written.or(self.context.trust_domain) else {
+            let wrong = Wrong::new("a trust domain for it", "add `trustDomain: DOMAIN` at the top of the document");
+            self.wrong(field, from.namespace.as_deref().unwrap_or("*"), wrong);
+            return None;
+        };
+        let (namespace, account) = (from.namespace.as_deref(), from.service_account.as_deref());
+        let found = format!("{}/{}", namespace.unwrap_or("*"), account.unwrap_or("*"));
+        self.right(field, &found, IdPattern::kubernetes(domain, namespace, account)).map(Some)
+    }
+
+    pub(super) fn destinations(&mut self, field: &str, to: &OneOrMany<Written<ToEntry>>) -> Vec<Destination> {
+        let mut destinations = Vec::new();
+        for (field, written) in numbered(&format!("{field}.to"), to) {
+            destinations.extend(match written {
+                Written::Line(line) => self.right(&field, line, destination(line)),
+                Written::Fields(fields) => self.destination(&field, fields),
+            });
+        }
+        self.not_empty(&format!("{field}.to"), to, "what may be called");
+        sorted(destinations)
+    }
+
+    /// The names that may be looked up.
+    pub(super) fn names(&mut self, field: &str, to: &OneOrMany<Written<ToEntry>>) -> Vec<Destination> {
+        let mut names = Vec::new();
+        for (field, written) in numbered(&format!("{field}.to"), to) {
+            let text = match written {
+                Written::Line(line) => Some(line),
+                Written::Fields(ToEntry { host, address: None, cidr: None, spiffe_id: None }) => host.as_ref(),
+                Written::Fields(_) => None,
+            };
+            let Some(text) = text else {
+                self.wrong(&field, "", Wrong::new("a name such as `api.example.com`, `*.example.com`, `*`", ""));
+                continue;
+            };
+            let host = self.right(&field, text, Host::name(text));
+            names.extend(host.map(|host| Destination { host: Some(host), ..Destination::default() }));
+        }
+        self.not_empty(&format!("{field}.to"), to, "which names may be looked up");
+        sorted(names)
+    }
+
+    fn destination(&mut self, field: &str, to: &ToEntry) -> Option<Destination> {
+        let before = self.problems.len();
+        let mut read = Destination::default();
+        if to.address.is_some() && to.cidr.is_some() {
+            self.wrong(field, "", Wrong::new("`address` or `cidr`, not both", "remove one of the two"));
+        }
+        for (name, text) in [("address", &to.address), ("cidr", &to.cidr)] {
+            let Some(text) = text else { continue };
+            read.network = self.right(&format!("{field}.{name}"), text, Network::parse(text));
+        }
+        if let Some(text) = &to.host {
+            read.host = self.right(&format!("{field}.host"), text, Host::parse(text));
+        }
+        if let Some(text) = &to.spiffe_id {
+            read.id = self.right(&format!("{field}.spiffeId"), text, IdPattern::parse(text));
+        }
+        if read == Destination::default() && self.problems.len() == before {
+            let expected = "at least one of `address`, `cidr`, `host`, `spiffeId`";
+            self.wrong(field, "", Wrong::new(expected, "for every address write `cidr: 0.0.0.0/0` and `cidr: ::/0`"));
+        }
+        (self.problems.len() == before).then_some(read)
+    }
+}
+
+/// One entry of `to` in one line: an identity, a network, or a host.
+fn destination(line: &str) -> Result<Destination, Wrong> {
+    let mut read = Destination::default();
+    let address = line.split('/').next().unwrap_or_default();
+    if line.contains("://") {
+        read.id = Some(IdPattern::parse(line)?);
+    } else if address.parse::<std::net::IpAddr>().is_ok() {
+        read.network = Some(Network::parse(line)?);
+    } else {
+        read.host = Some(Host::parse(line)?);
+    }
+    Ok(read)
+}
