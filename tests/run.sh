@@ -35,6 +35,7 @@ tests/.venv/bin/pip install -q --disable-pip-version-check -r tests/requirements
 
 say "format"
 cargo fmt --check
+cargo fmt --check --manifest-path tests/drivers/Cargo.toml
 
 say "lints, with and without the sidecar"
 cargo clippy --quiet --all-targets -- -D warnings
@@ -48,6 +49,9 @@ cargo test --quiet --no-default-features
 
 say "the program as it is shipped"
 cargo build --quiet --release
+
+say "Rust peers: what Rust programs talk with"
+cargo build --quiet --manifest-path tests/drivers/Cargo.toml --target-dir target
 
 say "real clients and real upstreams"
 tests/.venv/bin/python tests/clients.py target/release/podwall
