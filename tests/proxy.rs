@@ -18,6 +18,8 @@ mod frames;
 mod learn;
 #[path = "proxy/limits.rs"]
 mod limits;
+#[path = "proxy/outbound.rs"]
+mod outbound;
 #[path = "proxy/rates.rs"]
 mod rates;
 #[path = "proxy/released.rs"]

@@ -4,7 +4,7 @@
 #![cfg(feature = "sidecar")]
 #![allow(clippy::unwrap_used, clippy::string_slice, clippy::indexing_slicing)] // a test: what fails, fails it
 
-use podwall::flow::{Peer, Reason};
+use podwall::flow::{Expected, IdPattern, Peer, Reason};
 use podwall::identity::dev::{Authority, Issued, Order};
 use podwall::identity::refusal::{
     BAD_HANDSHAKE, CHAIN_TOO_LONG, EXPIRED, NO_CERTIFICATE, NO_SPIFFE_ID, NOT_YET_VALID, NOTHING_IN_COMMON,
@@ -524,7 +524,8 @@ async fn a_server_is_known_by_its_spiffe_id() {
     fs::write(world.path().join("ca.crt"), us.root.certificate_pem()).unwrap();
     assert!(matches!((us.store.reload(), world.store.reload()), (Outcome::Replaced { .. }, Outcome::Replaced { .. })));
     let expecting = |account: &str| {
-        let expected = vec![us.root.id("shop", account).unwrap()];
+        let pattern = IdPattern::parse(us.root.id("shop", account).unwrap().as_str()).unwrap();
+        let expected = Expected::one_of(vec![pattern]);
         Arc::new(us.store.current().client(expected, Alpn::Http1).unwrap())
     };
     let (accepted, connected) = world.meet(&expecting("orders")).await;

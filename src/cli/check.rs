@@ -132,9 +132,11 @@ impl Report {
         use crate::proxy::tls::Mode;
         let loaded = config::load::read(name, text, &Environment::of_process())?;
         self.problems.extend(loaded.warnings);
-        let ports = loaded.config.listeners.iter().flat_map(config::Listener::declared);
-        let tls = ports.map(|port| {
-            let asked = match port.tls {
+        let listeners = loaded.config.listeners.iter();
+        let inbound = listeners.filter(|listener| listener.direction == config::Direction::Inbound);
+        let ports = inbound.flat_map(|listener| listener.declared().into_iter().map(move |port| (listener, port)));
+        let tls = ports.map(|(listener, port)| {
+            let asked = match listener.tls(&port) {
                 Mode::Strict => policy::Tls::Strict,
                 Mode::Permissive => policy::Tls::Permissive,
                 Mode::Off => policy::Tls::Off,

@@ -4,8 +4,8 @@
 use super::config::Config;
 use super::status::Status;
 use super::{judging, translate};
-use crate::identity::{self, Store};
-use crate::proxy::{Shared, Sidecar};
+use crate::identity::{self, Roots, Store};
+use crate::proxy::{Settings, Shared, Sidecar};
 use crate::record::line::{Reload, Start, Stop};
 use crate::record::{Metrics, Origin, Recorder, Writer};
 use std::fmt;
@@ -24,6 +24,7 @@ pub struct Life {
 pub struct State {
     shared: Arc<Shared>,
     identity: Option<Arc<Store>>,
+    roots: Vec<Arc<Roots>>,
     judging: judging::Sources,
     status: Status,
     metrics: Metrics,
@@ -57,6 +58,7 @@ impl Life {
         let engine = loaded.engine(0);
         let revision = Arc::clone(engine.revision());
         let data_path = translate::data_path(config);
+        let roots = open_roots(&data_path)?;
         let shared = Shared::new(data_path, engine, identity.clone(), recorder.clone(), metrics.clone());
         let sidecar =
             Sidecar::start(shared.clone()).map_err(|cannot| one(&cannot.address.to_string(), &cannot.error))?;
@@ -67,7 +69,7 @@ impl Life {
             listeners: sidecar.addresses().iter().map(SocketAddr::to_string).collect(),
             warnings,
         });
-        let state = State { shared, identity, judging, status, metrics };
+        let state = State { shared, identity, roots, judging, status, metrics };
         state.measure();
         Ok(Self { sidecar, writer, state: Arc::new(state) })
     }
@@ -138,13 +140,20 @@ impl State {
         }
     }
 
-    /// Reads certificates, key and bundles anew, if they have changed.
+    /// Reads certificates, key, bundles and roots anew, if they have changed.
     pub fn reload_identity(&self) {
+        for roots in self.roots.iter().filter(|roots| roots.changed()) {
+            self.replaced(roots.reload(), Vec::new);
+        }
         let Some(store) = self.identity.as_ref().filter(|store| store.changed()) else { return };
-        match store.reload() {
+        self.replaced(store.reload(), || odd(store));
+    }
+
+    fn replaced(&self, outcome: identity::Outcome, warnings: impl FnOnce() -> Vec<String>) {
+        match outcome {
             identity::Outcome::Unchanged => {}
             identity::Outcome::Replaced { .. } => {
-                self.told(Told { warnings: odd(store), ..Told::of("certificates") });
+                self.told(Told { warnings: warnings(), ..Told::of("certificates") });
             }
             identity::Outcome::Kept(problems) => {
                 let problems = problems.iter().map(ToString::to_string).collect();
@@ -195,6 +204,18 @@ fn open_identity(config: &Config) -> Result<Option<Arc<Store>>, CannotStart> {
     let store = Store::open(identity.sources(), config.limits.certificates());
     let store = store.map_err(|problems| CannotStart(problems.iter().map(ToString::to_string).collect()))?;
     Ok(Some(Arc::new(store)))
+}
+
+/// Reads what upstreams are verified with.
+fn open_roots(settings: &Settings) -> Result<Vec<Arc<Roots>>, CannotStart> {
+    let roots = settings.roots();
+    let outcomes = roots.iter().map(|roots| roots.reload());
+    let problems = outcomes.flat_map(|outcome| match outcome {
+        identity::Outcome::Kept(problems) => problems,
+        _ => Vec::new(),
+    });
+    let problems: Vec<String> = problems.map(|problem| problem.to_string()).collect();
+    if problems.is_empty() { Ok(roots) } else { Err(CannotStart(problems)) }
 }
 
 fn one(what: &str, error: &std::io::Error) -> CannotStart {

@@ -1,21 +1,23 @@
 //! The bootstrap configuration, written in people's terms, becomes what the data path and the engine are told.
 
 use super::config::dns::{Denied, Dns};
-use super::config::{Config, Listener, Port, Protocol};
+use super::config::{self, Config, Listener, Port, Protocol};
 use super::judging;
 use crate::document::ByteSize;
-use crate::flow::Direction;
-use crate::identity::Alpn;
+use crate::flow::{Direction, Expected, IdPattern};
+use crate::identity::{Alpn, Roots};
 use crate::policy;
 use crate::protocol::dns::{Name, Rcode};
 use crate::proxy::dns as proxy_dns;
 use crate::proxy::settings::{self, Settings};
 use crate::proxy::tls;
+use rustls::pki_types::ServerName;
+use std::sync::Arc;
 
 /// What the data path is told.
 pub fn data_path(config: &Config) -> Settings {
     Settings {
-        listeners: config.listeners.iter().map(listener).collect(),
+        listeners: listeners(config),
         limits: limits(config),
         dns: config.dns.as_ref().map(resolver),
         workers: usize::from(config.workers()),
@@ -42,22 +44,53 @@ fn resolver(dns: &Dns) -> proxy_dns::Settings {
     }
 }
 
-fn listener(listener: &Listener) -> settings::Listener {
+fn listeners(config: &Config) -> Vec<settings::Listener> {
+    let mut roots = Vec::new();
+    config.listeners.iter().map(|one| listener(one, &mut roots)).collect()
+}
+
+fn listener(listener: &Listener, roots: &mut Vec<Arc<Roots>>) -> settings::Listener {
+    let ports = listener.declared();
     settings::Listener {
         listen: listener.listen,
-        direction: Direction::Inbound,
+        direction: match listener.direction {
+            config::Direction::Inbound => Direction::Inbound,
+            config::Direction::Outbound => Direction::Outbound,
+        },
         redirected: listener.redirected,
-        ports: listener.declared().iter().map(port).collect(),
+        ports: ports.iter().map(|declared| port(listener, declared, roots)).collect(),
     }
 }
 
-fn port(port: &Port) -> settings::Port {
+fn port(listener: &Listener, port: &Port, roots: &mut Vec<Arc<Roots>>) -> settings::Port {
     let (protocol, alpn) = match port.protocol {
         Protocol::Http => (settings::Protocol::Http, Alpn::Http2),
         Protocol::Postgres => (settings::Protocol::Postgres, Alpn::default()),
     };
-    let tls = tls::Port { mode: port.tls, alpn, ..tls::Port::default() };
-    settings::Port { port: port.port, protocol, tls, upstream: port.upstream(), speaks: port.upstream_protocol }
+    settings::Port {
+        port: port.port,
+        protocol,
+        tls: tls::Port { mode: listener.tls(port), alpn, ..tls::Port::default() },
+        upstream: listener.upstream(port),
+        upstream_tls: port.upstream_tls.as_ref().map(|tls| upstream_tls(tls, roots)).unwrap_or_default(),
+        speaks: port.upstream_protocol,
+    }
+}
+
+/// Identities and names were checked when the configuration was. `known` holds each file of CA certificates once.
+fn upstream_tls(written: &config::UpstreamTls, known: &mut Vec<Arc<Roots>>) -> settings::UpstreamTls {
+    let Some(roots) = &written.roots else {
+        let patterns = written.identities.iter().filter_map(|text| IdPattern::parse(text).ok());
+        return settings::UpstreamTls::Mutual(Expected::one_of(patterns.collect()));
+    };
+    let name = written.server_name.clone().and_then(|name| ServerName::try_from(name).ok());
+    let path = written.roots_file().unwrap_or(roots);
+    let roots = known.iter().find(|known| known.path() == path).cloned().unwrap_or_else(|| {
+        let unread = Arc::new(Roots::unread(path.to_owned()));
+        known.push(Arc::clone(&unread));
+        unread
+    });
+    settings::UpstreamTls::Named(name, roots)
 }
 
 fn limits(config: &Config) -> settings::Limits {
@@ -94,13 +127,15 @@ pub fn judging(config: &Config, trust_domain: Option<String>) -> judging::Source
         tls::Mode::Permissive => policy::Tls::Permissive,
         tls::Mode::Off => policy::Tls::Off,
     };
-    let ports = config.listeners.iter().flat_map(Listener::declared);
+    let inbound = config.listeners.iter().filter(|listener| listener.direction == config::Direction::Inbound);
+    let ports =
+        inbound.flat_map(|listener| listener.declared().into_iter().map(|port| (port.port, listener.tls(&port))));
     judging::Sources {
         allowlists: config.allowlists.clone(),
         signatures: config.signatures.paths.clone(),
         shipped: config.signatures.shipped,
         trust_domain,
-        tls: ports.map(|port| (port.port, tls(port.tls))).collect(),
+        tls: ports.map(|(port, mode)| (port, tls(mode))).collect(),
     }
 }
 

@@ -5,6 +5,7 @@ pub mod connection;
 pub mod evidence;
 pub mod exception;
 pub mod fuel;
+pub mod id_pattern;
 pub mod judgement;
 pub mod leak;
 pub mod message;
@@ -19,6 +20,7 @@ pub use connection::{ClientAddr, Connection, ConnectionId, Direction, OriginalDe
 pub use evidence::{Evidence, Excerpt, Found, Hit, Weight};
 pub use exception::Exception;
 pub use fuel::{Empty, Fuel};
+pub use id_pattern::{Expected, IdPattern, InvalidPattern};
 pub use judgement::{About, Cut, Denial, Effect, Grant, Judgement, RuleName, Terms, Verdict};
 pub use leak::{Leak, Reaction, Watch};
 pub use message::{Access, Chain, Extent, Fact, FactKind, Layer, Message, Part, Place, Side};

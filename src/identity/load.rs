@@ -228,7 +228,7 @@ impl Reading {
     }
 }
 
-fn read_bounded(file: &Path) -> Result<Vec<u8>, String> {
+pub(super) fn read_bounded(file: &Path) -> Result<Vec<u8>, String> {
     let mut text = Vec::new();
     let read = File::open(file).and_then(|opened| opened.take(MAX_FILE_BYTES + 1).read_to_end(&mut text));
     match read {

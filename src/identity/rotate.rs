@@ -13,7 +13,7 @@ use super::ticket::Tickets;
 use super::trust::{Role, Trust};
 use super::verify::{ClientVerifier, ServerVerifier};
 use super::{Limits, provider};
-use crate::flow::{Identity, SpiffeId};
+use crate::flow::{Expected, Identity};
 use arc_swap::{ArcSwap, Guard};
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::Ticketer;
@@ -37,22 +37,26 @@ pub enum Alpn {
     Http1,
     /// `h2`, then `http/1.1`.
     Http2,
+    /// `h2` and nothing else.
+    OnlyHttp2,
 }
 
 impl Alpn {
-    const ALL: [Self; 3] = [Self::None, Self::Http1, Self::Http2];
+    pub(super) const ALL: [Self; 4] = [Self::None, Self::Http1, Self::Http2, Self::OnlyHttp2];
 
     /// What is taken from clients. A client that speaks HTTP/1.0 only may say so.
     fn served(self) -> Vec<Vec<u8>> {
-        let older = (self != Self::None).then(|| b"http/1.0".to_vec());
+        let older = matches!(self, Self::Http1 | Self::Http2).then(|| b"http/1.0".to_vec());
         self.names().into_iter().chain(older).collect()
     }
 
-    fn names(self) -> Vec<Vec<u8>> {
+    /// What servers are offered.
+    pub(super) fn names(self) -> Vec<Vec<u8>> {
         let names: &[&[u8]] = match self {
             Self::None => &[],
             Self::Http1 => &[b"http/1.1"],
             Self::Http2 => &[b"h2", b"http/1.1"],
+            Self::OnlyHttp2 => &[b"h2"],
         };
         names.iter().map(|name| name.to_vec()).collect()
     }
@@ -93,12 +97,12 @@ impl Material {
         Arc::clone(&found.1)
     }
 
-    /// What a connection to a server needs that must prove one of the `expected` identities. Sessions are not resumed:
+    /// What a connection to a server needs that must prove an `expected` identity. Sessions are not resumed:
     /// each connection verifies the server anew.
     ///
     /// # Errors
     /// When our own certificate cannot be offered.
-    pub fn client(&self, expected: Vec<SpiffeId>, alpn: Alpn) -> Result<ClientConfig, rustls::Error> {
+    pub fn client(&self, expected: Expected, alpn: Alpn) -> Result<ClientConfig, rustls::Error> {
         let verifier = Arc::new(ServerVerifier::new(Arc::clone(&self.trust), expected));
         let mut config = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()?
@@ -266,7 +270,7 @@ impl Seen {
 /// What tells one content of a path from another without reading it. Kubernetes replaces a mounted directory by
 /// pointing the symbolic link `..data` elsewhere: the path stays, its inode does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stamp {
+pub(super) struct Stamp {
     device: u64,
     inode: u64,
     bytes: u64,
@@ -275,7 +279,7 @@ struct Stamp {
 }
 
 impl Stamp {
-    fn of(path: &Path) -> Option<Self> {
+    pub(super) fn of(path: &Path) -> Option<Self> {
         let found = fs::metadata(path).ok()?;
         Some(Self {
             device: found.dev(),

@@ -2,7 +2,7 @@
 
 use super::refusal::{OTHER_SERVER, Refusal};
 use super::trust::{Role, Trust};
-use crate::flow::SpiffeId;
+use crate::flow::Expected;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -19,12 +19,12 @@ pub struct ClientVerifier(pub Arc<Trust>);
 #[derive(Debug)]
 pub struct ServerVerifier {
     trust: Arc<Trust>,
-    expected: Vec<SpiffeId>,
+    expected: Expected,
 }
 
 impl ServerVerifier {
-    /// Accepts a server that proves one of the `expected` identities.
-    pub fn new(trust: Arc<Trust>, expected: Vec<SpiffeId>) -> Self {
+    /// Accepts a server that proves an `expected` identity.
+    pub fn new(trust: Arc<Trust>, expected: Expected) -> Self {
         Self { trust, expected }
     }
 }
@@ -78,10 +78,11 @@ impl ServerCertVerifier for ServerVerifier {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let identity = self.trust.verify(leaf, others, Role::Server, system_time(now)).map_err(Refusal::into_error)?;
-        if self.expected.contains(&identity.id) {
+        if self.expected.is(&identity.id) {
             return Ok(ServerCertVerified::assertion());
         }
-        let refusal = Refusal::new(OTHER_SERVER, format!("{} is not expected there", identity.id));
+        let detail = format!("{} is there, expected is {}", identity.id, self.expected);
+        let refusal = Refusal::new(OTHER_SERVER, detail);
         Err(refusal.of(&identity.serial, Some(identity.id.as_str())).into_error())
     }
 

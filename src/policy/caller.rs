@@ -1,7 +1,7 @@
 //! Who calls and what is called, as meant: patterns held against a connection. All that is given must fit.
 
-use super::pattern::{Host, IdPattern, Network};
-use crate::flow::{Access, Connection};
+use super::pattern::{Host, Network};
+use crate::flow::{Access, Connection, IdPattern};
 use std::fmt;
 
 /// One entry of `from`.

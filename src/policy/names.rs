@@ -4,11 +4,10 @@
 use super::compile::Placed;
 use super::document::Allowlist;
 use super::exceptions::Excepted;
-use super::pattern::IdPattern;
 use super::rates::Limited;
 use super::rule::Rule;
 use crate::document::{Document, Problem, Severity};
-use crate::flow::{RuleName, Terms};
+use crate::flow::{IdPattern, RuleName, Terms};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 

@@ -3,8 +3,9 @@
 use super::caller::{Caller, Destination};
 use super::document::{FromEntry, OneOrMany, ToEntry, Written};
 use super::meaning::{Reader, numbered, sorted};
-use super::pattern::{Host, IdPattern, Network, Wrong};
+use super::pattern::{Host, Network, Wrong};
 use super::shorthand;
+use crate::flow::IdPattern;
 use std::borrow::Cow;
 
 impl Reader<'_> {
@@ -55,11 +56,15 @@ impl Reader<'_> {
                 self.wrong(&format!("{field}.principal"), text, wrong);
                 return None;
             }
-            return self.right(&format!("{field}.principal"), text, IdPattern::parse(text)).map(Some);
+            return self
+                .right(&format!("{field}.principal"), text, IdPattern::parse(text).map_err(Wrong::from))
+                .map(Some);
         }
         if !named {
             let Some(domain) = &from.trust_domain else { return Some(None) };
-            return self.right(&format!("{field}.trustDomain"), domain, IdPattern::domain(domain)).map(Some);
+            return self
+                .right(&format!("{field}.trustDomain"), domain, IdPattern::domain(domain).map_err(Wrong::from))
+                .map(Some);
         }
         let written = from.trust_domain.as_deref().or(self.document.value.trust_domain.as_deref());
         let Some(domain) = written.or(self.context.trust_domain) else {
@@ -69,7 +74,7 @@ impl Reader<'_> {
         };
         let (namespace, account) = (from.namespace.as_deref(), from.service_account.as_deref());
         let found = format!("{}/{}", namespace.unwrap_or("*"), account.unwrap_or("*"));
-        self.right(field, &found, IdPattern::kubernetes(domain, namespace, account)).map(Some)
+        self.right(field, &found, IdPattern::kubernetes(domain, namespace, account).map_err(Wrong::from)).map(Some)
     }
 
     pub(super) fn destinations(&mut self, field: &str, to: &OneOrMany<Written<ToEntry>>) -> Vec<Destination> {
@@ -118,7 +123,7 @@ impl Reader<'_> {
             read.host = self.right(&format!("{field}.host"), text, Host::parse(text));
         }
         if let Some(text) = &to.spiffe_id {
-            read.id = self.right(&format!("{field}.spiffeId"), text, IdPattern::parse(text));
+            read.id = self.right(&format!("{field}.spiffeId"), text, IdPattern::parse(text).map_err(Wrong::from));
         }
         if read == Destination::default() && self.problems.len() == before {
             let expected = "at least one of `address`, `cidr`, `host`, `spiffeId`";

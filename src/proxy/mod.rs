@@ -56,6 +56,7 @@ impl Sidecar {
     pub fn start(shared: Arc<Shared>) -> Result<Self, CannotListen> {
         let workers = shared.settings.workers.max(1);
         let (mut addresses, mut sockets) = bind(&shared.settings, workers)?;
+        let own: Arc<[SocketAddr]> = addresses.as_slice().into();
         let mut resolver = shared.settings.dns.clone();
         let mut asked =
             (0..workers).map(|_| resolver.as_mut().map(|dns| dns.bind()).transpose()).collect::<Result<Vec<_>, _>>()?;
@@ -63,7 +64,8 @@ impl Sidecar {
         let (stop, stopped) = watch::channel(false);
         let mut threads = Vec::new();
         for number in 0..workers {
-            let own = worker::Own { http: sockets.pop().unwrap_or_default(), dns: asked.pop().flatten() };
+            let (http, dns) = (sockets.pop().unwrap_or_default(), asked.pop().flatten());
+            let own = worker::Own { addresses: Arc::clone(&own), http, dns };
             let (shared, stopped) = (shared.clone(), stopped.clone());
             let thread = Builder::new()
                 .name(format!("worker-{number}"))

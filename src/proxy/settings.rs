@@ -1,14 +1,18 @@
 //! What the data path needs to know before it starts: fixed for the life of the process. The bootstrap configuration is
 //! written in people's terms and becomes these.
 
-use crate::flow::Direction;
+use crate::flow::{Direction, Expected, OriginalDestination};
+use crate::identity::Roots;
+use rustls::pki_types::ServerName;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::http2;
 use super::tls;
+use super::upstream::{Target, Tls};
 use crate::protocol::{body, http1};
 pub use http2::Bounds;
 
@@ -38,6 +42,21 @@ pub struct Listener {
     pub ports: Vec<Port>,
 }
 
+impl Settings {
+    /// The CA certificates that upstreams are verified with, each file once.
+    pub fn roots(&self) -> Vec<Arc<Roots>> {
+        let mut found: Vec<Arc<Roots>> = Vec::new();
+        for port in self.listeners.iter().flat_map(|listener| &listener.ports) {
+            if let UpstreamTls::Named(_, roots) = &port.upstream_tls
+                && !found.contains(roots)
+            {
+                found.push(Arc::clone(roots));
+            }
+        }
+        found
+    }
+}
+
 impl Listener {
     /// The declared port that a connection to `dialled` is judged under.
     pub(super) fn port(&self, dialled: SocketAddr) -> Option<&Port> {
@@ -54,10 +73,46 @@ pub struct Port {
     pub protocol: Protocol,
     /// How its connections begin.
     pub tls: tls::Port,
-    /// Where granted requests go.
-    pub upstream: SocketAddr,
+    /// Where granted requests go; nothing: where the sender dialled.
+    pub upstream: Option<SocketAddr>,
+    /// What must be proved there.
+    pub upstream_tls: UpstreamTls,
     /// What is spoken there.
     pub speaks: Speaks,
+}
+
+/// What an upstream must prove before a byte is sent to it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum UpstreamTls {
+    /// Nothing: plaintext.
+    #[default]
+    Off,
+    /// An identity; ours is proved too.
+    Mutual(Expected),
+    /// A name, to certificates that lead to these; the one that is asked for, when none is given.
+    Named(Option<ServerName<'static>>, Arc<Roots>),
+}
+
+impl Port {
+    /// Where its upstream is.
+    pub(super) fn address(&self, dialled: OriginalDestination) -> SocketAddr {
+        self.upstream.unwrap_or(dialled.0)
+    }
+
+    /// Where its exchanges go; `asked` is the name of the host that is asked for. Nothing when the upstream is to prove
+    /// that name and there is none.
+    pub(super) fn target(&self, dialled: OriginalDestination, asked: Option<&str>) -> Option<Target> {
+        let tls = match &self.upstream_tls {
+            UpstreamTls::Off => Tls::Off,
+            UpstreamTls::Mutual(expected) => Tls::Mutual(expected.clone()),
+            UpstreamTls::Named(name, roots) => {
+                let asked = asked.map(|host| host.trim_start_matches('[').trim_end_matches(']'));
+                let asked = || ServerName::try_from(asked?).ok().map(|name| name.to_owned());
+                Tls::Named(name.clone().or_else(asked)?, Arc::clone(roots))
+            }
+        };
+        Some(Target { address: self.address(dialled), tls })
+    }
 }
 
 /// What a port is declared to speak. Nothing else is let through.

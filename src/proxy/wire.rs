@@ -7,12 +7,11 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 /// Towards a client.
 pub(super) type ClientWire = Wire<Stream, Carried>;
 /// Towards an upstream.
-pub(super) type UpstreamWire = Wire<TcpStream, Asking>;
+pub(super) type UpstreamWire = Wire<Stream, Asking>;
 
 /// A connection, or a stream of one.
 pub(super) enum Wire<S, H> {

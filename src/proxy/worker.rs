@@ -23,7 +23,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
 
 /// What all workers share.
@@ -97,10 +97,6 @@ impl Shared {
     pub(super) fn next_connection(&self) -> ConnectionId {
         ConnectionId(self.next_connection.fetch_add(1, Ordering::Relaxed))
     }
-
-    pub(super) fn own_addresses(&self) -> Vec<SocketAddr> {
-        self.settings.listeners.iter().map(|listener| listener.listen).collect()
-    }
 }
 
 /// What the connections of one worker share.
@@ -111,7 +107,8 @@ pub(super) struct Worker {
     pub(super) texts: postgres::Texts,
     pub(super) pool: Pool,
     pub(super) connections: Connections,
-    pub(super) own: Vec<SocketAddr>,
+    /// What the sidecar's listeners listen on.
+    pub(super) own: Arc<[SocketAddr]>,
     pub(super) acceptor: tls::Acceptor,
     pub(super) stop: watch::Receiver<bool>,
     /// Counts what this worker lets through.
@@ -131,6 +128,14 @@ impl Worker {
     /// Whether the sidecar has been told to stop.
     pub(super) fn stopping(&self) -> bool {
         *self.stop.borrow()
+    }
+
+    /// Whether a connection that we opened to an address leads back to one of our listeners.
+    pub(super) fn is_own(&self, address: SocketAddr, socket: &TcpStream) -> bool {
+        let ip = address.ip();
+        let here = || ip.is_loopback() || socket.local_addr().is_ok_and(|local| local.ip() == ip);
+        let leads = |own: &SocketAddr| own.ip() == ip || own.ip().is_unspecified() && here();
+        self.own.iter().any(|own| own.port() == address.port() && leads(own))
     }
 
     /// The engine in place.
@@ -174,6 +179,8 @@ impl Drop for Alive {
 
 /// The listening sockets of one worker.
 pub(super) struct Own {
+    /// The addresses of all listeners.
+    pub(super) addresses: Arc<[SocketAddr]>,
     /// By the number of their listener.
     pub(super) http: Vec<(usize, std::net::TcpListener)>,
     /// The resolver's.
@@ -197,7 +204,7 @@ pub(super) fn run(shared: Arc<Shared>, sockets: Own, stop: watch::Receiver<bool>
             texts: postgres::Texts::default(),
             pool: Pool::new(limits.upstream_pool, limits.upstream_idle),
             connections: Connections::new(limits.upstream_idle),
-            own: shared.own_addresses(),
+            own: Arc::clone(&sockets.addresses),
             acceptor: tls::Acceptor::new(shared.identity.clone(), limits.tls),
             stop: stop.clone(),
             aggregate: shared.recorder.worker(),

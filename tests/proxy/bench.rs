@@ -22,6 +22,9 @@ pub(crate) struct Setup {
     rules: String,
     mode: &'static str,
     tls: String,
+    /// More of the listener.
+    listener: String,
+    has_identity: bool,
     folder: TempDir,
     upstream: Upstream,
     behind: SocketAddr,
@@ -59,6 +62,8 @@ impl Setup {
             rules: RULES.to_owned(),
             mode: "",
             tls: "off".to_owned(),
+            listener: String::new(),
+            has_identity: false,
             folder: tempfile::tempdir().unwrap(),
             behind: upstream.address,
             upstream,
@@ -95,8 +100,20 @@ impl Setup {
 
     /// Asks callers for mTLS, with the certificates in the bench's folder.
     pub(crate) fn strict(mut self, fill: impl FnOnce(&Path)) -> Self {
-        fill(self.folder.path());
         self.tls = "strict".to_owned();
+        self.identity(fill)
+    }
+
+    /// Has a certificate of its own, in the bench's folder.
+    pub(crate) fn identity(mut self, fill: impl FnOnce(&Path)) -> Self {
+        fill(self.folder.path());
+        self.has_identity = true;
+        self
+    }
+
+    /// Sets more of the listener: `upstream_protocol: http2`. `{folder}` stands for the bench's folder.
+    pub(crate) fn listener(mut self, settings: &str) -> Self {
+        self.listener += &format!(", {}", settings.replace("{folder}", &self.folder.path().display().to_string()));
         self
     }
 
@@ -109,14 +126,14 @@ impl Setup {
     pub(crate) fn start(self) -> Bench {
         let at = self.folder.path().display();
         let port = self.port();
-        let Self { limits, tls, behind, .. } = &self;
+        let Self { limits, tls, listener, behind, .. } = &self;
         let identity = format!(
             "identity: {{certificate: {at}/server.crt, key: {at}/server.key, trust: [{{domain: cluster.test, bundle: {at}/ca.crt}}]}}\n"
         );
-        let identity = if tls == "off" { "" } else { &identity };
+        let identity = if self.has_identity { &identity } else { "" };
         let limits = if limits.is_empty() { String::new() } else { format!("limits:\n{limits}") };
         let text = format!(
-            "apiVersion: podwall.dev/v1\nkind: Podwall\nlisteners:\n  - {{listen: '127.0.0.1:{port}', tls: {tls}, upstream: '{behind}'}}\n\
+            "apiVersion: podwall.dev/v1\nkind: Podwall\nlisteners:\n  - {{listen: '127.0.0.1:{port}', tls: {tls}, upstream: '{behind}'{listener}}}\n\
              allowlists: [{at}/allowlist.yaml]\nrecord: {{stdout: false, file: {{path: {at}/record.jsonl}}}}\nworkers: 1\n{identity}{limits}"
         );
         write_rules(self.folder.path(), self.mode, &self.rules);

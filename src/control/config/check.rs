@@ -1,6 +1,6 @@
 //! A configuration held against itself and against the machine: what each setting allows alone may be wrong together.
 
-use super::{Config, Identity, Listener};
+use super::{Config, Direction, Identity, Listener};
 use crate::document::{Document, Problem, Severity};
 use crate::flow::peer::check_trust_domain;
 use crate::protocol::dns::Name;
@@ -14,6 +14,7 @@ pub fn check(document: &Document<Config>, on_its_machine: bool) -> Vec<Problem> 
     let mut checker = Checker { document, on_its_machine, problems: Vec::new() };
     checker.listeners();
     checker.own_ports();
+    checker.upstreams();
     checker.identity();
     checker.admin();
     checker.files();
@@ -85,6 +86,10 @@ impl Checker<'_> {
             let remedy = "declare the ports of the application; a connection to any other is refused";
             self.error(&format!("{field}.ports"), "no ports", "at least one declared port", remedy);
         }
+        if listener.upstream_tls.is_some() {
+            let remedy = "give each port its own";
+            self.error(&format!("{field}.upstream_tls"), "set", "none on a redirected listener", remedy);
+        }
         if listener.upstream.is_some() {
             let remedy = "give each port its upstream, or leave it out for the same port on 127.0.0.1";
             self.error(&format!("{field}.upstream"), "an upstream", "none on a redirected listener", remedy);
@@ -106,14 +111,40 @@ impl Checker<'_> {
             let remedy = "write `redirected: true`, or remove the ports";
             self.error(&format!("{field}.ports"), "ports", "none unless the listener is redirected", remedy);
         }
-        if listener.tls == Mode::Off && !listener.listen.ip().is_loopback() {
+        let open = listener.declared().iter().any(|port| listener.tls(port) == Mode::Off);
+        if open && !listener.listen.ip().is_loopback() {
+            let (expected, remedy) = match listener.direction {
+                Direction::Inbound => ("`strict`", "anyone who reaches this address is an unverified caller"),
+                Direction::Outbound => {
+                    ("a loopback address", "whoever reaches this address calls with the pod's grants")
+                }
+            };
             let found = format!("`off` on {}", listener.listen);
-            self.warning(
-                &format!("{field}.tls"),
-                &found,
-                "`strict`",
-                "anyone who reaches this address is an unverified caller",
-            );
+            self.warning(&format!("{field}.tls"), &found, expected, remedy);
+        }
+    }
+
+    /// What is asked of upstreams, and of an application that calls out.
+    fn upstreams(&mut self) {
+        let config = &self.document.value;
+        for (at, listener) in config.listeners.iter().enumerate() {
+            for (number, port) in listener.declared().iter().enumerate() {
+                let inner = if listener.redirected { format!(".ports[{number}]") } else { String::new() };
+                let field = format!("listeners[{at}]{inner}");
+                if let (Direction::Outbound, Some(Mode::Strict | Mode::Permissive)) = (listener.direction, port.tls) {
+                    let remedy = "remove it: the application speaks plaintext to its own sidecar";
+                    self.error(&format!("{field}.tls"), "TLS on an outbound listener", "`off`", remedy);
+                }
+                let Some(tls) = &port.upstream_tls else { continue };
+                for wrong in tls.wrong(listener.direction, port.protocol, config.identity.is_some()) {
+                    let inner = if wrong.field.is_empty() { String::new() } else { format!(".{}", wrong.field) };
+                    let field = format!("{field}.upstream_tls{inner}");
+                    self.error(&field, &wrong.found, wrong.expected, &wrong.remedy);
+                }
+                if let Some(path) = tls.roots_file() {
+                    self.readable(&format!("{field}.upstream_tls.roots"), path);
+                }
+            }
         }
     }
 
@@ -126,7 +157,8 @@ impl Checker<'_> {
             listens.chain([admin]).filter(|(_, address)| address.port() != 0).collect();
         let ours = |port: u16| own.iter().find(|(_, address)| address.port() == port);
         for (at, listener) in config.listeners.iter().enumerate() {
-            for (number, port) in listener.ports.iter().enumerate() {
+            let inbound = listener.direction == Direction::Inbound;
+            for (number, port) in listener.ports.iter().enumerate().filter(|_| inbound) {
                 if let Some((owner, _)) = ours(port.port) {
                     let found = format!("port {}, which is our own ({owner})", port.port);
                     let field = format!("listeners[{at}].ports[{number}].port");
@@ -157,10 +189,14 @@ impl Checker<'_> {
             return;
         }
         for (at, listener) in config.listeners.iter().enumerate() {
-            for (number, port) in listener.declared().iter().enumerate().filter(|(_, port)| port.tls != Mode::Off) {
+            for (number, port) in listener.declared().iter().enumerate() {
+                let mode = match listener.tls(port) {
+                    Mode::Strict => "strict",
+                    Mode::Permissive => "permissive",
+                    Mode::Off => continue,
+                };
                 let inner = if listener.redirected { format!(".ports[{number}]") } else { String::new() };
-                let found =
-                    format!("`{}` without an identity", if port.tls == Mode::Strict { "strict" } else { "permissive" });
+                let found = format!("`{mode}` without an identity");
                 let remedy = "add `identity:` with certificate, key and trust (`podwall pki dev` issues some)";
                 self.error(&format!("listeners[{at}]{inner}.tls"), &found, "an identity, or `off`", remedy);
             }

@@ -9,10 +9,12 @@ pub mod dns;
 pub mod load;
 mod meaning;
 pub mod settings;
+mod upstream;
 mod variables;
 
 pub use load::{Loaded, load, load_elsewhere};
 pub use settings::{Setting, settings};
+pub use upstream::UpstreamTls;
 pub use variables::Environment;
 
 use crate::document::{ByteSize, HumanDuration};
@@ -96,25 +98,43 @@ pub struct Listener {
     /// The address to listen on. Port 0 takes any free port.
     #[schemars(extend("format" = "socket-address"))]
     pub listen: SocketAddr,
+    /// Who calls whom: others call the pod here (inbound), or the pod calls others (outbound).
+    #[serde(default)]
+    pub direction: Direction,
     /// Whether connections arrive by the pod's redirection, so that the kernel knows where they wanted to go.
     #[serde(default)]
     pub redirected: bool,
-    /// What is asked of those who connect: mTLS (strict), mTLS or plaintext (permissive), plaintext (off).
+    /// What is asked of those who connect: mTLS (strict), mTLS or plaintext (permissive), plaintext (off). Default:
+    /// strict for inbound; outbound it is always off.
     #[serde(default)]
-    pub tls: tls::Mode,
+    pub tls: Option<tls::Mode>,
     /// The protocol that is spoken here. Nothing else is let through.
     #[serde(default)]
     pub protocol: Protocol,
-    /// Where the application listens. Not for a redirected listener, whose ports have one each.
+    /// Where the application listens; outbound, whom it calls. Not for a redirected listener, whose ports have one each.
     #[serde(default)]
     #[schemars(extend("format" = "socket-address"))]
     pub upstream: Option<SocketAddr>,
     /// What the application speaks: http1, http2 (with prior knowledge; gRPC needs it), or auto: as its caller does.
     #[serde(default)]
     pub upstream_protocol: Speaks,
+    /// What the upstream must prove before a byte is sent to it. Default: plaintext is spoken to it.
+    #[serde(default)]
+    pub upstream_tls: Option<UpstreamTls>,
     /// The declared ports of a redirected listener. A connection to any other port is refused.
     #[serde(default)]
     pub ports: Vec<Port>,
+}
+
+/// Who calls whom.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// Others call the pod.
+    #[default]
+    Inbound,
+    /// The pod calls others.
+    Outbound,
 }
 
 /// One declared port behind a redirected listener.
@@ -124,19 +144,23 @@ pub struct Port {
     /// The port that callers dial.
     #[schemars(range(min = 1))]
     pub port: u16,
-    /// What is asked of those who connect: mTLS (strict), mTLS or plaintext (permissive), plaintext (off).
+    /// What is asked of those who connect: mTLS (strict), mTLS or plaintext (permissive), plaintext (off). Default:
+    /// strict for inbound; outbound it is always off.
     #[serde(default)]
-    pub tls: tls::Mode,
+    pub tls: Option<tls::Mode>,
     /// The protocol that is spoken here. Nothing else is let through.
     #[serde(default)]
     pub protocol: Protocol,
-    /// Where the application listens. Default: the same port on 127.0.0.1.
+    /// Where the application listens. Default: the same port on 127.0.0.1; outbound, where the application dialled.
     #[serde(default)]
     #[schemars(extend("format" = "socket-address"))]
     pub upstream: Option<SocketAddr>,
     /// What the application speaks: http1, http2 (with prior knowledge; gRPC needs it), or auto: as its caller does.
     #[serde(default)]
     pub upstream_protocol: Speaks,
+    /// What the upstream must prove before a byte is sent to it. Default: plaintext is spoken to it.
+    #[serde(default)]
+    pub upstream_tls: Option<UpstreamTls>,
 }
 
 /// A protocol that a port can be declared to speak.
@@ -344,14 +368,26 @@ impl Listener {
             return self.ports.clone();
         }
         let Self { tls, protocol, upstream, upstream_protocol, .. } = *self;
-        vec![Port { port: self.listen.port(), tls, protocol, upstream, upstream_protocol }]
+        let upstream_tls = self.upstream_tls.clone();
+        let port = match (self.direction, upstream) {
+            (Direction::Outbound, Some(upstream)) => upstream.port(),
+            _ => self.listen.port(),
+        };
+        vec![Port { port, tls, protocol, upstream, upstream_protocol, upstream_tls }]
     }
-}
 
-impl Port {
-    /// Where its application listens.
-    pub fn upstream(&self) -> SocketAddr {
-        self.upstream.unwrap_or(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), self.port))
+    /// What is asked of those who connect to one of its ports.
+    pub fn tls(&self, port: &Port) -> tls::Mode {
+        match self.direction {
+            Direction::Inbound => port.tls.unwrap_or_default(),
+            Direction::Outbound => tls::Mode::Off,
+        }
+    }
+
+    /// Where one of its ports forwards to; nothing: where the sender dialled.
+    pub fn upstream(&self, port: &Port) -> Option<SocketAddr> {
+        let same = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port.port);
+        port.upstream.or_else(|| (self.direction == Direction::Inbound).then_some(same))
     }
 }
 

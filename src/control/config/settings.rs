@@ -203,7 +203,7 @@ mod tests {
         assert_eq!(named("limits.head_bytes").default, Some("32KiB".into()));
         assert_eq!(named("limits.headers").default, Some(100.into()));
         assert_eq!(named("admin.listen").default, Some("127.0.0.1:15020".into()));
-        assert_eq!(named("listeners[].tls").default, Some("strict".into()));
+        assert_eq!(named("listeners[].direction").default, Some("inbound".into()));
         assert_eq!(named("listeners[].listen").default, None);
         assert_eq!(named("record.file.keep").default, Some(4.into()));
     }

@@ -2,14 +2,14 @@
 //! (for warnings, and to tell what a reload weakens), and shows itself as it is written.
 
 mod host;
-mod identity;
 mod network;
 mod path;
 
 pub(super) use host::Host;
-pub(super) use identity::IdPattern;
 pub(super) use network::Network;
 pub(super) use path::{PathTemplate, Segment};
+
+use crate::flow::InvalidPattern;
 
 /// Why a text is not a pattern: what was expected, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,5 +21,11 @@ pub(super) struct Wrong {
 impl Wrong {
     pub(super) fn new(expected: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { expected: expected.into(), remedy: remedy.into() }
+    }
+}
+
+impl From<InvalidPattern> for Wrong {
+    fn from(InvalidPattern { expected, remedy }: InvalidPattern) -> Self {
+        Self { expected, remedy }
     }
 }

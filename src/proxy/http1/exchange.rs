@@ -9,6 +9,7 @@ use super::upload::{self, Judging};
 use super::{Conversation, Next, REQUESTS};
 use crate::engine::{BODY_TOO_LARGE, Case, Content};
 use crate::flow::{Denial, Judgement, Kind, Past, Reason, Scene, Side};
+use crate::identity::Alpn;
 use crate::protocol::grpc::{self, Flavour};
 use crate::protocol::head::Form;
 use crate::protocol::http1::{Asked, BodyDecoder, Framing, RequestHead, RequestView, Trailers, emit, websocket};
@@ -16,10 +17,11 @@ use crate::protocol::websocket::{Reader, close};
 use crate::proxy::rates::Counted;
 use crate::proxy::settings::Speaks;
 use crate::proxy::tunnel::{self, Ended, Lane, Open};
-use crate::proxy::upstream::{self, Upstream};
+use crate::proxy::upstream::{self, Target, Tls, Unreached, Upstream};
 use crate::proxy::wire::Wire;
 use crate::proxy::worker::Worker;
 use std::cell::Cell;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The upstream does not take the request.
@@ -162,10 +164,14 @@ impl Conversation<'_> {
     async fn forward(&mut self, told: &mut Told, case: &mut Case<'_>, request: &Request, mut body: Body) -> Next {
         let alone = request.head.body_may_stay_unread(&request.bytes, body.first());
         let mut fresh_only = alone;
+        let to = match self.guest.target(request) {
+            Ok(to) => to,
+            Err(reason) => return self.fail(told, request, Broken::Upstream(reason)).await,
+        };
         loop {
-            let mut upstream = match self.reach(request, fresh_only).await {
+            let mut upstream = match self.reach(request, &to, fresh_only).await {
                 Ok(upstream) => upstream,
-                Err(reason) => return self.fail(told, request, Broken::Upstream(reason)).await,
+                Err(unreached) => return self.unreached(told, request, &unreached).await,
             };
             upstream.alone = alone;
             told.seen.screen = case.screen().map(Box::new);
@@ -209,18 +215,38 @@ impl Conversation<'_> {
         Some(self.refuse(told, request, denial, false).await)
     }
 
-    async fn reach(&self, request: &Request, fresh_only: bool) -> Result<Upstream, Reason> {
-        let to = self.guest.port.upstream;
-        if self.is_asked_in_http2(request) {
-            let Worker { connections, metrics, .. } = self.worker;
-            let limits = self.worker.limits();
-            let (asking, reused) = connections.ask((to, fresh_only), limits.connect, &limits.http1, metrics).await?;
-            return Ok(Upstream::stream(asking, to, reused));
+    /// A connection to the upstream, or a stream of one. `stale` says that one which was kept has turned out to be no good.
+    async fn reach(&self, request: &Request, to: &Arc<Target>, stale: bool) -> Result<Upstream, Unreached> {
+        let Worker { connections, pool, metrics, .. } = self.worker;
+        let http2 = self.is_asked_in_http2(request);
+        if http2 {
+            if stale {
+                // A connection that has ended is known to have once its own task has run.
+                tokio::task::yield_now().await;
+            }
+            if let Some(asking) = connections.take(self.worker, to) {
+                return Ok(Upstream::stream(asking, Arc::clone(to), !stale));
+            }
         }
-        if !fresh_only && let Some(upstream) = self.worker.pool.take(to) {
+        // With TLS, the upstream may choose HTTP/1.1 where HTTP/2 is not demanded.
+        let either = to.tls != Tls::Off && self.guest.port.speaks == Speaks::Auto;
+        if !stale
+            && (!http2 || either)
+            && let Some(upstream) = pool.take(self.worker, to)
+        {
             return Ok(upstream);
         }
-        upstream::connect(to, self.worker.limits().connect, &self.worker.metrics).await
+        let alpn = match (http2, either) {
+            (false, _) => Alpn::Http1,
+            (true, true) => Alpn::Http2,
+            (true, false) => Alpn::OnlyHttp2,
+        };
+        let connected = upstream::connect(self.worker, to, alpn).await?;
+        if http2 && (connected.http2 || to.tls == Tls::Off) {
+            let asking = connections.begin(self.worker, connected, to).await?;
+            return Ok(Upstream::stream(asking, Arc::clone(to), false));
+        }
+        Ok(Upstream::own(connected, Arc::clone(to), metrics))
     }
 
     /// Whether the upstream is asked in HTTP/2. What is to become a tunnel has a connection of its own.

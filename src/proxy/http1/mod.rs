@@ -13,6 +13,7 @@ use crate::protocol::{self, Malformed};
 use crate::proxy::http2::{self, Carried};
 use crate::proxy::settings::Port;
 use crate::proxy::tls::{Handshake, Stream};
+use crate::proxy::upstream::Target;
 use crate::proxy::wire::Wire;
 use crate::proxy::worker::Worker;
 use crate::record::Caller;
@@ -20,6 +21,7 @@ pub(super) use client::IDLE;
 use client::{Client, NoHead};
 use rustls::pki_types::CertificateDer;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 /// The peer's certificate has ended since the handshake.
@@ -32,12 +34,18 @@ pub(super) const REQUESTS: Reason = Reason::new(
     "the connection has carried as many requests as it may",
 );
 
+/// The upstream is to prove the name that is asked for, and none is.
+const NO_NAME: Reason =
+    Reason::new("upstream-no-name", Kind::Malformed, "the request names no host that the upstream could prove to be");
+
 /// Who is at the other end of a connection, and what was declared for it: the same for all of its exchanges.
 #[derive(Clone)]
 pub(super) struct Guest {
     pub(super) connection: Connection,
     handshake: Option<Handshake>,
     port: Port,
+    /// Where all of them go; nothing when that depends on what is asked for.
+    target: Option<Arc<Target>>,
     /// As aggregates group it.
     caller: Caller,
 }
@@ -148,7 +156,19 @@ pub(super) type Unwelcome = (Reason, String);
 impl Guest {
     pub(super) fn new(connection: Connection, handshake: Option<Handshake>, port: Port) -> Self {
         let caller = Caller::of(&connection);
-        Self { connection, handshake, port, caller }
+        let target = port.target(connection.to, None).map(Arc::new);
+        Self { connection, handshake, port, target, caller }
+    }
+
+    /// Where a request goes.
+    ///
+    /// # Errors
+    /// [`NO_NAME`].
+    fn target(&self, request: &exchange::Request) -> Result<Arc<Target>, Reason> {
+        let known = self.target.as_ref().map(Arc::clone);
+        let host = request.view().host();
+        let asked = host.as_ref().map(|host| &*host.name);
+        known.or_else(|| self.port.target(self.connection.to, asked).map(Arc::new)).ok_or(NO_NAME)
     }
 
     /// How long the peer's certificate still lasts.

@@ -11,6 +11,7 @@ use crate::protocol::head::Header;
 use crate::protocol::http1::emit;
 use crate::protocol::http1::{self, Refusal, RequestHead};
 use crate::protocol::{Malformed, grpc};
+use crate::proxy::upstream::Unreached;
 use crate::proxy::worker::Worker;
 use crate::record::{Event, EventId, Exchange, Revision, Traffic};
 use std::sync::Arc;
@@ -171,14 +172,23 @@ impl Conversation<'_> {
         self.say(Some(id), reason, (true, false), Some(&request)).await
     }
 
+    /// Ends an exchange whose upstream was not reached.
+    pub(super) async fn unreached(&mut self, told: &mut Told, request: &Request, why: &Unreached) -> Next {
+        self.end(told, request, Broken::Upstream(why.reason), why.detail.as_deref()).await
+    }
+
     /// Ends an exchange that its upstream or its client broke: with an answer of ours if none has begun, with a reset
     /// if one has.
     pub(super) async fn fail(&mut self, told: &mut Told, request: &Request, broken: Broken) -> Next {
+        self.end(told, request, broken, None).await
+    }
+
+    async fn end(&mut self, told: &mut Told, request: &Request, broken: Broken, detail: Option<&str>) -> Next {
         let (Broken::Upstream(reason) | Broken::Client(reason)) = broken;
         if reason == LEFT {
             return Next::Abort;
         }
-        let id = self.note_failure(told, request, reason, None);
+        let id = self.note_failure(told, request, reason, detail);
         match broken {
             Broken::Upstream(_) if !told.seen.begun => {
                 let unread = !self.client.inbox.is_empty() || told.sent > 0;

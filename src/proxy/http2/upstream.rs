@@ -3,13 +3,13 @@
 
 use super::incoming::{Incoming, broken};
 use super::outgoing::{Begin, Begun, Outgoing, fields};
-use crate::flow::Reason;
+use crate::flow::{Peer, Reason};
 use crate::protocol::head::{Form, Header};
 use crate::protocol::http1::{self, RequestHead, RequestView, Scan};
 use crate::protocol::http2::text;
 use crate::protocol::names::Is;
-use crate::proxy::upstream::{CONNECT, CONNECT_SLOW};
-use crate::record::Handles;
+use crate::proxy::upstream::{CONNECT, CONNECT_SLOW, Connected, Target, Tls};
+use crate::proxy::worker::Worker;
 use bytes::Bytes;
 use h2::Reason as Code;
 use h2::client::{ResponseFuture, SendRequest};
@@ -18,13 +18,12 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
 /// Bytes that an upstream may send on one stream before we take them.
@@ -42,7 +41,7 @@ pub(in crate::proxy) struct Asking {
 /// Sends a request's head, and waits for its answer.
 struct Ask {
     send: SendRequest<Bytes>,
-    to: SocketAddr,
+    to: Arc<Target>,
     limits: http1::Limits,
     head: bool,
     answer: Option<ResponseFuture>,
@@ -102,7 +101,7 @@ fn answered(answer: Response<()>, ended: bool, head: bool) -> io::Result<(Vec<u8
 impl Ask {
     /// Without a host (HTTP/1.0), the upstream's own address stands for one.
     fn uri(&self, view: RequestView<'_>) -> Result<Uri, http::Error> {
-        let own = self.to.to_string();
+        let own = self.to.address.to_string();
         let host = view.header("host").unwrap_or(own.as_bytes());
         let target = match view.form() {
             Form::Absolute => {
@@ -111,7 +110,8 @@ impl Ask {
             }
             _ => view.target().as_bytes().to_vec(),
         };
-        Uri::builder().scheme("http").authority(host).path_and_query(target).build()
+        let scheme = if self.to.tls == Tls::Off { "http" } else { "https" };
+        Uri::builder().scheme(scheme).authority(host).path_and_query(target).build()
     }
 }
 
@@ -177,13 +177,16 @@ impl AsyncWrite for Asking {
 
 /// One worker's HTTP/2 connections to upstreams.
 pub(in crate::proxy) struct Connections {
-    open: RefCell<HashMap<SocketAddr, Vec<Shared>>>,
+    open: RefCell<HashMap<Arc<Target>, Vec<Shared>>>,
     keep: Duration,
 }
 
 /// A connection that exchanges share.
 struct Shared {
     send: SendRequest<Bytes>,
+    /// What the other side has proved, and under which generation of trust.
+    peer: Peer,
+    generation: u64,
     active: Rc<Cell<usize>>,
     over: Rc<Cell<bool>>,
     /// When an exchange was last begun on it.
@@ -212,35 +215,31 @@ impl Connections {
         Self { open: RefCell::default(), keep }
     }
 
-    /// A stream of an open connection; whether it may turn out to be stale. `again` says that the one before did.
-    pub(in crate::proxy) async fn ask(
-        &self,
-        (to, again): (SocketAddr, bool),
-        wait: Duration,
-        limits: &http1::Limits,
-        metrics: &Rc<Handles>,
-    ) -> Result<(Asking, bool), Reason> {
-        if again {
-            // A connection that has ended is known to have once its own task has run.
-            tokio::task::yield_now().await;
-        }
-        if let Some(asking) = self.take(to, limits) {
-            return Ok((asking, !again));
-        }
-        let shared = timeout(wait, connect(to, metrics)).await.map_err(|_| CONNECT_SLOW)?.map_err(|_| CONNECT)?;
-        let asking = shared.asking(to, limits);
-        self.open.borrow_mut().entry(to).or_default().push(shared);
-        Ok((asking, false))
-    }
-
-    fn take(&self, to: SocketAddr, limits: &http1::Limits) -> Option<Asking> {
+    /// A stream of an open connection, if there is one that is still trusted.
+    pub(in crate::proxy) fn take(&self, worker: &Worker, to: &Arc<Target>) -> Option<Asking> {
         let mut open = self.open.borrow_mut();
-        let connections = open.get_mut(&to)?;
-        connections.retain(|shared| !shared.over.get());
+        let connections = open.get_mut(to)?;
+        connections.retain(|shared| {
+            !shared.over.get() && Connected::is_trusted(worker, &to.tls, &shared.peer, shared.generation)
+        });
         let free = |shared: &&mut Shared| shared.active.get() < shared.send.current_max_send_streams();
         let shared = connections.iter_mut().find(free)?;
         shared.used = Instant::now();
-        Some(shared.asking(to, limits))
+        Some(shared.asking(worker, to))
+    }
+
+    /// Begins HTTP/2 on a connection, and a first stream of it.
+    pub(in crate::proxy) async fn begin(
+        &self,
+        worker: &Worker,
+        connected: Connected,
+        to: &Arc<Target>,
+    ) -> Result<Asking, Reason> {
+        let beginning = timeout(worker.limits().connect, Shared::begin(worker, connected));
+        let shared = beginning.await.map_err(|_| CONNECT_SLOW)?.map_err(|_| CONNECT)?;
+        let asking = shared.asking(worker, to);
+        self.open.borrow_mut().entry(Arc::clone(to)).or_default().push(shared);
+        Ok(asking)
     }
 
     /// Closes what has carried nothing for too long.
@@ -254,33 +253,31 @@ impl Connections {
 }
 
 impl Shared {
-    fn asking(&self, to: SocketAddr, limits: &http1::Limits) -> Asking {
-        let (send, limits) = (self.send.clone(), *limits);
+    /// Begins HTTP/2. The connection lasts until nobody holds a handle of it, or the upstream ends it.
+    async fn begin(worker: &Worker, connected: Connected) -> io::Result<Self> {
+        let Connected { stream, peer, generation, .. } = connected;
+        let mut builder = h2::client::Builder::new();
+        builder
+            .enable_push(false)
+            .initial_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .max_send_buffer_size(STREAM_WINDOW as usize);
+        let (send, connection) = builder.handshake::<_, Bytes>(stream).await.map_err(broken)?;
+        let over = Rc::new(Cell::new(false));
+        let (ended, metrics) = (Rc::clone(&over), Rc::clone(&worker.metrics));
+        metrics.upstream_opened();
+        tokio::task::spawn_local(async move {
+            // How it ended, each of its exchanges was told.
+            let _ = connection.await;
+            ended.set(true);
+            metrics.upstream_closed();
+        });
+        Ok(Self { send, peer, generation, active: Rc::default(), over, used: Instant::now() })
+    }
+
+    fn asking(&self, worker: &Worker, to: &Arc<Target>) -> Asking {
+        let (send, limits, to) = (self.send.clone(), worker.limits().http1, Arc::clone(to));
         let ask = Ask { send, to, limits, head: false, answer: None, waiting: None, failed: false };
         Asking { outgoing: Outgoing::new(ask, limits), incoming: None, _active: Active::new(&self.active) }
     }
-}
-
-/// Opens a connection with prior knowledge. It lasts until nobody holds a handle of it, or the upstream ends it.
-async fn connect(to: SocketAddr, metrics: &Rc<Handles>) -> io::Result<Shared> {
-    let socket = TcpStream::connect(to).await?;
-    // Without it small requests wait for acknowledgements; the connection works all the same.
-    let _ = socket.set_nodelay(true);
-    let mut builder = h2::client::Builder::new();
-    builder
-        .enable_push(false)
-        .initial_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_send_buffer_size(STREAM_WINDOW as usize);
-    let (send, connection) = builder.handshake::<_, Bytes>(socket).await.map_err(broken)?;
-    let over = Rc::new(Cell::new(false));
-    let (ended, metrics) = (Rc::clone(&over), Rc::clone(metrics));
-    metrics.upstream_opened();
-    tokio::task::spawn_local(async move {
-        // How it ended, each of its exchanges was told.
-        let _ = connection.await;
-        ended.set(true);
-        metrics.upstream_closed();
-    });
-    Ok(Shared { send, active: Rc::default(), over, used: Instant::now() })
 }

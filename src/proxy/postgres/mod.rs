@@ -125,8 +125,9 @@ pub(super) async fn serve(
     handshake: Option<Handshake>,
     port: Port,
 ) {
+    let to = port.address(connection.to);
     let opening = opening::Opening::new(worker, stream, connection, handshake);
-    let Some(mut wire) = opening.open(port.upstream).await else { return };
+    let Some(mut wire) = opening.open(to).await else { return };
     let end = wire.carry().await;
     wire.close(end).await;
 }

@@ -20,7 +20,7 @@ use crate::proxy::held::Share;
 use crate::proxy::inbox::{Inbox, Scratch};
 use crate::proxy::outbox::Outbox;
 use crate::proxy::tls::{Handshake, Stream};
-use crate::proxy::upstream::{CONNECT, CONNECT_SLOW};
+use crate::proxy::upstream;
 use crate::proxy::worker::Worker;
 use crate::record::{Caller, Exchange};
 use std::future::poll_fn;
@@ -168,15 +168,7 @@ impl<'w> Opening<'w> {
     }
 
     async fn connect(&self, upstream: SocketAddr) -> Result<TcpStream, Reason> {
-        match tokio::time::timeout(self.worker.limits().connect, TcpStream::connect(upstream)).await {
-            Ok(Ok(server)) => {
-                // Without it small messages wait for acknowledgements; the session works all the same.
-                let _ = server.set_nodelay(true);
-                Ok(server)
-            }
-            Ok(Err(_)) => Err(CONNECT),
-            Err(_) => Err(CONNECT_SLOW),
-        }
+        upstream::dial(self.worker, upstream).await.map_err(|unreached| unreached.reason)
     }
 
     /// Passes a request to cancel on, if its key is of this peer's session. It is never answered.

@@ -1,4 +1,4 @@
-//! One accepted connection's bytes, whether they come in plaintext or out of TLS. What is written may be held until it
+//! One connection's bytes, accepted or opened by us, whether they come in plaintext or out of TLS. What is written may be held until it
 //! is flushed (tokio-rustls writes through, but keeps what the socket does not take).
 
 use rustls::pki_types::CertificateDer;
@@ -9,9 +9,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio_rustls::server::TlsStream;
+use tokio_rustls::{TlsStream, client, server};
 
-/// An accepted connection.
+/// A connection.
 #[derive(Debug)]
 pub enum Stream {
     /// Bytes as they are on the wire.
@@ -37,6 +37,14 @@ impl Stream {
         }
     }
 
+    /// What ALPN settled on.
+    pub fn alpn(&self) -> Option<&[u8]> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Tls(tls) => tls.get_ref().1.alpn_protocol(),
+        }
+    }
+
     /// Decides how a connection ends that nobody ends in order, because of a defect or of a stop that cannot wait: with a
     /// reset, so that the peer cannot take what it got for a whole, or as usual.
     pub fn resets_when_dropped(&self, resets: bool) {
@@ -50,9 +58,15 @@ impl Stream {
     }
 }
 
-impl From<TlsStream<TcpStream>> for Stream {
-    fn from(stream: TlsStream<TcpStream>) -> Self {
-        Self::Tls(Box::new(stream))
+impl From<server::TlsStream<TcpStream>> for Stream {
+    fn from(stream: server::TlsStream<TcpStream>) -> Self {
+        Self::Tls(Box::new(stream.into()))
+    }
+}
+
+impl From<client::TlsStream<TcpStream>> for Stream {
+    fn from(stream: client::TlsStream<TcpStream>) -> Self {
+        Self::Tls(Box::new(stream.into()))
     }
 }
 

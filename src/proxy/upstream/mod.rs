@@ -1,40 +1,49 @@
 //! Connections to upstreams: one pool per worker, so that nothing is shared and nothing is locked. The one used last is
 //! used first, so that surplus ones grow old and are closed.
 
+mod connect;
+mod target;
+
+pub(super) use connect::{CONNECT, CONNECT_SLOW, Connected, Unreached, connect, dial};
+pub(super) use target::{Target, Tls};
+
 use super::http2::Asking;
 use super::inbox::Inbox;
 use super::outbox::Outbox;
+use super::tls::Stream;
 use super::wire::{UpstreamWire, Wire};
-use crate::flow::{Kind, Reason};
+use super::worker::Worker;
+use crate::flow::Peer;
 use crate::record::Handles;
-use socket2::SockRef;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
+use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, ReadBuf};
 use tokio::time::Instant;
-
-/// The upstream refused the connection, or the network did.
-pub(super) const CONNECT: Reason =
-    Reason::new("upstream-connect", Kind::Upstream, "the upstream did not take a connection");
-/// The upstream did not take the connection in time.
-pub(super) const CONNECT_SLOW: Reason =
-    Reason::new("upstream-connect-timeout", Kind::Upstream, "the upstream did not take a connection in time");
 
 /// One connection to an upstream, with what was read from it and not yet used.
 pub(super) struct Upstream {
     pub(super) socket: UpstreamWire,
     pub(super) inbox: Inbox,
     pub(super) outbox: Outbox,
-    pub(super) to: SocketAddr,
+    pub(super) to: Arc<Target>,
     /// Whether it has carried an exchange before; then it may turn out to be stale.
     pub(super) reused: bool,
     /// Whether it ends with its exchange.
     pub(super) alone: bool,
+    proof: Proof,
     _open: Option<Open>,
+}
+
+/// What the other side has proved, and under which generation of trust.
+struct Proof {
+    peer: Peer,
+    generation: u64,
 }
 
 /// A connection of its own, counted while it is open.
@@ -47,25 +56,34 @@ impl Drop for Open {
 }
 
 impl Upstream {
+    /// A connection of its own.
+    pub(super) fn own(connected: Connected, to: Arc<Target>, metrics: &Rc<Handles>) -> Self {
+        metrics.upstream_opened();
+        let (inbox, outbox, open) = (Inbox::default(), Outbox::default(), Some(Open(metrics.clone())));
+        let Connected { stream, peer, generation, .. } = connected;
+        let proof = Proof { peer, generation };
+        Self { socket: Wire::Own(stream), inbox, outbox, to, reused: false, alone: false, proof, _open: open }
+    }
+
     /// Makes the close that follows a reset, so that the upstream cannot take what it got for a whole.
     pub(super) fn abort(&mut self) {
         match &mut self.socket {
-            // When the option cannot be set the connection is closed all the same, inside the message.
-            Wire::Own(socket) => drop(SockRef::from(&*socket).set_linger(Some(Duration::ZERO))),
+            Wire::Own(stream) => stream.resets_when_dropped(true),
             Wire::Stream(stream) => stream.abort(),
         }
     }
 
     /// A stream of a connection that exchanges share.
-    pub(super) fn stream(asking: Asking, to: SocketAddr, reused: bool) -> Self {
+    pub(super) fn stream(asking: Asking, to: Arc<Target>, reused: bool) -> Self {
         let (inbox, outbox) = (Inbox::default(), Outbox::default());
-        Self { socket: Wire::Stream(Box::new(asking)), inbox, outbox, to, reused, alone: false, _open: None }
+        let proof = Proof { peer: Peer::Unverified, generation: 0 };
+        Self { socket: Wire::Stream(Box::new(asking)), inbox, outbox, to, reused, alone: false, proof, _open: None }
     }
 }
 
 /// One worker's idle upstream connections.
 pub(super) struct Pool {
-    idle: RefCell<HashMap<SocketAddr, Vec<Idle>>>,
+    idle: RefCell<HashMap<Arc<Target>, Vec<Idle>>>,
     keep: Duration,
     most: usize,
 }
@@ -82,12 +100,14 @@ impl Pool {
     }
 
     /// An idle connection that is still whole, if there is one.
-    pub(super) fn take(&self, to: SocketAddr) -> Option<Upstream> {
+    pub(super) fn take(&self, worker: &Worker, to: &Target) -> Option<Upstream> {
         let mut idle = self.idle.borrow_mut();
-        let waiting = idle.get_mut(&to)?;
-        while let Some(candidate) = waiting.pop() {
-            if candidate.since.elapsed() < self.keep && is_whole(&candidate.upstream) {
-                return Some(candidate.upstream);
+        let waiting = idle.get_mut(to)?;
+        while let Some(Idle { mut upstream, since }) = waiting.pop() {
+            let Proof { peer, generation } = &upstream.proof;
+            let trusted = Connected::is_trusted(worker, &to.tls, peer, *generation);
+            if trusted && since.elapsed() < self.keep && is_whole(&mut upstream) {
+                return Some(upstream);
             }
         }
         None
@@ -100,7 +120,7 @@ impl Pool {
         }
         upstream.reused = true;
         let mut idle = self.idle.borrow_mut();
-        let waiting = idle.entry(upstream.to).or_default();
+        let waiting = idle.entry(Arc::clone(&upstream.to)).or_default();
         if waiting.len() < self.most {
             waiting.push(Idle { upstream, since: Instant::now() });
         }
@@ -115,23 +135,18 @@ impl Pool {
     }
 }
 
-/// Opens a connection, in no more than `wait`.
-pub(super) async fn connect(to: SocketAddr, wait: Duration, metrics: &Rc<Handles>) -> Result<Upstream, Reason> {
-    match tokio::time::timeout(wait, TcpStream::connect(to)).await {
-        Ok(Ok(socket)) => {
-            // Without it small requests wait for acknowledgements; the connection works all the same.
-            let _ = socket.set_nodelay(true);
-            metrics.upstream_opened();
-            let (inbox, outbox, open) = (Inbox::default(), Outbox::default(), Some(Open(metrics.clone())));
-            Ok(Upstream { socket: Wire::Own(socket), inbox, outbox, to, reused: false, alone: false, _open: open })
-        }
-        Ok(Err(_)) => Err(CONNECT),
-        Err(_) => Err(CONNECT_SLOW),
-    }
-}
-
 /// An idle connection has nothing to read: bytes or an end mean that the upstream has given it up.
-fn is_whole(upstream: &Upstream) -> bool {
-    let Wire::Own(socket) = &upstream.socket else { return false };
-    matches!(socket.try_read(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+fn is_whole(upstream: &mut Upstream) -> bool {
+    match &mut upstream.socket {
+        Wire::Own(Stream::Plain(socket)) => {
+            matches!(socket.try_read(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+        }
+        // TLS has words of its own to say, such as tickets, which are taken here.
+        Wire::Own(tls) => {
+            let (mut bytes, mut cx) = ([0], Context::from_waker(Waker::noop()));
+            let read = Pin::new(tls).poll_read(&mut cx, &mut ReadBuf::new(&mut bytes));
+            matches!(read, Poll::Pending)
+        }
+        Wire::Stream(_) => false,
+    }
 }

@@ -1,55 +1,131 @@
 //! SPIFFE ID patterns: `spiffe://prod.example/ns/shop/sa/*`. `*` stands for exactly one segment of the path, never for
-//! a part of one, never for a slash, never in the trust domain.
+//! a part of one, never for a slash, never in the trust domain. Rules name callers and servers with them; whoever opens a
+//! connection to a server is told by [`Expected`] whom it must find there.
 
-use super::{Segment, Wrong};
-use crate::flow::SpiffeId;
-use crate::flow::peer::check_trust_domain;
+use super::{SpiffeId, check_trust_domain};
 use std::fmt;
+use std::sync::Arc;
+
+/// Why a text is not a pattern: what was expected, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidPattern {
+    /// What was expected.
+    pub expected: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+impl InvalidPattern {
+    fn new(expected: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { expected: expected.into(), remedy: remedy.into() }
+    }
+}
 
 /// A pattern of SPIFFE IDs in one trust domain.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct IdPattern {
+pub struct IdPattern {
     trust_domain: Box<str>,
     /// Nothing: everyone in the trust domain.
     segments: Option<Vec<Segment>>,
 }
 
+/// One segment of a path.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Segment {
+    Literal(Box<str>),
+    One,
+}
+
+/// Who the other side must prove to be: one of each list. No list at all: it need not prove anything.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Expected(Vec<Arc<[IdPattern]>>);
+
+impl Expected {
+    /// One of these.
+    pub fn one_of(patterns: Vec<IdPattern>) -> Self {
+        Self(vec![patterns.into()])
+    }
+
+    /// The same, and one of `other` too.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        let more = other.0.iter().filter(|list| !self.0.contains(list));
+        Self(self.0.iter().chain(more).cloned().collect())
+    }
+
+    /// Whether nothing need be proved.
+    pub fn is_nobody(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether such an identity is expected.
+    pub fn is(&self, id: &SpiffeId) -> bool {
+        self.0.iter().all(|list| list.iter().any(|pattern| pattern.matches(id)))
+    }
+}
+
+impl fmt::Display for Expected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, list) in self.0.iter().enumerate() {
+            f.write_str(if at > 0 { " and " } else { "" })?;
+            for (at, pattern) in list.iter().enumerate() {
+                f.write_str(if at > 0 { " or " } else { "" })?;
+                pattern.fmt(f)?;
+            }
+        }
+        Ok(())
+    }
+}
+
 impl IdPattern {
-    pub(crate) fn parse(text: &str) -> Result<Self, Wrong> {
+    /// Reads `spiffe://prod.example/ns/shop/sa/*`.
+    ///
+    /// # Errors
+    /// What was expected.
+    pub fn parse(text: &str) -> Result<Self, InvalidPattern> {
         const EXPECTED: &str = "a SPIFFE ID such as `spiffe://prod.example/ns/shop/sa/frontend`";
         let Some(rest) = text.strip_prefix("spiffe://") else {
-            return Err(Wrong::new(EXPECTED, "start it with `spiffe://`"));
+            return Err(InvalidPattern::new(EXPECTED, "start it with `spiffe://`"));
         };
         let Some((domain, path)) = rest.split_once('/') else {
-            return Err(Wrong::new(EXPECTED, format!("for everyone in a trust domain write `trustDomain: {rest}`")));
+            return Err(InvalidPattern::new(
+                EXPECTED,
+                format!("for everyone in a trust domain write `trustDomain: {rest}`"),
+            ));
         };
         if let Some(piece) = path.split('/').find(|piece| piece.contains('*') && *piece != "*") {
             let expected = format!("`*` as a whole segment, not within `{piece}`");
-            return Err(Wrong::new(expected, "name each one, or take all with `*` alone"));
+            return Err(InvalidPattern::new(expected, "name each one, or take all with `*` alone"));
         }
         // With `*` replaced, what is left must be a SPIFFE ID to the letter.
         let concrete: Vec<&str> = path.split('/').map(|segment| if segment == "*" { "x" } else { segment }).collect();
         check_domain(domain)?;
         if let Err(why) = SpiffeId::parse(&format!("spiffe://{domain}/{}", concrete.join("/"))) {
-            return Err(Wrong::new(EXPECTED, format!("the ID {why}")));
+            return Err(InvalidPattern::new(EXPECTED, format!("the ID {why}")));
         }
         Ok(Self { trust_domain: domain.into(), segments: Some(path.split('/').map(segment).collect()) })
     }
 
     /// Everyone in a trust domain.
-    pub(crate) fn domain(domain: &str) -> Result<Self, Wrong> {
+    ///
+    /// # Errors
+    /// What was expected.
+    pub fn domain(domain: &str) -> Result<Self, InvalidPattern> {
         check_domain(domain)?;
         Ok(Self { trust_domain: domain.into(), segments: None })
     }
 
     /// `/ns/NAMESPACE/sa/ACCOUNT`, the form that Istio and SPIRE give Kubernetes workloads; what is absent or `*` may
     /// be any.
-    pub(crate) fn kubernetes(domain: &str, namespace: Option<&str>, account: Option<&str>) -> Result<Self, Wrong> {
+    ///
+    /// # Errors
+    /// What was expected.
+    pub fn kubernetes(domain: &str, namespace: Option<&str>, account: Option<&str>) -> Result<Self, InvalidPattern> {
         check_domain(domain)?;
         for name in [namespace, account].into_iter().flatten().filter(|name| *name != "*") {
             let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.');
             if name.is_empty() || name.len() > 253 || !name.bytes().all(allowed) {
-                return Err(Wrong::new(
+                return Err(InvalidPattern::new(
                     format!("a Kubernetes name, not `{name}`"),
                     "use lower case, digits and `-`; `*` stands for any",
                 ));
@@ -61,7 +137,8 @@ impl IdPattern {
         Ok(Self { trust_domain: domain.into(), segments: Some(segments) })
     }
 
-    pub(crate) fn matches(&self, id: &SpiffeId) -> bool {
+    /// Whether it takes this ID.
+    pub fn matches(&self, id: &SpiffeId) -> bool {
         if *self.trust_domain != *id.trust_domain() {
             return false;
         }
@@ -76,7 +153,7 @@ impl IdPattern {
     }
 
     /// Whether it takes every ID that `other` takes.
-    pub(crate) fn covers(&self, other: &Self) -> bool {
+    pub fn covers(&self, other: &Self) -> bool {
         if self.trust_domain != other.trust_domain {
             return false;
         }
@@ -90,15 +167,15 @@ impl IdPattern {
     }
 }
 
-fn check_domain(domain: &str) -> Result<(), Wrong> {
+fn check_domain(domain: &str) -> Result<(), InvalidPattern> {
     if domain.contains('*') {
-        return Err(Wrong::new(
+        return Err(InvalidPattern::new(
             "a trust domain without `*`",
             "name each trust domain: a wildcard would trust strangers",
         ));
     }
     check_trust_domain(domain)
-        .map_err(|why| Wrong::new("a trust domain such as `prod.example`", format!("the ID {why}")))
+        .map_err(|why| InvalidPattern::new("a trust domain such as `prod.example`", format!("the ID {why}")))
 }
 
 fn segment(text: &str) -> Segment {
@@ -132,6 +209,16 @@ mod tests {
         assert!(!takes("spiffe://d/ns/*/sa/web", "spiffe://d/ns/shop/x/sa/web"));
         assert!(!takes("spiffe://d/ns/*", "spiffe://d/ns/shop/sa/web"));
         assert!(!takes("spiffe://d/ns/shop/sa/*", "spiffe://e/ns/shop/sa/web"));
+    }
+
+    #[test]
+    fn one_of_each_list_is_expected() {
+        let one = |text: &str| Expected::one_of(vec![IdPattern::parse(text).unwrap()]);
+        let id = SpiffeId::parse("spiffe://d/ns/shop/sa/web").unwrap();
+        assert!(one("spiffe://d/ns/*/sa/web").and(&one("spiffe://d/ns/shop/sa/*")).is(&id));
+        assert!(!one("spiffe://d/ns/*/sa/web").and(&one("spiffe://d/ns/ops/sa/*")).is(&id));
+        assert_eq!(one("spiffe://d/a").and(&one("spiffe://d/a")), one("spiffe://d/a"));
+        assert!(Expected::default().is_nobody() && Expected::default().is(&id));
     }
 
     #[test]
