@@ -71,6 +71,19 @@ fn documents_of_the_page_are_good() {
 }
 
 #[test]
+fn listener_of_the_page_is_good() {
+    let files = files();
+    let path = files.path().join("podwall.yaml");
+    let blocks = blocks("deploy/outbound.md", "podwall");
+    assert_eq!(blocks.len(), 1);
+    for (line, text) in blocks {
+        fs::write(&path, format!("apiVersion: podwall.dev/v1\nkind: Podwall\n{text}")).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_podwall")).args(["config", "check"]).arg(&path).output().unwrap();
+        assert!(output.status.success(), "deploy/outbound.md:{line}\n{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
 fn resolver_of_the_page_is_good() {
     let files = files();
     let own = |(_, text): &(usize, String)| text.starts_with("dns:");

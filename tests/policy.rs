@@ -6,7 +6,7 @@
 //! - what: `METHOD [//HOST]PATH[?QUERY]`, then `on PORT` (default 8080), `with NAME=VALUE` (a header), `upgrade`,
 //!   `absolute`, `readings /A /B` (further readings, all of which must be granted); `tcp` alone; `to ADDRESS:PORT` makes
 //!   it outbound;
-//! - answer: `granted by RULE`, `denied by RULE`, or `no rule: WORDS OF THE NEAREST`.
+//! - answer: `granted by RULE`, with `to SPIFFE-ID` or `to its host` when that must be proved first, `denied by RULE`, or `no rule: WORDS OF THE NEAREST`.
 
 #![allow(clippy::unwrap_used, clippy::string_slice, clippy::indexing_slicing, clippy::panic)]
 #![allow(clippy::disallowed_methods)] // PODWALL_BLESS rewrites what is checked in // a test: what fails, fails it
@@ -68,7 +68,7 @@ fn tables_are_answered() {
 /// Each block of YAML compiles, and gives the answers of the block behind it; or has the problem that is shown there.
 #[test]
 fn every_example_of_the_page_is_true() {
-    for (page, least) in [("deploy/allowlist.md", 5), ("deploy/dns.md", 1)] {
+    for (page, least) in [("deploy/allowlist.md", 5), ("deploy/dns.md", 1), ("deploy/outbound.md", 2)] {
         assert!(examples_of(page) >= least, "{page}");
     }
 }
@@ -292,11 +292,20 @@ fn answer(policy: &Policy, now: SystemTime, ask: &Ask) -> String {
         answers.push(match policy.grants(&scene, &access) {
             Grant::Denied(rule) => (0, format!("denied by {rule}")),
             Grant::NoRule { nearest } => (1, format!("no rule: {}", nearest.unwrap_or_default())),
-            Grant::Granted(terms) if terms.stream => (2, format!("granted by {} (stream)", terms.rule)),
-            Grant::Granted(terms) => (2, format!("granted by {}", terms.rule)),
+            Grant::Granted(terms) => (2, granted(&terms)),
         });
     }
     answers.into_iter().min_by_key(|(rank, _)| *rank).unwrap().1
+}
+
+fn granted(terms: &Terms) -> String {
+    let mut says = format!("granted by {}", terms.rule);
+    match &terms.proof {
+        Proof::Unasked => {}
+        Proof::Name => says += " to its host",
+        Proof::Identity(expected) => says += &format!(" to {expected}"),
+    }
+    if terms.stream { says + " (stream)" } else { says }
 }
 
 proptest::proptest! {

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 say() { printf '\n== %s\n' "$*"; }
 
 say "programs that the tests talk to"
-packages=(nginx-light nghttp2-client apache2 curl wrk openssl python3 python3-venv iproute2 nftables sqlmap postgresql
+packages=(ca-certificates nginx-light nghttp2-client apache2 curl wrk openssl python3 python3-venv iproute2 nftables sqlmap postgresql
     bind9-dnsutils dnsmasq-base unbound dnsperf iodine dns2tcp musl-tools)
 command -v node >/dev/null || packages+=(nodejs)
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then

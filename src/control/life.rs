@@ -208,7 +208,7 @@ fn open_identity(config: &Config) -> Result<Option<Arc<Store>>, CannotStart> {
 
 /// Reads what upstreams are verified with.
 fn open_roots(settings: &Settings) -> Result<Vec<Arc<Roots>>, CannotStart> {
-    let roots = settings.roots();
+    let roots = settings.all_roots();
     let outcomes = roots.iter().map(|roots| roots.reload());
     let problems = outcomes.flat_map(|outcome| match outcome {
         identity::Outcome::Kept(problems) => problems,

@@ -12,12 +12,16 @@ use crate::proxy::dns as proxy_dns;
 use crate::proxy::settings::{self, Settings};
 use crate::proxy::tls;
 use rustls::pki_types::ServerName;
+use std::path::Path;
 use std::sync::Arc;
 
 /// What the data path is told.
 pub fn data_path(config: &Config) -> Settings {
+    let mut known = Vec::new();
+    let roots = config::roots_file(&config.roots).unwrap_or(&config.roots);
     Settings {
-        listeners: listeners(config),
+        roots: known_roots(roots, &mut known),
+        listeners: config.listeners.iter().map(|one| listener(one, &mut known)).collect(),
         limits: limits(config),
         dns: config.dns.as_ref().map(resolver),
         workers: usize::from(config.workers()),
@@ -42,11 +46,6 @@ fn resolver(dns: &Dns) -> proxy_dns::Settings {
         ttl_most: dns.ttl_most.0,
         negative_ttl_most: dns.negative_ttl_most.0,
     }
-}
-
-fn listeners(config: &Config) -> Vec<settings::Listener> {
-    let mut roots = Vec::new();
-    config.listeners.iter().map(|one| listener(one, &mut roots)).collect()
 }
 
 fn listener(listener: &Listener, roots: &mut Vec<Arc<Roots>>) -> settings::Listener {
@@ -84,13 +83,17 @@ fn upstream_tls(written: &config::UpstreamTls, known: &mut Vec<Arc<Roots>>) -> s
         return settings::UpstreamTls::Mutual(Expected::one_of(patterns.collect()));
     };
     let name = written.server_name.clone().and_then(|name| ServerName::try_from(name).ok());
-    let path = written.roots_file().unwrap_or(roots);
-    let roots = known.iter().find(|known| known.path() == path).cloned().unwrap_or_else(|| {
+    settings::UpstreamTls::Named(name, known_roots(written.roots_file().unwrap_or(roots), known))
+}
+
+/// Each file once.
+fn known_roots(path: &Path, known: &mut Vec<Arc<Roots>>) -> Arc<Roots> {
+    let found = known.iter().find(|known| known.path() == path).cloned();
+    found.unwrap_or_else(|| {
         let unread = Arc::new(Roots::unread(path.to_owned()));
         known.push(Arc::clone(&unread));
         unread
-    });
-    settings::UpstreamTls::Named(name, roots)
+    })
 }
 
 fn limits(config: &Config) -> settings::Limits {

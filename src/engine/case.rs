@@ -203,8 +203,16 @@ impl<'e> Case<'e> {
         }
         self.mode = self.mode.max(terms.mode);
         self.terms = Some(match self.terms.take() {
-            Some(before) if !before.stream => before,
-            _ => terms.clone(),
+            None => terms.clone(),
+            Some(before) => {
+                let stricter = if before.stream { terms } else { &before };
+                let proof = before.proof.and(&terms.proof);
+                if stricter.proof == proof {
+                    stricter.clone()
+                } else {
+                    Arc::new(Terms { proof, ..(**stricter).clone() })
+                }
+            }
         });
     }
 

@@ -1,6 +1,6 @@
 //! What was decided about one message, and what must happen because of it.
 
-use super::{Evidence, Mode, Reason};
+use super::{Evidence, Expected, Mode, Reason};
 use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
@@ -98,6 +98,32 @@ pub struct Terms {
     pub mode: Mode,
     /// Whether a body larger than `inspect_bytes` may pass in scanned windows instead of being denied.
     pub stream: bool,
+    /// What the other side must prove before a byte is sent to it. Only outbound.
+    pub proof: Proof,
+}
+
+/// What a server must prove.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Proof {
+    /// Nothing more than its port is configured to.
+    #[default]
+    Unasked,
+    /// That it is the host that is asked for, to CA certificates as on the web.
+    Name,
+    /// An identity.
+    Identity(Expected),
+}
+
+impl Proof {
+    /// What satisfies both; an identity says more than a name.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        match (self, other) {
+            (Self::Identity(one), Self::Identity(other)) => Self::Identity(one.and(other)),
+            (Self::Identity(_), _) | (_, Self::Unasked) => self.clone(),
+            _ => other.clone(),
+        }
+    }
 }
 
 /// What a policy answers to one access.

@@ -21,7 +21,7 @@ pub use evidence::{Evidence, Excerpt, Found, Hit, Weight};
 pub use exception::Exception;
 pub use fuel::{Empty, Fuel};
 pub use id_pattern::{Expected, IdPattern, InvalidPattern};
-pub use judgement::{About, Cut, Denial, Effect, Grant, Judgement, RuleName, Terms, Verdict};
+pub use judgement::{About, Cut, Denial, Effect, Grant, Judgement, Proof, RuleName, Terms, Verdict};
 pub use leak::{Leak, Reaction, Watch};
 pub use message::{Access, Chain, Extent, Fact, FactKind, Layer, Message, Part, Place, Side};
 pub use mode::Mode;

@@ -10,6 +10,7 @@ use rustls::client::WebPkiServerVerifier;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
+use sha2::{Digest, Sha256};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
@@ -39,7 +40,8 @@ pub struct Roots {
 /// What TLS needs of them.
 struct Usable {
     generation: u64,
-    text: Vec<u8>,
+    /// Of the file's content.
+    fingerprint: [u8; 32],
     clients: [(Alpn, Arc<ClientConfig>); Alpn::ALL.len()],
 }
 
@@ -80,7 +82,9 @@ impl Roots {
         let generation = self.generation() + 1;
         match Usable::read(&self.path, generation) {
             Err(problem) => Outcome::Kept(vec![problem]),
-            Ok(usable) if self.current.load().as_ref().is_some_and(|old| old.text == usable.text) => Outcome::Unchanged,
+            Ok(usable) if self.current.load().as_ref().is_some_and(|old| old.fingerprint == usable.fingerprint) => {
+                Outcome::Unchanged
+            }
             Ok(usable) => {
                 self.current.store(Some(Arc::new(usable)));
                 Outcome::Replaced { generation }
@@ -108,7 +112,7 @@ impl Usable {
             config.alpn_protocols = alpn.names();
             (alpn, Arc::new(config))
         });
-        Ok(Self { generation, text, clients })
+        Ok(Self { generation, fingerprint: Sha256::digest(&text).into(), clients })
     }
 }
 

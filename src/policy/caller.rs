@@ -68,11 +68,13 @@ pub(super) struct Destination {
 }
 
 impl Destination {
-    /// The network is that of the dialled address, the host is the one the access names, the identity is the one that
-    /// the other side has proved: unproved, it does not fit.
+    /// The network is that of the dialled address, the host is the one the access names. An identity must be proved before
+    /// a request goes on ([`crate::flow::Terms::proof`]); what is no request must have proved it already.
     pub(super) fn matches(&self, connection: &Connection, access: &Access<'_>) -> bool {
         let dials = |network: &Network| network.matches(connection.to.0.ip());
-        let proves = |id: &IdPattern| connection.peer.identity().is_some_and(|identity| id.matches(&identity.id));
+        let proves = |id: &IdPattern| {
+            access.scheme == "http" || connection.peer.identity().is_some_and(|identity| id.matches(&identity.id))
+        };
         self.network.as_ref().is_none_or(dials)
             && self.host.as_ref().is_none_or(|host| host.matches(access.authority))
             && self.id.as_ref().is_none_or(proves)

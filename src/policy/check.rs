@@ -6,7 +6,7 @@ use super::describe::listed;
 use super::document::Allowlist;
 use super::exceptions::Excepted;
 use super::pattern::PathTemplate;
-use super::rule::{Conditions, Expiry, Party};
+use super::rule::{Conditions, Expiry, Party, Rule};
 use crate::document::{Document, Problem, Severity, capped};
 use crate::flow::Mode;
 use std::time::Duration;
@@ -205,7 +205,9 @@ impl Check<'_> {
         });
         let Some((_, wider)) = wider else { return };
         let over = wider.rule.expires.as_ref().is_some_and(|expiry| expiry.end <= self.context.now);
-        let differs = wider.rule.terms.mode != placed.rule.terms.mode;
+        // One that asks the other side for proof is preferred to one that does not.
+        let proof = |rule: &Rule| (rule.asks_identity(), rule.conditions.tls);
+        let differs = wider.rule.terms.mode != placed.rule.terms.mode || proof(&wider.rule) != proof(&placed.rule);
         if !over && !differs {
             let found = format!("a rule that adds nothing to \"{}\"", wider.rule.name);
             let remedy = "remove it, or narrow the other one";

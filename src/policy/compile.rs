@@ -9,7 +9,7 @@ use super::rates::{Ceilings, Limited};
 use super::rule::{Conditions, Expiry, Rule};
 use super::{Denials, Grants, Policy, check, names, shorthand};
 use crate::document::{Document, Problem, capped, is_refused};
-use crate::flow::{About, Direction, RuleName, Terms};
+use crate::flow::{About, Direction, Proof, RuleName, Terms};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -209,7 +209,8 @@ impl Heading<'_> {
         let origin: Arc<str> = document.value.metadata.name.as_str().into();
         let default = || self.line.map_or_else(|| format!("{origin} {}", self.field), name_of_line);
         let name: Arc<str> = self.name.map_or_else(default, str::to_owned).into();
-        let terms = Terms { rule: Arc::clone(&name), mode: document.value.mode, stream: conditions.stream };
+        let proof = if conditions.tls { Proof::Name } else { Proof::Unasked };
+        let terms = Terms { rule: Arc::clone(&name), mode: document.value.mode, stream: conditions.stream, proof };
         let rule = Rule { name, terms: Arc::new(terms), document: origin, conditions, expires };
         Placed {
             document: home.number,
@@ -243,7 +244,7 @@ impl Gathered {
         let (inbound, outbound): (Vec<Rule>, Vec<Rule>) = rules(self.grants).partition(is_inbound);
         Policy {
             inbound: Grants::new(inbound, ports.any_without_case()),
-            outbound: Grants::new(outbound, false),
+            outbound: Grants::new(outbound, ports.any_without_case()),
             denials: Denials::new(rules(self.denials).collect()),
             exceptions: self.exceptions.into_iter().map(|placed| placed.rule).collect(),
             ceilings: Ceilings::new(self.rates.into_iter().map(|placed| placed.rule).collect()),

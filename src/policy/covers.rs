@@ -71,6 +71,7 @@ impl Conditions {
             && (self.websocket || !other.websocket)
             && (self.absolute_form || !other.absolute_form)
             && (self.stream || !other.stream)
+            && (!self.tls || other.tls)
     }
 }
 

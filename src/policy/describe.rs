@@ -37,7 +37,12 @@ impl Display for Conditions {
             write!(f, " with {header}")?;
         }
         self.query.fmt(f)?;
-        let flags = [(self.websocket, " upgrade"), (self.absolute_form, " absoluteForm"), (self.stream, " stream")];
+        let flags = [
+            (self.websocket, " upgrade"),
+            (self.absolute_form, " absoluteForm"),
+            (self.stream, " stream"),
+            (self.tls, " tls"),
+        ];
         flags.into_iter().filter(|(set, _)| *set).try_for_each(|(_, word)| f.write_str(word))
     }
 }

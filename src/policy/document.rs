@@ -28,6 +28,9 @@ pub struct Allowlist {
     /// Settings of single ports.
     #[serde(default)]
     pub ports: BTreeMap<u16, Port>,
+    /// Settings of single ports that this pod calls; `readings` and `responses` are those of the servers there.
+    #[serde(default)]
+    pub outbound_ports: BTreeMap<u16, Port>,
     /// The kubelet's HTTP probes, copied from the pod's spec. Each is granted exactly, to any caller of its port.
     #[serde(default)]
     pub probes: Vec<Probe>,
@@ -455,11 +458,16 @@ pub struct OutboundRule {
     /// With `protocol: dns`, the record types that may be asked for; `any` is all; `ECH` lets Encrypted ClientHello keys
     /// through. Default: A, AAAA, CNAME, HTTPS, PTR, SRV and SVCB.
     pub types: Option<OneOrMany<String>>,
+    /// Whether the sidecar speaks TLS in the application's place, which says it in plaintext: the server must then prove to
+    /// be the host that is asked for.
+    #[serde(default)]
+    pub tls: bool,
 }
 
 /// What is called; all fields that are given must fit. As one line: `10.0.0.7`, `10.0.0.0/8`, `catalog.shop`,
-/// `*.example.com`, `spiffe://prod.example/ns/shop/sa/catalog`.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+/// `*.example.com`, `shop/catalog`, `spiffe://prod.example/ns/shop/sa/catalog`. Where an identity is named, the sidecar
+/// speaks mTLS, and sends nothing before it is proved.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ToEntry {
     /// The address that is dialled.
@@ -470,4 +478,10 @@ pub struct ToEntry {
     pub host: Option<String>,
     /// The identity that the other side must prove.
     pub spiffe_id: Option<String>,
+    /// The Kubernetes namespace that it must prove.
+    pub namespace: Option<String>,
+    /// The Kubernetes service account that it must prove.
+    pub service_account: Option<String>,
+    /// The trust domain of these; alone, everyone in it.
+    pub trust_domain: Option<String>,
 }

@@ -67,6 +67,7 @@ impl Reader<'_> {
             websocket: !rule.upgrade.is_empty(),
             absolute_form: rule.absolute_form,
             stream: rule.stream,
+            tls: false,
             database: Granted::default(),
             paths,
             methods,
@@ -105,6 +106,10 @@ impl Reader<'_> {
             paths.push(PathTemplate::everything());
         }
         self.no_requests(field, rule.protocol, rule.methods.is_some() || rule.path.is_some());
+        if rule.tls && !http {
+            let remedy = "remove it: only for HTTP does the sidecar speak TLS in the application's place";
+            self.wrong(&format!("{field}.tls"), "", Wrong::new("no `tls` with this protocol", remedy));
+        }
         let conditions = Conditions {
             party: Party::To(match rule.protocol {
                 Protocol::Dns => self.names(field, &rule.to),
@@ -114,6 +119,7 @@ impl Reader<'_> {
             paths,
             methods,
             stream: rule.protocol != Protocol::Dns,
+            tls: rule.tls,
             ..Conditions::nothing(rule.protocol)
         };
         (self.problems.len() == before).then_some(conditions)
@@ -359,6 +365,7 @@ impl Conditions {
             websocket: false,
             absolute_form: false,
             stream: false,
+            tls: false,
             database: Granted::default(),
         }
     }

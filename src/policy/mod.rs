@@ -3,7 +3,8 @@
 //!
 //! - Default deny: what no rule grants is not granted. Any rule grants by itself; the order of rules means nothing.
 //! - A deny rule beats every grant. It is compared without letter case and without trailing slashes.
-//! - Where several rules grant, the one that lets larger bodies stream is named, else the more particular one.
+//! - Where several rules grant, the one that asks the other side for proof is named, else the one that lets larger bodies
+//!   stream, else the more particular one.
 //! - `GET` grants `HEAD`; it does not grant `OPTIONS`. `any` grants all but `CONNECT` and `TRACE`.
 //! - A rate takes back what goes beyond it; like a deny rule it holds under any reading.
 //! - A rule with an expiry date grants up to the end of that day, UTC, of the scene's wall clock.
@@ -86,7 +87,7 @@ impl Policy {
         let side = self.side(scene.connection.direction);
         let case = self.port(scene.connection.direction, scene.connection.port).readings.case;
         match side.best(scene, access, case) {
-            Some(rule) => Grant::Granted(Arc::clone(&rule.terms)),
+            Some(rule) => Grant::Granted(rule.terms(scene.connection, access)),
             None => Grant::NoRule { nearest: nearest::explain(&side.rules, scene, access) },
         }
     }
@@ -173,12 +174,13 @@ fn templates(rules: &[Rule]) -> impl Iterator<Item = (&PathTemplate, usize)> {
 }
 
 impl Rule {
-    /// Sorts the preferred rule first: it streams; it does not grant every path, nor everything below one; its name.
-    fn preference(&self) -> (bool, bool, bool, String, String) {
+    /// Sorts the preferred rule first: it asks for an identity, for TLS; it streams; it does not grant every path, nor everything below one; its name.
+    fn preference(&self) -> impl Ord + use<> {
         let paths = &self.conditions.paths;
         let wild = paths.iter().any(PathTemplate::is_wild);
         let rest = paths.iter().any(PathTemplate::has_rest);
-        (!self.conditions.stream, wild, rest, self.name.to_string(), self.canonical())
+        let proof = (!self.asks_identity(), !self.conditions.tls);
+        (proof, !self.conditions.stream, wild, rest, self.name.to_string(), self.canonical())
     }
 }
 

@@ -33,7 +33,13 @@ impl Reader<'_> {
             Some(text) => Some(self.right(&format!("{field}.cidr"), text, Network::parse(text))?),
             None => None,
         };
-        match (self.identity(field, from)?, network) {
+        let written = Named {
+            exact: ("principal", from.principal.as_deref()),
+            namespace: from.namespace.as_deref(),
+            account: from.service_account.as_deref(),
+            domain: from.trust_domain.as_deref(),
+        };
+        match (self.identity(field, &written)?, network) {
             (Some(id), Some(network)) => Some(Caller::Both(id, network)),
             (Some(id), None) => Some(Caller::Identity(id)),
             (None, Some(network)) => Some(Caller::Network(network)),
@@ -47,41 +53,43 @@ impl Reader<'_> {
 
     /// The identity that is asked for, if one is; nothing at all if it is wrong.
     #[allow(clippy::option_option)] // wrong, none asked for, one asked for
-    fn identity(&mut self, field: &str, from: &FromEntry) -> Option<Option<IdPattern>> {
-        let named = from.namespace.is_some() || from.service_account.is_some();
-        if let Some(text) = &from.principal {
-            if named || from.trust_domain.is_some() {
-                let wrong =
-                    Wrong::new("`principal` alone", "it says trust domain, namespace and service account itself");
-                self.wrong(&format!("{field}.principal"), text, wrong);
+    fn identity(&mut self, field: &str, written: &Named<'_>) -> Option<Option<IdPattern>> {
+        let Named { exact: (name, exact), namespace, account, domain } = *written;
+        let named = namespace.is_some() || account.is_some();
+        if let Some(text) = exact {
+            if named || domain.is_some() {
+                let expected = format!("`{name}` alone");
+                let wrong = Wrong::new(expected, "it says trust domain, namespace and service account itself");
+                self.wrong(&format!("{field}.{name}"), text, wrong);
                 return None;
             }
-            return self
-                .right(&format!("{field}.principal"), text, IdPattern::parse(text).map_err(Wrong::from))
-                .map(Some);
+            let read = IdPattern::parse(text).map_err(Wrong::from);
+            return self.right(&format!("{field}.{name}"), text, read).map(Some);
         }
         if !named {
-            let Some(domain) = &from.trust_domain else { return Some(None) };
-            return self
-                .right(&format!("{field}.trustDomain"), domain, IdPattern::domain(domain).map_err(Wrong::from))
-                .map(Some);
+            let Some(domain) = domain else { return Some(None) };
+            let read = IdPattern::domain(domain).map_err(Wrong::from);
+            return self.right(&format!("{field}.trustDomain"), domain, read).map(Some);
         }
-        let written = from.trust_domain.as_deref().or(self.document.value.trust_domain.as_deref());
+        let written = domain.or(self.document.value.trust_domain.as_deref());
         let Some(domain) = written.or(self.context.trust_domain) else {
             let wrong = Wrong::new("a trust domain for it", "add `trustDomain: DOMAIN` at the top of the document");
-            self.wrong(field, from.namespace.as_deref().unwrap_or("*"), wrong);
+            self.wrong(field, namespace.unwrap_or("*"), wrong);
             return None;
         };
-        let (namespace, account) = (from.namespace.as_deref(), from.service_account.as_deref());
         let found = format!("{}/{}", namespace.unwrap_or("*"), account.unwrap_or("*"));
-        self.right(field, &found, IdPattern::kubernetes(domain, namespace, account).map_err(Wrong::from)).map(Some)
+        let read = IdPattern::kubernetes(domain, namespace, account).map_err(Wrong::from);
+        self.right(field, &found, read).map(Some)
     }
 
     pub(super) fn destinations(&mut self, field: &str, to: &OneOrMany<Written<ToEntry>>) -> Vec<Destination> {
         let mut destinations = Vec::new();
         for (field, written) in numbered(&format!("{field}.to"), to) {
             destinations.extend(match written {
-                Written::Line(line) => self.right(&field, line, destination(line)),
+                Written::Line(line) => match self.right(&field, line, destination(line)) {
+                    Some(fields) => self.destination(&field, &fields),
+                    None => None,
+                },
                 Written::Fields(fields) => self.destination(&field, fields),
             });
         }
@@ -95,7 +103,9 @@ impl Reader<'_> {
         for (field, written) in numbered(&format!("{field}.to"), to) {
             let text = match written {
                 Written::Line(line) => Some(line),
-                Written::Fields(ToEntry { host, address: None, cidr: None, spiffe_id: None }) => host.as_ref(),
+                Written::Fields(to) if *to == (ToEntry { host: to.host.clone(), ..ToEntry::default() }) => {
+                    to.host.as_ref()
+                }
                 Written::Fields(_) => None,
             };
             let Some(text) = text else {
@@ -122,27 +132,47 @@ impl Reader<'_> {
         if let Some(text) = &to.host {
             read.host = self.right(&format!("{field}.host"), text, Host::parse(text));
         }
-        if let Some(text) = &to.spiffe_id {
-            read.id = self.right(&format!("{field}.spiffeId"), text, IdPattern::parse(text).map_err(Wrong::from));
-        }
+        let written = Named {
+            exact: ("spiffeId", to.spiffe_id.as_deref()),
+            namespace: to.namespace.as_deref(),
+            account: to.service_account.as_deref(),
+            domain: to.trust_domain.as_deref(),
+        };
+        read.id = self.identity(field, &written).flatten();
         if read == Destination::default() && self.problems.len() == before {
-            let expected = "at least one of `address`, `cidr`, `host`, `spiffeId`";
+            let expected =
+                "at least one of `address`, `cidr`, `host`, `spiffeId`, `namespace`, `serviceAccount`, `trustDomain`";
             self.wrong(field, "", Wrong::new(expected, "for every address write `cidr: 0.0.0.0/0` and `cidr: ::/0`"));
         }
         (self.problems.len() == before).then_some(read)
     }
 }
 
+/// An identity as it is written.
+struct Named<'a> {
+    /// The field that has all of it, and what stands there.
+    exact: (&'static str, Option<&'a str>),
+    namespace: Option<&'a str>,
+    account: Option<&'a str>,
+    domain: Option<&'a str>,
+}
+
 /// One entry of `to` in one line: an identity, a network, or a host.
-fn destination(line: &str) -> Result<Destination, Wrong> {
-    let mut read = Destination::default();
+fn destination(line: &str) -> Result<ToEntry, Wrong> {
+    let mut to = ToEntry::default();
     let address = line.split('/').next().unwrap_or_default();
     if line.contains("://") {
-        read.id = Some(IdPattern::parse(line)?);
+        IdPattern::parse(line)?;
+        to.spiffe_id = Some(line.to_owned());
     } else if address.parse::<std::net::IpAddr>().is_ok() {
-        read.network = Some(Network::parse(line)?);
+        Network::parse(line)?;
+        to.cidr = Some(line.to_owned());
+    } else if let Some((namespace, account)) = line.split_once('/') {
+        to.namespace = Some(namespace.to_owned());
+        to.service_account = Some(account.to_owned());
     } else {
-        read.host = Some(Host::parse(line)?);
+        Host::parse(line)?;
+        to.host = Some(line.to_owned());
     }
-    Ok(read)
+    Ok(to)
 }

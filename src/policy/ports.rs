@@ -61,7 +61,8 @@ impl Ports {
 
     /// Whether the application behind a port takes letter case for nothing.
     pub(super) fn any_without_case(&self) -> bool {
-        self.inbound.named.values().any(|terms| terms.readings.case == Case::Insensitive)
+        let all = self.inbound.named.values().chain(self.outbound.named.values());
+        all.map(|terms| terms.readings.case).any(|case| case == Case::Insensitive)
     }
 
     /// One line, for the hash.
@@ -77,16 +78,29 @@ impl Ports {
     }
 }
 
+/// What a document says of the ports of one direction.
+fn of(document: &Allowlist, direction: Direction) -> &BTreeMap<u16, Port> {
+    match direction {
+        Direction::Inbound => &document.ports,
+        Direction::Outbound => &document.outbound_ports,
+    }
+}
+
 /// Two documents cannot both know how one application reads paths.
 pub(super) fn conflicts(documents: &[Document<Allowlist>]) -> Vec<Problem> {
+    let inbound = conflicting(documents, Direction::Inbound, "ports");
+    inbound.into_iter().chain(conflicting(documents, Direction::Outbound, "outboundPorts")).collect()
+}
+
+fn conflicting(documents: &[Document<Allowlist>], direction: Direction, name: &str) -> Vec<Problem> {
     let mut known: BTreeMap<u16, (&Document<Allowlist>, Readings)> = BTreeMap::new();
     let mut problems = Vec::new();
     for document in documents {
-        for (port, settings) in &document.value.ports {
+        for (port, settings) in of(&document.value, direction) {
             let Some(readings) = settings.readings else { continue };
             let (other, before) = *known.entry(*port).or_insert((document, readings));
             if before != readings {
-                let field = format!("ports.{port}.readings");
+                let field = format!("{name}.{port}.readings");
                 let found = format!("other readings than document `{}` gives this port", other.value.metadata.name);
                 let remedy = "say in one document how the application reads paths";
                 problems.push(document.problem(Severity::Error, &field, found, "the same", remedy));
@@ -119,9 +133,7 @@ impl Spoken {
             of_all |= placed.rule.conditions.ports.is_empty();
             named.extend(placed.rule.conditions.ports.iter().map(|port| (*port, Port::default())));
         }
-        if direction == Direction::Inbound {
-            named.extend(document.value.ports.iter().map(|(port, settings)| (*port, settings.clone())));
-        }
+        named.extend(of(&document.value, direction).iter().map(|(port, settings)| (*port, settings.clone())));
         Self { mode: document.value.mode, of_all: of_all || named.is_empty(), named }
     }
 }

@@ -5,7 +5,7 @@ use super::caller::{Caller, Destination};
 use super::database;
 use super::document::Protocol;
 use super::pattern::{Host, PathTemplate};
-use crate::flow::{Access, Connection, Direction, FactKind, Now, RuleName, Terms};
+use crate::flow::{Access, Connection, Direction, Expected, FactKind, IdPattern, Now, Proof, RuleName, Terms};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -38,6 +38,8 @@ pub(super) struct Conditions {
     pub(super) websocket: bool,
     pub(super) absolute_form: bool,
     pub(super) stream: bool,
+    /// The other side must prove to be the host that is asked for.
+    pub(super) tls: bool,
     /// What is granted on a database.
     pub(super) database: database::Granted,
 }
@@ -109,6 +111,25 @@ impl Rule {
             Party::From(_) => Direction::Inbound,
             Party::To(_) => Direction::Outbound,
         }
+    }
+
+    /// What comes with its grant. Where several of its destinations fit, those that prove who they are are meant.
+    pub(super) fn terms(&self, connection: &Connection, access: &Access<'_>) -> Arc<Terms> {
+        let Party::To(destinations) = &self.conditions.party else { return Arc::clone(&self.terms) };
+        if !self.asks_identity() {
+            return Arc::clone(&self.terms);
+        }
+        let fitting = destinations.iter().filter(|to| to.matches(connection, access));
+        let expected: Vec<IdPattern> = fitting.filter_map(|to| to.id.clone()).collect();
+        if expected.is_empty() {
+            return Arc::clone(&self.terms);
+        }
+        Arc::new(Terms { proof: Proof::Identity(Expected::one_of(expected)), ..(*self.terms).clone() })
+    }
+
+    /// Whether it asks one of its destinations for an identity.
+    pub(super) fn asks_identity(&self) -> bool {
+        matches!(&self.conditions.party, Party::To(destinations) if destinations.iter().any(|to| to.id.is_some()))
     }
 
     /// Whether it has expired.

@@ -84,6 +84,7 @@ pub(super) fn outbound(line: &str) -> Result<OutboundRule, Wrong> {
         methods,
         path,
         types: None,
+        tls: false,
     })
 }
 

@@ -36,6 +36,10 @@ pub(super) async fn serve(worker: &Rc<Worker>, listener: usize, socket: TcpStrea
         Ok(port) => port,
         Err(reason) => return worker.refused_connection(&connection, reason),
     };
+    if let (Direction::Outbound, Some(upstream)) = (listener.direction, port.upstream) {
+        connection.to = OriginalDestination(upstream);
+        connection.port = port.port;
+    }
     let _open = CountOpen::new(worker, listener.direction);
     match worker.acceptor.accept(socket, &port.tls).await {
         Ok(tls::Accepted { stream, peer, handshake }) => {

@@ -1,7 +1,7 @@
 //! What the data path needs to know before it starts: fixed for the life of the process. The bootstrap configuration is
 //! written in people's terms and becomes these.
 
-use crate::flow::{Direction, Expected, OriginalDestination};
+use crate::flow::{Direction, Expected, OriginalDestination, Proof};
 use crate::identity::Roots;
 use rustls::pki_types::ServerName;
 use schemars::JsonSchema;
@@ -23,6 +23,8 @@ pub struct Settings {
     pub listeners: Vec<Listener>,
     /// How much and how long.
     pub limits: Limits,
+    /// The CA certificates to which hosts outside of the mesh prove their names.
+    pub roots: Arc<Roots>,
     /// The pod's resolver, if it is one.
     pub dns: Option<super::dns::Settings>,
     /// Worker threads, each with a runtime, listeners and an upstream pool of its own. At least 1.
@@ -43,9 +45,12 @@ pub struct Listener {
 }
 
 impl Settings {
-    /// The CA certificates that upstreams are verified with, each file once.
-    pub fn roots(&self) -> Vec<Arc<Roots>> {
-        let mut found: Vec<Arc<Roots>> = Vec::new();
+    /// The CA certificates that upstreams are verified with, each file once. Those for hosts outside are of use only where
+    /// the pod calls others; an image without any believes nobody there.
+    pub fn all_roots(&self) -> Vec<Arc<Roots>> {
+        let outbound = self.listeners.iter().any(|listener| listener.direction == Direction::Outbound);
+        let outside = (outbound && self.roots.path().exists()).then(|| Arc::clone(&self.roots));
+        let mut found: Vec<Arc<Roots>> = outside.into_iter().collect();
         for port in self.listeners.iter().flat_map(|listener| &listener.ports) {
             if let UpstreamTls::Named(_, roots) = &port.upstream_tls
                 && !found.contains(roots)
@@ -99,17 +104,27 @@ impl Port {
         self.upstream.unwrap_or(dialled.0)
     }
 
-    /// Where its exchanges go; `asked` is the name of the host that is asked for. Nothing when the upstream is to prove
-    /// that name and there is none.
-    pub(super) fn target(&self, dialled: OriginalDestination, asked: Option<&str>) -> Option<Target> {
-        let tls = match &self.upstream_tls {
-            UpstreamTls::Off => Tls::Off,
-            UpstreamTls::Mutual(expected) => Tls::Mutual(expected.clone()),
-            UpstreamTls::Named(name, roots) => {
-                let asked = asked.map(|host| host.trim_start_matches('[').trim_end_matches(']'));
-                let asked = || ServerName::try_from(asked?).ok().map(|name| name.to_owned());
-                Tls::Named(name.clone().or_else(asked)?, Arc::clone(roots))
-            }
+    /// Where its exchanges go. `asked` is the name of the host that is asked for, `proof` what the rule demands that grants
+    /// it, `roots` what names are proved to where the port says nothing of it. Where port and rule disagree, more must be
+    /// proved. Nothing when the upstream is to prove the name that is asked for and there is none.
+    pub(super) fn target(
+        &self,
+        dialled: OriginalDestination,
+        asked: Option<&str>,
+        proof: &Proof,
+        roots: &Arc<Roots>,
+    ) -> Option<Target> {
+        let named = |name: Option<&ServerName<'static>>, roots: &Arc<Roots>| {
+            let asked = asked.map(|host| host.trim_start_matches('[').trim_end_matches(']'));
+            let asked = || ServerName::try_from(asked?).ok().map(|name| name.to_owned());
+            Some(Tls::Named(name.cloned().or_else(asked)?, Arc::clone(roots)))
+        };
+        let tls = match (&self.upstream_tls, proof) {
+            (UpstreamTls::Mutual(port), Proof::Identity(rule)) => Tls::Mutual(port.and(rule)),
+            (UpstreamTls::Mutual(expected), _) | (_, Proof::Identity(expected)) => Tls::Mutual(expected.clone()),
+            (UpstreamTls::Named(name, roots), _) => named(name.as_ref(), roots)?,
+            (UpstreamTls::Off, Proof::Name) => named(None, roots)?,
+            (UpstreamTls::Off, Proof::Unasked) => Tls::Off,
         };
         Some(Target { address: self.address(dialled), tls })
     }

@@ -69,3 +69,57 @@ fn connections_end_with_the_trust_they_were_opened_under() {
         assert_eq!(catalog.end().all().matches("GET ").count(), 1);
     }
 }
+
+/// The application's own sidecar, and what it may call: rules of `outbound:`.
+fn calling(setup: Setup, rules: &str) -> Setup {
+    setup.listener("direction: outbound").rules(&format!(" []\noutbound:{rules}"))
+}
+
+#[test]
+fn what_the_pod_may_not_call_is_refused() {
+    let bench = calling(Setup::new(), "\n  - GET /items/{id} to catalog.shop").start();
+    let mut client = bench.client();
+    let ask = |target: &str, host: &str| format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    assert_eq!(client.ask(ask("/items/7", "catalog.shop")).status, 200);
+    assert_eq!(client.ask(ask("/items/7", "other.shop")).status, 403);
+    assert_eq!(client.ask(ask("/orders/7", "catalog.shop")).status, 403);
+    assert_eq!(client.ask(ask("/items/7%27%20OR%201=1--", "catalog.shop")).status, 403);
+    let destination = client.ask(ask("/items/8", "catalog.shop"));
+    assert_eq!(destination.status, 200);
+    let ended = bench.end();
+    assert_eq!(ended.reasons(), ["policy-no-rule", "policy-no-rule", "attack-detected"]);
+    for event in ended.of("event") {
+        assert_eq!(event["direction"], "outbound");
+        assert_ne!(event["to"], "");
+    }
+    assert_eq!(ended.all().matches("GET ").count(), 2);
+    assert!(ended.metrics.contains("direction=\"outbound\""));
+}
+
+#[test]
+fn a_rule_names_who_must_be_there() {
+    let authority = authority();
+    let catalog = Setup::new().strict(|folder| write(folder, &issue(&authority, "catalog"), &authority)).start();
+    let rules = "
+  - {name: catalog, to: {namespace: shop, serviceAccount: catalog}, path: '/open/{id}'}
+  - {name: payments, to: spiffe://cluster.test/ns/shop/sa/payments, path: /open/pay/now}";
+    let setup = calling(Setup::new(), rules).identity(|folder| write(folder, &issue(&authority, "cart"), &authority));
+    let cart = setup.behind(catalog.address()).start();
+    let mut client = cart.client();
+    let asked = ["/open/1", "/open/pay/now", "/open/2", "/other"].map(|path| client.ask(get(path)).status);
+    assert_eq!(asked, [200, 502, 200, 403]);
+    let cart = cart.end();
+    assert_eq!(cart.reasons(), ["upstream-identity", "policy-no-rule"]);
+    let catalog = catalog.end();
+    assert!(!catalog.all().contains("/open/pay/now"));
+    assert_eq!(catalog.all().matches("URI=spiffe://cluster.test/ns/shop/sa/cart").count(), 2);
+}
+
+#[test]
+fn without_a_certificate_of_ours_nobody_is_asked_for_one() {
+    let bench = calling(Setup::new(), "\n  - {to: spiffe://cluster.test/ns/shop/sa/catalog}").start();
+    assert_eq!(bench.client().ask(get("/open/")).status, 503);
+    let ended = bench.end();
+    assert_eq!(ended.reasons(), ["upstream-no-trust"]);
+    assert_eq!(ended.all(), "");
+}

@@ -1,6 +1,6 @@
 //! A configuration held against itself and against the machine: what each setting allows alone may be wrong together.
 
-use super::{Config, Direction, Identity, Listener};
+use super::{Config, Direction, Identity, Listener, roots_file};
 use crate::document::{Document, Problem, Severity};
 use crate::flow::peer::check_trust_domain;
 use crate::protocol::dns::Name;
@@ -127,6 +127,15 @@ impl Checker<'_> {
     /// What is asked of upstreams, and of an application that calls out.
     fn upstreams(&mut self) {
         let config = &self.document.value;
+        let outbound = config.listeners.iter().any(|listener| listener.direction == Direction::Outbound);
+        match roots_file(&config.roots) {
+            Some(path) if config.roots.as_path() == path => self.readable("roots", path),
+            None if outbound && self.on_its_machine => {
+                let remedy = "install the image's CA certificates, or name a PEM file: rules with `tls` reach nobody";
+                self.warning("roots", "`system`, and none are installed", "CA certificates", remedy);
+            }
+            _ => {}
+        }
         for (at, listener) in config.listeners.iter().enumerate() {
             for (number, port) in listener.declared().iter().enumerate() {
                 let inner = if listener.redirected { format!(".ports[{number}]") } else { String::new() };

@@ -14,7 +14,7 @@ mod variables;
 
 pub use load::{Loaded, load, load_elsewhere};
 pub use settings::{Setting, settings};
-pub use upstream::UpstreamTls;
+pub use upstream::{UpstreamTls, roots_file};
 pub use variables::Environment;
 
 use crate::document::{ByteSize, HumanDuration};
@@ -45,6 +45,10 @@ pub struct Config {
     /// Our own certificate, and whom we believe. Needed unless every port has `tls: off`.
     #[serde(default)]
     pub identity: Option<Identity>,
+    /// CA certificates to which hosts outside of the mesh prove their names, where a rule of an allowlist says `tls`: a PEM
+    /// file, or `system` for those of the image.
+    #[serde(default = "default_roots")]
+    pub roots: PathBuf,
     /// Files and directories of allowlists (`kind: Allowlist`). Without any, everything is denied.
     #[serde(default)]
     pub allowlists: Vec<PathBuf>,
@@ -461,6 +465,10 @@ impl Default for Limits {
             rsa_bits_most: 8192,
         }
     }
+}
+
+fn default_roots() -> PathBuf {
+    "system".into()
 }
 
 fn default_watch_interval() -> HumanDuration {

@@ -25,6 +25,11 @@ pub struct UpstreamTls {
     pub server_name: Option<String>,
 }
 
+/// The file that is meant; nothing when the system has none.
+pub fn roots_file(roots: &Path) -> Option<&Path> {
+    if roots == Path::new("system") { system_roots() } else { Some(roots) }
+}
+
 /// What is wrong with it.
 pub(super) struct Wrong {
     /// Within `upstream_tls`; empty for all of it.
@@ -43,8 +48,7 @@ impl Wrong {
 impl UpstreamTls {
     /// The file of CA certificates; nothing when the system has none.
     pub fn roots_file(&self) -> Option<&Path> {
-        let roots = self.roots.as_deref()?;
-        if roots == Path::new("system") { system_roots() } else { Some(roots) }
+        roots_file(self.roots.as_deref()?)
     }
 
     /// Everything that is wrong on a port; `has_identity` says whether we have a certificate of our own.

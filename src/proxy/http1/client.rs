@@ -39,6 +39,7 @@ pub(super) struct Client {
     pub(super) outbox: Outbox,
     pub(super) deadline: Deadline,
     pub(super) share: Share,
+    direction: Direction,
     stopped: Pin<Box<dyn Future<Output = ()>>>,
     /// What came instead of the first bytes.
     over: Option<NoHead>,
@@ -62,7 +63,7 @@ pub(super) enum Held {
 }
 
 impl Client {
-    pub(super) fn new(worker: &Worker, stream: ClientWire) -> Self {
+    pub(super) fn new(worker: &Worker, stream: ClientWire, direction: Direction) -> Self {
         let mut stop = worker.stop.clone();
         Self {
             stream,
@@ -70,6 +71,7 @@ impl Client {
             outbox: Outbox::default(),
             deadline: Deadline::after(worker.limits().header, HEADER_SLOW),
             share: Share::none(&worker.shared.held),
+            direction,
             stopped: Box::pin(async move {
                 // An error means that no one is left to say stop, which is a stop.
                 let _ = stop.wait_for(|stop| *stop).await;
@@ -107,7 +109,7 @@ impl Client {
             if !self.inbox.is_empty() {
                 let began = Instant::now();
                 let decoded = RequestHead::decode_on(self.inbox.unread(), &mut scan, &limits.http1);
-                worker.metrics.decoded(Direction::Inbound, began.elapsed());
+                worker.metrics.decoded(self.direction, began.elapsed());
                 if let Some(head) = decoded.map_err(NoHead::Refused)? {
                     self.give_back();
                     return Ok(head);
@@ -142,7 +144,7 @@ impl Client {
             Ok(Ok(0)) | Ok(Err(_)) => Err(refused(BROKE_OFF)),
             Ok(Ok(_)) => Ok(()),
             Err(reason) if reason == IDLE => {
-                worker.metrics.limited(Direction::Inbound, IDLE);
+                worker.metrics.limited(self.direction, IDLE);
                 Err(NoHead::Over)
             }
             Err(reason) => Err(refused(reason)),

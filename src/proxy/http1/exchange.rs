@@ -164,7 +164,7 @@ impl Conversation<'_> {
     async fn forward(&mut self, told: &mut Told, case: &mut Case<'_>, request: &Request, mut body: Body) -> Next {
         let alone = request.head.body_may_stay_unread(&request.bytes, body.first());
         let mut fresh_only = alone;
-        let to = match self.guest.target(request) {
+        let to = match self.guest.target(self.worker, request, case.terms().map(|terms| &**terms)) {
             Ok(to) => to,
             Err(reason) => return self.fail(told, request, Broken::Upstream(reason)).await,
         };

@@ -8,7 +8,7 @@ mod frames;
 mod report;
 mod upload;
 
-use crate::flow::{Connection, Kind, Now, Past, Reason, Scene, Session};
+use crate::flow::{Connection, Kind, Now, Past, Proof, Reason, Scene, Session, Terms};
 use crate::protocol::{self, Malformed};
 use crate::proxy::http2::{self, Carried};
 use crate::proxy::settings::Port;
@@ -44,7 +44,7 @@ pub(super) struct Guest {
     pub(super) connection: Connection,
     handshake: Option<Handshake>,
     port: Port,
-    /// Where all of them go; nothing when that depends on what is asked for.
+    /// Where the last of them went.
     target: Option<Arc<Target>>,
     /// As aggregates group it.
     caller: Caller,
@@ -71,7 +71,7 @@ enum Next {
 
 /// Serves a connection to its end.
 pub(super) async fn serve(worker: &Rc<Worker>, stream: Stream, mut guest: Guest) {
-    let mut client = Client::new(worker, Wire::Own(stream));
+    let mut client = Client::new(worker, Wire::Own(stream), guest.connection.direction);
     if client.opens_http2(worker).await
         && let Wire::Own(stream) = client.stream
     {
@@ -99,7 +99,7 @@ pub(super) async fn serve_stream(
     welcome: Result<(), Unwelcome>,
 ) {
     let (stream, said) = carried;
-    let client = Client::new(worker, Wire::Stream(Box::new(stream)));
+    let client = Client::new(worker, Wire::Stream(Box::new(stream)), guest.connection.direction);
     let mut conversation = Conversation { worker, guest, client, session: Session { exchanges: id.saturating_sub(1) } };
     let next = match said {
         Ok(()) => conversation.turn(welcome).await,
@@ -156,19 +156,28 @@ pub(super) type Unwelcome = (Reason, String);
 impl Guest {
     pub(super) fn new(connection: Connection, handshake: Option<Handshake>, port: Port) -> Self {
         let caller = Caller::of(&connection);
-        let target = port.target(connection.to, None).map(Arc::new);
-        Self { connection, handshake, port, target, caller }
+        Self { connection, handshake, port, target: None, caller }
     }
 
-    /// Where a request goes.
+    /// Where a request goes that is granted on these terms. It is kept as long as it is the same.
     ///
     /// # Errors
     /// [`NO_NAME`].
-    fn target(&self, request: &exchange::Request) -> Result<Arc<Target>, Reason> {
-        let known = self.target.as_ref().map(Arc::clone);
+    fn target(
+        &mut self,
+        worker: &Worker,
+        request: &exchange::Request,
+        terms: Option<&Terms>,
+    ) -> Result<Arc<Target>, Reason> {
         let host = request.view().host();
         let asked = host.as_ref().map(|host| &*host.name);
-        known.or_else(|| self.port.target(self.connection.to, asked).map(Arc::new)).ok_or(NO_NAME)
+        let proof = terms.map_or(&Proof::Unasked, |terms| &terms.proof);
+        let target =
+            self.port.target(self.connection.to, asked, proof, &worker.shared.settings.roots).ok_or(NO_NAME)?;
+        match &self.target {
+            Some(known) if **known == target => Ok(Arc::clone(known)),
+            _ => Ok(Arc::clone(self.target.insert(Arc::new(target)))),
+        }
     }
 
     /// How long the peer's certificate still lasts.
