@@ -57,6 +57,7 @@ say "real clients and real upstreams"
 tests/.venv/bin/python tests/clients.py target/release/podwall
 tests/.venv/bin/python tests/http2.py target/release/podwall
 tests/.venv/bin/python tests/websocket.py target/release/podwall
+tests/.venv/bin/python tests/outbound.py target/release/podwall
 
 say "a real database"
 tests/.venv/bin/python tests/databases.py target/release/podwall

@@ -63,9 +63,10 @@ class Program:
 
 
 class Podwall(Program):
-    """A sidecar, from its configuration to its record. `inside` is a command that runs others in a namespace."""
+    """A sidecar, from its configuration to its record. `inside` is a command that runs others in a namespace, `more` more
+    lines of the configuration."""
 
-    def __init__(self, binary, folder, listeners, allowlist, certificates, inside=()):
+    def __init__(self, binary, folder, listeners, allowlist, certificates, inside=(), more=""):
         folder.mkdir()
         self.inside = list(inside)
         self.admin_port = free_port()
@@ -85,7 +86,7 @@ record:
   repeats: 1000
 admin: {{listen: "127.0.0.1:{self.admin_port}"}}
 workers: 2
-""")
+{more}""")
         super().__init__([*self.inside, binary, "run", "--config", folder / "podwall.yaml"], folder / "podwall.log")
 
     def admin(self, path, method="GET"):

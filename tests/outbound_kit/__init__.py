@@ -1,0 +1,1 @@
+"""What tests/outbound.py has besides what it shares."""
