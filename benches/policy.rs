@@ -54,6 +54,7 @@ fn measure(policy: &Policy, method: &str, path: &str) -> Duration {
         from: ClientAddr(([192, 0, 2, 1], 4000).into()),
         to: OriginalDestination(([192, 0, 2, 9], 8080).into()),
         port: 8080,
+        names: Names::default(),
         peer: Peer::Verified(Arc::new(identity)),
         protocol: "http",
         opened: SystemTime::UNIX_EPOCH,

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used)] // a bench: what fails, fails it
 
 use podwall::flow::{
-    ClientAddr, Connection, ConnectionId, Cut, Denial, Direction, Evidence, Hit, Identity, Kind, Mode,
+    ClientAddr, Connection, ConnectionId, Cut, Denial, Direction, Evidence, Hit, Identity, Kind, Mode, Names,
     OriginalDestination, Part, Peer, Place, Reason, RuleName, SpiffeId, Verdict, Weight,
 };
 use podwall::record::chain::Chain;
@@ -82,6 +82,7 @@ fn connection() -> Connection {
         from: ClientAddr("10.0.0.9:5555".parse().unwrap()),
         to: OriginalDestination("10.0.0.1:8080".parse().unwrap()),
         port: 8080,
+        names: Names::default(),
         peer: Peer::Verified(Arc::new(identity)),
         protocol: "http",
         opened: SystemTime::UNIX_EPOCH,

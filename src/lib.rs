@@ -37,6 +37,7 @@
 //! | a protocol | a folder in `protocol/`, one line in [`protocol::PROTOCOLS`] |
 //! | a command | one file in `cli/`, one line in [`cli::COMMANDS`] |
 //! | a reason to refuse | a constant beside the check that gives it |
+//! | a protocol told apart, and judged as a whole | a function and a line in `protocol::identify`, its name in [`policy::spoken::NAMED`] |
 //! | a limit | `control::config::Limits`, `proxy::settings::Limits`, a test at n and n+1 |
 #![cfg_attr(test, allow(clippy::string_slice))]
 

@@ -78,6 +78,7 @@ fn answer(policy: &Policy, user: &str, asked: &Asked) -> String {
         from: ClientAddr("10.0.0.1:1".parse().unwrap()),
         to: OriginalDestination("10.0.0.2:5432".parse().unwrap()),
         port: 5432,
+        names: Names::default(),
         peer: Peer::Verified(Arc::new(identity)),
         protocol: "postgres",
         opened: SystemTime::UNIX_EPOCH,

@@ -4,9 +4,12 @@
 //! A file holds allowlists and one `kind: Table`. A row is `[who, what, answer]`:
 //! - who: `nobody`, `shop/web` (in `spiffe://prod.example/`), `spiffe://…`; `… at ADDRESS` (default 192.0.2.1);
 //! - what: `METHOD [//HOST]PATH[?QUERY]`, then `on PORT` (default 8080), `with NAME=VALUE` (a header), `upgrade`,
-//!   `absolute`, `readings /A /B` (further readings, all of which must be granted); `tcp` alone; `to ADDRESS:PORT` makes
-//!   it outbound;
-//! - answer: `granted by RULE`, with `to SPIFFE-ID` or `to its host` when that must be proved first, `denied by RULE`, or `no rule: WORDS OF THE NEAREST`.
+//!   `absolute`, `readings /A /B` (further readings, all of which must be granted); `to ADDRESS:PORT` makes it outbound,
+//!   `led NAME` says which name led to that address (default: //HOST); `dns TYPE NAME` is a lookup;
+//!   `tcp`, or `connect PROTOCOL`, is a connection as a whole, outbound to the name that led, `offers NAME` in its
+//!   ClientHello, `hidden` or `nameless`;
+//! - answer: `granted by RULE`, with `to SPIFFE-ID` or `to its host` when that must be proved first, `denied by RULE`, or
+//!   `no rule: WORDS OF THE NEAREST`.
 
 #![allow(clippy::unwrap_used, clippy::string_slice, clippy::indexing_slicing, clippy::panic)]
 #![allow(clippy::disallowed_methods)] // PODWALL_BLESS rewrites what is checked in // a test: what fails, fails it
@@ -37,6 +40,8 @@ struct Ask {
     scheme: &'static str,
     authority: String,
     paths: Vec<String>,
+    /// The name that led to the address.
+    led: Option<String>,
     facts: Vec<Fact<'static>>,
 }
 
@@ -191,11 +196,17 @@ fn ask(who: &str, what: &str) -> Ask {
         scheme: "tcp",
         authority: "orders.shop".to_owned(),
         paths: Vec::new(),
+        led: None,
         facts: Vec::new(),
     };
     let mut words = what.split(' ').peekable();
     if words.peek() == Some(&"tcp") {
         words.next();
+        ask.paths.push(String::new());
+    } else if words.peek() == Some(&"connect") {
+        words.next();
+        let name = words.next().unwrap().to_owned();
+        ask.facts.push(Fact { kind: FactKind::Protocol, name: name.into(), value: "".into() });
         ask.paths.push(String::new());
     } else if words.peek() == Some(&"dns") {
         words.next();
@@ -222,8 +233,16 @@ fn ask(who: &str, what: &str) -> Ask {
                 ask.connection.direction = Direction::Outbound;
                 ask.connection.to = OriginalDestination(to);
                 ask.connection.port = to.port();
+                ask.led = (ask.scheme == "http").then(|| ask.authority.clone());
                 continue;
             }
+            "led" => {
+                ask.led = Some(value());
+                continue;
+            }
+            "offers" => (FactKind::Alpn, value(), String::new()),
+            "hidden" => (FactKind::Hidden, String::new(), String::new()),
+            "nameless" => (FactKind::Nameless, String::new(), String::new()),
             "readings" => {
                 ask.paths.extend(words.by_ref().map(str::to_owned));
                 continue;
@@ -237,6 +256,12 @@ fn ask(who: &str, what: &str) -> Ask {
             other => panic!("{what}: {other}"),
         };
         ask.facts.push(Fact { kind, name: name.into(), value: value.into() });
+    }
+    if let Some(led) = &ask.led {
+        ask.connection.names = Names::new(vec![Name::plain(led)]);
+        if ask.scheme == "tcp" {
+            ask.authority.clone_from(led);
+        }
     }
     ask
 }
@@ -269,6 +294,7 @@ fn connection(address: &str, id: Option<&str>) -> Connection {
         from: ClientAddr(SocketAddr::new(address.parse().unwrap(), 40000)),
         to: OriginalDestination("192.0.2.9:8080".parse().unwrap()),
         port: 8080,
+        names: Names::default(),
         peer,
         protocol: "http1",
         opened: SystemTime::UNIX_EPOCH,

@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::string_slice, clippy::indexing_slicing)] // a test: what fails, fails it
 
 use podwall::flow::{
-    ClientAddr, Connection, ConnectionId, Cut, Denial, Direction, Evidence, Hit, Kind, OriginalDestination, Part, Peer,
-    Place, Reason, Weight,
+    ClientAddr, Connection, ConnectionId, Cut, Denial, Direction, Evidence, Hit, Kind, Names, OriginalDestination,
+    Part, Peer, Place, Reason, Weight,
 };
 use podwall::record::event::Clipped;
 use podwall::record::file::RotatedFile;
@@ -28,6 +28,7 @@ fn connection(from: &str) -> Connection {
         from: ClientAddr(from.parse().unwrap()),
         to: OriginalDestination("10.0.0.1:8080".parse().unwrap()),
         port: 8080,
+        names: Names::default(),
         peer: Peer::Unverified,
         protocol: "http",
         opened: SystemTime::now(),

@@ -9,7 +9,7 @@ say() { printf '\n== %s\n' "$*"; }
 
 say "programs that the tests talk to"
 packages=(ca-certificates nginx-light nghttp2-client apache2 curl wrk openssl python3 python3-venv iproute2 nftables sqlmap postgresql
-    bind9-dnsutils dnsmasq-base unbound dnsperf iodine dns2tcp musl-tools)
+    bind9-dnsutils openssh-server msmtp-mta dnsmasq-base unbound dnsperf iodine dns2tcp musl-tools)
 command -v node >/dev/null || packages+=(nodejs)
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     missing=()
@@ -71,6 +71,9 @@ tests/.venv/bin/python tests/sqlmap.py target/release/podwall
 
 say "real resolvers, hostile answers, real tunnels"
 tests/.venv/bin/python tests/dns.py target/release/podwall
+
+say "what may leave a pod"
+tests/.venv/bin/python tests/egress.py target/release/podwall
 
 say "the demonstration"
 cargo run --quiet --release -- demo

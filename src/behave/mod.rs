@@ -4,9 +4,11 @@
 //! Every observer is a plain value: given what it remembers, what is asked, and the time, its answer is always the same.
 
 pub mod dns;
+pub mod pins;
 pub mod rates;
 pub mod store;
 
+pub use pins::Pins;
 pub use rates::{Busy, Permit, Rates};
 
 use crate::flow::Weight;

@@ -46,6 +46,11 @@ impl<K: Hash + Eq + Clone, V: Default> Store<K, V> {
         look(&mut entry.value)
     }
 
+    /// Lets `look` read the value of a key, if there is one.
+    pub fn find<T>(&self, key: &K, look: impl FnOnce(&V) -> T) -> Option<T> {
+        self.shard(key).get(key).map(|entry| look(&entry.value))
+    }
+
     /// How many values there are.
     pub fn len(&self) -> usize {
         self.shards.iter().map(|shard| locked(shard).len()).sum()

@@ -43,6 +43,7 @@ fn resolver(dns: &Dns) -> proxy_dns::Settings {
         upstream_deadline: dns.upstream_deadline.0,
         deadline: dns.deadline.0,
         cache_bytes: bytes(dns.cache_bytes),
+        pin_grace: dns.pin_grace.0,
         ttl_most: dns.ttl_most.0,
         negative_ttl_most: dns.negative_ttl_most.0,
     }

@@ -1,8 +1,8 @@
 //! Who talks to whom. Made once when a connection is accepted and its TLS handshake is over; never changed afterwards.
 
-use super::Peer;
+use super::{Names, Peer};
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::SystemTime;
 
 /// One accepted connection. Everything in it is known before the first byte of the application protocol is read.
@@ -18,6 +18,8 @@ pub struct Connection {
     pub to: OriginalDestination,
     /// The declared port it is judged under (for a redirected connection the original destination's port).
     pub port: u16,
+    /// Of an outbound connection: the names that led to its address.
+    pub names: Names,
     /// What TLS proved about the other side.
     pub peer: Peer,
     /// The declared or identified protocol, by its registered name.
@@ -56,6 +58,16 @@ pub struct OriginalDestination(pub SocketAddr);
 /// A number for a connection, unique within this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ConnectionId(pub u64);
+
+impl OriginalDestination {
+    /// The address as hosts are written: `192.0.2.7`, `[2001:db8::7]`.
+    pub fn host(&self) -> String {
+        match self.0.ip().to_canonical() {
+            IpAddr::V4(address) => address.to_string(),
+            IpAddr::V6(address) => format!("[{address}]"),
+        }
+    }
+}
 
 impl fmt::Display for ClientAddr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

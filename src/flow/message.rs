@@ -85,6 +85,14 @@ pub enum FactKind {
     Unbounded,
     /// The statement without its literals, as `name`.
     Fingerprint,
+    /// The protocol that a connection was identified as, as `name`; none when nobody knows it.
+    Protocol,
+    /// What a ClientHello offers to go on with, as `name`: `h2`.
+    Alpn,
+    /// A ClientHello that hides the name it is for (Encrypted ClientHello). No name.
+    Hidden,
+    /// A ClientHello that says no name. No name.
+    Nameless,
 }
 
 /// A piece of a message that its sender chose.

@@ -10,6 +10,7 @@ pub mod judgement;
 pub mod leak;
 pub mod message;
 pub mod mode;
+pub mod names;
 pub mod peer;
 pub mod rate;
 pub mod reason;
@@ -25,6 +26,7 @@ pub use judgement::{About, Cut, Denial, Effect, Grant, Judgement, Proof, RuleNam
 pub use leak::{Leak, Reaction, Watch};
 pub use message::{Access, Chain, Extent, Fact, FactKind, Layer, Message, Part, Place, Side};
 pub use mode::Mode;
+pub use names::{Name, Names};
 pub use peer::{Identity, InvalidSpiffeId, Peer, SpiffeId, check_trust_domain};
 pub use rate::{Allowance, Pace, Rate};
 pub use reason::{Kind, Reason};

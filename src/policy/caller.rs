@@ -68,16 +68,30 @@ pub(super) struct Destination {
 }
 
 impl Destination {
-    /// The network is that of the dialled address, the host is the one the access names. An identity must be proved before
-    /// a request goes on ([`crate::flow::Terms::proof`]); what is no request must have proved it already.
+    /// The network is that of the dialled address, the host is the one the access names, which must have led to that
+    /// address. An identity must be proved before a request goes on ([`crate::flow::Terms::proof`]); what is no request must
+    /// have proved it already.
     pub(super) fn matches(&self, connection: &Connection, access: &Access<'_>) -> bool {
         let dials = |network: &Network| network.matches(connection.to.0.ip());
         let proves = |id: &IdPattern| {
             access.scheme == "http" || connection.peer.identity().is_some_and(|identity| id.matches(&identity.id))
         };
+        let names = |host: &Host| match access.scheme {
+            "dns" => host.matches(access.authority),
+            // There the authority is the database.
+            "postgres" => self.reaches(connection),
+            _ => named(host, connection, access.authority),
+        };
         self.network.as_ref().is_none_or(dials)
-            && self.host.as_ref().is_none_or(|host| host.matches(access.authority))
+            && self.host.as_ref().is_none_or(names)
             && self.id.as_ref().is_none_or(proves)
+    }
+
+    /// Whether a connection could be to it: the address fits, or a name that led to the address.
+    pub(super) fn reaches(&self, connection: &Connection) -> bool {
+        let address = connection.to.0.ip();
+        let names = |host: &Host| host.is_literally(address) || connection.names.any(|spelling| host.matches(spelling));
+        self.network.as_ref().is_none_or(|network| network.matches(address)) && self.host.as_ref().is_none_or(names)
     }
 
     /// Whether it takes every destination that `other` takes.
@@ -89,6 +103,13 @@ impl Destination {
             && wider(self.host.as_ref(), other.host.as_ref(), Host::covers)
             && wider(self.id.as_ref(), other.id.as_ref(), IdPattern::covers)
     }
+}
+
+/// Whether a host that is named is the one of a rule, and where the connection goes: under one spelling of a name that led
+/// to the dialled address, or as that address itself.
+fn named(host: &Host, connection: &Connection, authority: &str) -> bool {
+    connection.names.lead(authority, |spelling| host.matches(spelling))
+        || host.matches(authority) && host.is_literally(connection.to.0.ip())
 }
 
 impl fmt::Display for Destination {

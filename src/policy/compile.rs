@@ -242,7 +242,9 @@ impl Gathered {
         let rules = |placed: Vec<Placed>| placed.into_iter().map(|placed| placed.rule);
         let is_inbound = |rule: &Rule| rule.direction() == Direction::Inbound;
         let (inbound, outbound): (Vec<Rule>, Vec<Rule>) = rules(self.grants).partition(is_inbound);
+        let lookups = outbound.iter().filter_map(Rule::lookups).collect();
         Policy {
+            lookups: Grants::new(lookups, false),
             inbound: Grants::new(inbound, ports.any_without_case()),
             outbound: Grants::new(outbound, ports.any_without_case()),
             denials: Denials::new(rules(self.denials).collect()),

@@ -44,7 +44,9 @@ fn is_root_of(denied: &PathTemplate, path: &PathTemplate) -> bool {
 impl Conditions {
     /// Whether every access that meets the other's conditions meets these.
     pub(super) fn cover(&self, other: &Self) -> bool {
-        self.protocol == other.protocol
+        self.protocol.covers(other.protocol)
+            && (self.unsaid.ech || !other.unsaid.ech)
+            && (self.unsaid.name || !other.unsaid.name)
             && ports_cover(&self.ports, &other.ports)
             && (self.protocol != Protocol::Http || self.covers_requests(other))
             && (self.protocol != Protocol::Dns || self.methods.cover(&other.methods))
@@ -72,6 +74,16 @@ impl Conditions {
             && (self.absolute_form || !other.absolute_form)
             && (self.stream || !other.stream)
             && (!self.tls || other.tls)
+    }
+}
+
+impl Protocol {
+    /// Whether a rule of this one takes what a rule of the other takes.
+    fn covers(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Tcp, Self::Named(_)) | (Self::Named("tls"), Self::Named("https")) => true,
+            (mine, theirs) => mine == theirs,
+        }
     }
 }
 

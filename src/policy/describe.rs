@@ -22,7 +22,7 @@ impl Display for Conditions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.protocol {
             Protocol::Http => write!(f, "{} {}", self.methods, listed(&self.paths))?,
-            Protocol::Tcp => f.write_str("tcp")?,
+            Protocol::Tcp | Protocol::Named(_) => f.write_str(self.protocol.name())?,
             Protocol::Dns => write!(f, "dns {}", self.methods)?,
             Protocol::Postgres => self.database.fmt(f)?,
         }
@@ -42,6 +42,8 @@ impl Display for Conditions {
             (self.absolute_form, " absoluteForm"),
             (self.stream, " stream"),
             (self.tls, " tls"),
+            (self.unsaid.ech, " ech"),
+            (self.unsaid.name, " withoutName"),
         ];
         flags.into_iter().filter(|(set, _)| *set).try_for_each(|(_, word)| f.write_str(word))
     }

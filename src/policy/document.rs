@@ -2,6 +2,7 @@
 //! [`super::compile`] gives them their meaning. The doc comments below are the descriptions in the JSON Schema.
 
 use super::responses::Responses;
+use super::spoken::{Spoken, Word};
 use crate::canon::path::Readings;
 use crate::flow::{Mode, Sensitivity};
 use schemars::JsonSchema;
@@ -49,7 +50,7 @@ pub struct Allowlist {
     /// How much of what is granted callers may ask for, per time and at once.
     #[serde(default)]
     pub rates: Vec<RateRule>,
-    /// What this pod may call. One line (`GET /items/{id} to catalog.shop:8080`) or a mapping.
+    /// What this pod may call. One line (`GET /items/{id} to catalog.shop:8080`, `api.stripe.com:443 https`) or a mapping.
     #[serde(default)]
     pub outbound: Vec<Written<OutboundRule>>,
 }
@@ -396,9 +397,12 @@ pub enum Protocol {
     Tcp,
     /// Questions to the resolver; only outbound.
     Dns,
-    /// PostgreSQL; its rules stand under `databases`.
+    /// PostgreSQL; inbound, its rules stand under `databases`.
     #[serde(skip)]
     Postgres,
+    /// A protocol that is told apart and judged once, as the connection it opens; only outbound.
+    #[serde(skip)]
+    Named(Word),
 }
 
 /// What a connection may be upgraded to.
@@ -430,7 +434,7 @@ pub struct QueryKeys {
     pub required: Vec<String>,
 }
 
-/// What this pod may call.
+/// What this pod may call. A rule that names hosts grants the lookup of their addresses too.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct OutboundRule {
@@ -450,7 +454,7 @@ pub struct OutboundRule {
     pub port: Option<OneOrMany<u16>>,
     /// What is spoken. Default: http.
     #[serde(default)]
-    pub protocol: Protocol,
+    pub protocol: Spoken,
     /// HTTP methods. Default: all but CONNECT and TRACE.
     pub methods: Option<OneOrMany<String>>,
     /// Path templates. Default: all.
@@ -462,6 +466,12 @@ pub struct OutboundRule {
     /// be the host that is asked for.
     #[serde(default)]
     pub tls: bool,
+    /// Whether TLS may hide the name it is for (Encrypted ClientHello): what is called is then not known.
+    #[serde(default)]
+    pub ech: bool,
+    /// Whether TLS may do without a name (SNI): programs that dial an address send none.
+    #[serde(default)]
+    pub without_name: bool,
 }
 
 /// What is called; all fields that are given must fit. As one line: `10.0.0.7`, `10.0.0.0/8`, `catalog.shop`,

@@ -5,12 +5,12 @@ use super::caller::Caller;
 use super::compile::Context;
 use super::database::Granted;
 use super::document::{
-    Allowlist, DenyRule, ExceptionRule, FromEntry, InboundRule, OneOrMany, OutboundRule, Probe, Protocol,
-    Query as WrittenQuery, Written,
+    Allowlist, DenyRule, ExceptionRule, FromEntry, InboundRule, OneOrMany, Probe, Protocol, Query as WrittenQuery,
+    Written,
 };
 use super::exceptions::Excepted;
 use super::pattern::{Host, PathTemplate, Wrong};
-use super::rule::{Conditions, Expiry, Header, Methods, Party, Query};
+use super::rule::{Conditions, Expiry, Header, Methods, Party, Query, Unsaid};
 use super::shorthand;
 use crate::document::{Document, Problem, Severity};
 use crate::flow::Exception;
@@ -68,6 +68,7 @@ impl Reader<'_> {
             absolute_form: rule.absolute_form,
             stream: rule.stream,
             tls: false,
+            unsaid: Unsaid::default(),
             database: Granted::default(),
             paths,
             methods,
@@ -88,41 +89,6 @@ impl Reader<'_> {
         let path = |call: &str| shorthand::call_path(call).and_then(|path| PathTemplate::parse(&path));
         let paths = self.each(&format!("{field}.grpc"), Some(calls), path);
         (Methods { any: false, named: vec!["POST".into()] }, paths)
-    }
-
-    pub(super) fn outbound(&mut self, field: &str, rule: &OutboundRule) -> Option<Conditions> {
-        let before = self.problems.len();
-        let http = rule.protocol == Protocol::Http;
-        let mut methods = match rule.protocol {
-            Protocol::Dns => self.types(field, rule.types.as_ref()),
-            _ => self.methods(field, rule.methods.as_ref()),
-        };
-        methods.any |= http && rule.methods.is_none();
-        if rule.protocol != Protocol::Dns && rule.types.is_some() {
-            self.wrong(&format!("{field}.types"), "", Wrong::new("no `types`", "they go with `protocol: dns`"));
-        }
-        let mut paths = self.paths(field, rule.path.as_ref());
-        if http && rule.path.is_none() {
-            paths.push(PathTemplate::everything());
-        }
-        self.no_requests(field, rule.protocol, rule.methods.is_some() || rule.path.is_some());
-        if rule.tls && !http {
-            let remedy = "remove it: only for HTTP does the sidecar speak TLS in the application's place";
-            self.wrong(&format!("{field}.tls"), "", Wrong::new("no `tls` with this protocol", remedy));
-        }
-        let conditions = Conditions {
-            party: Party::To(match rule.protocol {
-                Protocol::Dns => self.names(field, &rule.to),
-                _ => self.destinations(field, &rule.to),
-            }),
-            ports: self.ports(field, rule.port.as_ref()),
-            paths,
-            methods,
-            stream: rule.protocol != Protocol::Dns,
-            tls: rule.tls,
-            ..Conditions::nothing(rule.protocol)
-        };
-        (self.problems.len() == before).then_some(conditions)
     }
 
     pub(super) fn deny(&mut self, field: &str, rule: &DenyRule) -> Option<Conditions> {
@@ -236,14 +202,14 @@ impl Reader<'_> {
         sorted(ports.as_slice().iter().copied())
     }
 
-    fn methods(&mut self, field: &str, methods: Option<&Text>) -> Methods {
+    pub(super) fn methods(&mut self, field: &str, methods: Option<&Text>) -> Methods {
         let named = self.each(&format!("{field}.methods"), methods, method);
         let any = named.iter().any(|name| **name == *"any");
         Methods { any, named: sorted(named.into_iter().filter(|name| **name != *"any")) }
     }
 
     /// The record types that a DNS rule grants.
-    fn types(&mut self, field: &str, types: Option<&Text>) -> Methods {
+    pub(super) fn types(&mut self, field: &str, types: Option<&Text>) -> Methods {
         let Some(types) = types else {
             let named = ["A", "AAAA", "CNAME", "HTTPS", "PTR", "SRV", "SVCB"];
             return Methods { any: false, named: named.map(Into::into).into() };
@@ -255,7 +221,7 @@ impl Reader<'_> {
         Methods { any, named: sorted(named.into_iter().filter(|name| **name != *"any")) }
     }
 
-    fn paths(&mut self, field: &str, paths: Option<&Text>) -> Vec<PathTemplate> {
+    pub(super) fn paths(&mut self, field: &str, paths: Option<&Text>) -> Vec<PathTemplate> {
         sorted(self.each(&format!("{field}.path"), paths, PathTemplate::parse))
     }
 
@@ -284,11 +250,11 @@ impl Reader<'_> {
         (methods, paths)
     }
 
-    fn no_requests(&mut self, field: &str, protocol: Protocol, has_requests: bool) {
+    pub(super) fn no_requests(&mut self, field: &str, protocol: Protocol, has_requests: bool) {
         if protocol != Protocol::Http && has_requests {
             let wrong =
                 Wrong::new("no `methods` and no `path` with this protocol", "remove them, or leave `protocol` out");
-            self.wrong(&format!("{field}.protocol"), protocol.scheme(), wrong);
+            self.wrong(&format!("{field}.protocol"), protocol.name(), wrong);
         }
     }
 
@@ -366,6 +332,7 @@ impl Conditions {
             absolute_form: false,
             stream: false,
             tls: false,
+            unsaid: Unsaid::default(),
             database: Granted::default(),
         }
     }

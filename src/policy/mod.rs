@@ -22,6 +22,7 @@ pub mod load;
 mod meaning;
 mod names;
 mod nearest;
+mod outbound;
 mod parties;
 mod pattern;
 mod ports;
@@ -29,6 +30,7 @@ mod rates;
 mod responses;
 mod rule;
 mod shorthand;
+pub mod spoken;
 mod weaken;
 
 pub use compile::{Compiled, Context, Tls, compile};
@@ -52,6 +54,8 @@ use std::sync::Arc;
 pub struct Policy {
     inbound: Grants,
     outbound: Grants,
+    /// Lookups that follow from what may be called.
+    lookups: Grants,
     denials: Denials,
     exceptions: Vec<Excepted>,
     ceilings: Ceilings,
@@ -86,7 +90,8 @@ impl Policy {
         }
         let side = self.side(scene.connection.direction);
         let case = self.port(scene.connection.direction, scene.connection.port).readings.case;
-        match side.best(scene, access, case) {
+        let follows = || (access.scheme == "dns").then(|| self.lookups.best(scene, access, case)).flatten();
+        match side.best(scene, access, case).or_else(follows) {
             Some(rule) => Grant::Granted(rule.terms(scene.connection, access)),
             None => Grant::NoRule { nearest: nearest::explain(&side.rules, scene, access) },
         }

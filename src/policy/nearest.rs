@@ -32,6 +32,7 @@ fn lacks<'a>(rule: &'a Rule, scene: &'a Scene<'_>, access: &'a Access<'_>) -> im
 /// How far a rule is from granting, if it is nearer than `limit`: what its owner would change last weighs most.
 fn distance_below(limit: u32, rule: &Rule, scene: &Scene<'_>, access: &Access<'_>) -> Option<u32> {
     let weight = |lack| match lack {
+        Lack::Protocol if rule.conditions.protocol.scheme() == access.scheme => 10,
         Lack::Protocol => 100,
         Lack::Path => 16,
         Lack::Caller if rule.direction() == Direction::Outbound => 14,
@@ -39,7 +40,7 @@ fn distance_below(limit: u32, rule: &Rule, scene: &Scene<'_>, access: &Access<'_
         Lack::Host => 8,
         Lack::Caller => 6,
         Lack::Method => 5,
-        Lack::AbsoluteForm | Lack::Upgrade => 4,
+        Lack::AbsoluteForm | Lack::Upgrade | Lack::Ech | Lack::Nameless => 4,
         Lack::Header | Lack::Query => 3,
         Lack::Database(Missing::User | Missing::Database) => 8,
         Lack::Database(Missing::Table) => 6,
@@ -52,7 +53,7 @@ fn distance_below(limit: u32, rule: &Rule, scene: &Scene<'_>, access: &Access<'_
 fn says(rule: &Rule, lack: Lack, scene: &Scene<'_>, access: &Access<'_>) -> String {
     let conditions = &rule.conditions;
     match lack {
-        Lack::Protocol => format!("grants {}, not {}", conditions.protocol.scheme(), access.scheme),
+        Lack::Protocol => format!("grants {}, not {}", conditions.protocol.name(), spoken(access)),
         Lack::Path if differs_in_slash(rule, access) => {
             format!("grants {}: the path differs by its trailing slash", listed(&conditions.paths))
         }
@@ -78,9 +79,16 @@ fn says(rule: &Rule, lack: Lack, scene: &Scene<'_>, access: &Access<'_>) -> Stri
         Lack::Query => query(rule, access),
         Lack::Upgrade => "does not grant the upgrade".to_owned(),
         Lack::AbsoluteForm => "does not grant a whole URI as target".to_owned(),
+        Lack::Ech => "does not grant TLS that hides its name".to_owned(),
+        Lack::Nameless => "does not grant TLS without a name".to_owned(),
         Lack::Database(lack) => conditions.database.says(lack, access),
         Lack::Expired => format!("expired after {}", rule.expires.as_ref().map_or("", |expiry| &expiry.last_day)),
     }
+}
+
+/// What an access speaks, as far as that is known.
+fn spoken<'a>(access: &'a Access<'_>) -> &'a str {
+    facts(access, FactKind::Protocol).map(|(name, _)| name).next().unwrap_or(access.scheme)
 }
 
 fn caller(scene: &Scene<'_>) -> String {

@@ -5,9 +5,13 @@ use super::caller::{Caller, Destination};
 use super::database;
 use super::document::Protocol;
 use super::pattern::{Host, PathTemplate};
+use super::spoken::JUDGED;
 use crate::flow::{Access, Connection, Direction, Expected, FactKind, IdPattern, Now, Proof, RuleName, Terms};
 use std::sync::Arc;
 use std::time::SystemTime;
+
+/// What HTTP is called in ALPN (RFC 7301 §6, RFC 9113 §3.2).
+const HTTP: [&str; 3] = ["h2", "http/1.1", "http/1.0"];
 
 /// A compiled rule, granting or denying.
 #[derive(Clone, Debug)]
@@ -40,6 +44,8 @@ pub(super) struct Conditions {
     pub(super) stream: bool,
     /// The other side must prove to be the host that is asked for.
     pub(super) tls: bool,
+    /// What TLS may leave unsaid.
+    pub(super) unsaid: Unsaid,
     /// What is granted on a database.
     pub(super) database: database::Granted,
 }
@@ -88,6 +94,15 @@ pub(super) struct Expiry {
     pub(super) end: SystemTime,
 }
 
+/// What a ClientHello may leave unsaid.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Unsaid {
+    /// It may hide its name.
+    pub(super) ech: bool,
+    /// It may have no name.
+    pub(super) name: bool,
+}
+
 /// One condition that an access does not meet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lack {
@@ -101,6 +116,8 @@ pub(super) enum Lack {
     Query,
     Upgrade,
     AbsoluteForm,
+    Ech,
+    Nameless,
     Database(database::Lack),
     Expired,
 }
@@ -151,8 +168,8 @@ impl Conditions {
         access: &'a Access<'_>,
     ) -> impl Iterator<Item = Lack> + use<'a> {
         type Check = fn(&Conditions, &Connection, &Access<'_>) -> bool;
-        const CHECKS: [(Lack, Check); 9] = [
-            (Lack::Protocol, |rule, _, access| rule.protocol.scheme() == access.scheme),
+        const CHECKS: [(Lack, Check); 11] = [
+            (Lack::Protocol, |rule, _, access| rule.protocol.takes(access)),
             (Lack::Port, |rule, connection, _| rule.ports.is_empty() || rule.ports.contains(&connection.port)),
             (Lack::Method, |rule, _, access| !rule.protocol.has_actions() || rule.methods.take(access.action)),
             (Lack::Host, |rule, _, access| {
@@ -167,6 +184,8 @@ impl Conditions {
             (Lack::AbsoluteForm, |rule, _, access| {
                 rule.absolute_form || facts(access, FactKind::TargetForm).all(|(name, _)| name != "absolute")
             }),
+            (Lack::Ech, |rule, _, access| rule.unsaid.ech || facts(access, FactKind::Hidden).next().is_none()),
+            (Lack::Nameless, |rule, _, access| rule.unsaid.name || facts(access, FactKind::Nameless).next().is_none()),
         ];
         let of_all =
             CHECKS.into_iter().filter(move |(_, meets)| !meets(self, connection, access)).map(|(lack, _)| lack);
@@ -210,7 +229,30 @@ impl Protocol {
             Self::Tcp => "tcp",
             Self::Dns => "dns",
             Self::Postgres => "postgres",
+            Self::Named(_) => "tcp",
         }
+    }
+
+    /// The word that rules say.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Named(name) => name,
+            other => other.scheme(),
+        }
+    }
+
+    /// Whether such a rule can grant an access. What is judged message by message is granted by no rule for a connection
+    /// as a whole.
+    fn takes(self, access: &Access<'_>) -> bool {
+        let spoken = || facts(access, FactKind::Protocol).map(|(name, _)| name).next();
+        let only_http = || facts(access, FactKind::Alpn).all(|(name, _)| HTTP.contains(&name));
+        self.scheme() == access.scheme
+            && match self {
+                Self::Tcp => spoken().is_none_or(|name| !JUDGED.contains(&name)),
+                Self::Named("https") => spoken() == Some("tls") && only_http(),
+                Self::Named(name) => spoken() == Some(name),
+                Self::Http | Self::Dns | Self::Postgres => true,
+            }
     }
 
     /// Whether its rules name actions: methods, record types.

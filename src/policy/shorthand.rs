@@ -3,7 +3,8 @@
 //! ```text
 //! inbound  = ( methods path | "tcp" ) "from" callers [ "on" port ]      GET,POST /orders/{id} from shop/frontend, ops/*
 //! deny     = methods path [ "from" callers ] [ "on" port ]              ANY /admin/{rest...}
-//! outbound = ( methods path | "http" | "tcp" ) "to" target [ ":" port ] GET /items/{id} to catalog.shop:8080
+//! outbound = ( methods path | protocol ) "to" target [ ":" port ]       GET /items/{id} to catalog.shop:8080
+//! outbound = target [ ":" port ] protocol                               api.stripe.com:443 https
 //! outbound = "dns" "to" name                                            dns to *.example.com
 //! Where methods and path stand, `grpc SERVICE/METHOD` may: `grpc shop.Orders/* from shop/frontend`.
 //! methods  = "ANY" | METHOD *( "," METHOD )
@@ -12,11 +13,14 @@
 
 use super::document::{DenyRule, FromEntry, InboundRule, OneOrMany, OutboundRule, Protocol, Written};
 use super::pattern::Wrong;
+use super::spoken::Spoken;
+use crate::document::nearest;
 use std::collections::BTreeMap;
 
 const INBOUND: &str = "a rule such as `GET /orders/{id} from shop/frontend`";
 const DENY: &str = "a rule such as `ANY /admin/{rest...}` or `DELETE /orders/{id} from shop/*`";
-const OUTBOUND: &str = "a rule such as `GET /items/{id} to catalog.shop:8080` or `tcp to 10.0.0.7:5432`";
+const OUTBOUND: &str =
+    "a rule such as `api.stripe.com:443 https`, `GET /items/{id} to catalog.shop:8080`, `tcp to 10.0.0.7:5432`";
 
 pub(super) fn inbound(line: &str) -> Result<InboundRule, Wrong> {
     let words = Words::of(line, INBOUND, &["from", "on"])?;
@@ -68,10 +72,11 @@ pub(super) fn deny(line: &str) -> Result<DenyRule, Wrong> {
 
 pub(super) fn outbound(line: &str) -> Result<OutboundRule, Wrong> {
     let words = Words::of(line, OUTBOUND, &["to"])?;
-    let Some(to) = words.after("to") else {
-        return Err(Wrong::new(OUTBOUND, "say what may be called: `to HOST:PORT`, `to 10.0.0.0/8`"));
+    let (to, (spoken, methods, path)) = match (words.after("to"), words.first.as_slice()) {
+        (Some(to), first) => (to, called(first)?),
+        (None, [to, protocol]) if !to.is_empty() => (*to, target_first(to, protocol)?),
+        _ => return Err(Wrong::new(OUTBOUND, "say what may be called: `HOST:PORT PROTOCOL`, `to 10.0.0.0/8`")),
     };
-    let (protocol, methods, path) = asked(&words.first, OUTBOUND)?;
     let (target, port) = split_port(to)?;
     Ok(OutboundRule {
         name: None,
@@ -80,12 +85,51 @@ pub(super) fn outbound(line: &str) -> Result<OutboundRule, Wrong> {
         expires: None,
         to: OneOrMany::One(Written::Line(target.to_owned())),
         port: port.map(OneOrMany::One),
-        protocol,
+        protocol: spoken,
         methods,
         path,
         types: None,
         tls: false,
+        ech: false,
+        without_name: false,
     })
+}
+
+/// What is said to a destination: a protocol alone, or methods and a path.
+type Called = (Spoken, Option<OneOrMany<String>>, Option<OneOrMany<String>>);
+
+fn called(words: &[&str]) -> Result<Called, Wrong> {
+    if let [word] = words
+        && let Some(spoken) = Spoken::parse(word)
+    {
+        return Ok((spoken, None, None));
+    }
+    match (asked(words, OUTBOUND), words) {
+        (Ok((protocol, methods, path)), _) => Ok((Spoken(protocol), methods, path)),
+        (Err(_), [word]) if word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()) => Err(unknown(word)),
+        (Err(wrong), _) => Err(wrong),
+    }
+}
+
+/// `api.stripe.com:443 https`. A lookup has no port, and says `dns to`.
+fn target_first(target: &str, protocol: &str) -> Result<Called, Wrong> {
+    if target.starts_with(|c: char| c.is_ascii_uppercase()) && protocol.starts_with('/') {
+        return Err(Wrong::new(OUTBOUND, "say what may be called: `to HOST:PORT`"));
+    }
+    match Spoken::parse(protocol) {
+        Some(Spoken(Protocol::Dns)) => Err(Wrong::new(OUTBOUND, format!("for lookups write `dns to {target}`"))),
+        Some(spoken) => Ok((spoken, None, None)),
+        None => Err(unknown(protocol)),
+    }
+}
+
+fn unknown(protocol: &str) -> Wrong {
+    let near = nearest(protocol, Spoken::names());
+    let remedy = near.map_or_else(
+        || "`tcp` is anything that has no rules of its own".to_owned(),
+        |near| format!("did you mean `{near}`?"),
+    );
+    Wrong::new("a protocol that is told apart, such as `https`, `kafka`, `tcp`", remedy)
 }
 
 /// One entry of `from` in one line, taken apart: `any` is nothing at all.

@@ -4,7 +4,7 @@
 use super::*;
 use crate::document::{self, Document, Problem};
 use crate::flow::{
-    ClientAddr, ConnectionId, Fact, FactKind, Identity, Mode, Now, OriginalDestination, Past, Peer, Sensitivity,
+    ClientAddr, ConnectionId, Fact, FactKind, Identity, Mode, Names, Now, OriginalDestination, Past, Peer, Sensitivity,
     Session, SpiffeId,
 };
 use proptest::prelude::*;
@@ -62,6 +62,7 @@ fn connection(id: Option<&str>) -> Connection {
         from: ClientAddr("192.0.2.1:4000".parse().unwrap()),
         to: OriginalDestination("192.0.2.9:8080".parse().unwrap()),
         port: 8080,
+        names: Names::default(),
         peer: id.map_or(Peer::Unverified, |id| Peer::Verified(Arc::new(identity(id)))),
         protocol: "http1",
         opened: context().now,

@@ -2,13 +2,14 @@
 //! here ends with a reason in the record.
 
 use super::door::Inside;
+use super::egress;
 use super::http1::Guest;
 use super::listen;
 use super::postgres;
 use super::settings::{Listener, Port, Protocol};
 use super::worker::Worker;
 use super::{http1, tls};
-use crate::flow::{ClientAddr, Connection, Direction, OriginalDestination, Peer, Reason};
+use crate::flow::{ClientAddr, Connection, Direction, Names, OriginalDestination, Peer, Reason};
 use crate::protocol;
 use std::rc::Rc;
 use std::time::SystemTime;
@@ -26,12 +27,20 @@ pub(super) async fn serve(worker: &Rc<Worker>, listener: usize, socket: TcpStrea
         from,
         to,
         port: to.0.port(),
+        names: Names::default(),
         peer: Peer::Unverified,
         protocol: "tcp",
         opened: SystemTime::now(),
     };
     let inside = worker.shared.door.enter(worker.limits());
     let _told = TellPanic::new(worker, from);
+    if listener.direction == Direction::Outbound {
+        connection.names = if listener.redirected { worker.names(to) } else { Names::settled() };
+        if listener.redirected && inside.refused.is_none() && listener.port(to.0).is_none() {
+            let _open = CountOpen::new(worker, listener.direction);
+            return Box::pin(egress::serve(worker, socket, connection)).await;
+        }
+    }
     let port = match admitted(worker, &inside, listener, to) {
         Ok(port) => port,
         Err(reason) => return worker.refused_connection(&connection, reason),

@@ -8,8 +8,8 @@ use super::inbox::Scratch;
 use super::settings::{Limits, Settings};
 use super::upstream::Pool;
 use super::{connection, dns, postgres, tls};
-use crate::behave::Rates;
 use crate::behave::dns::Watch;
+use crate::behave::{Pins, Rates};
 use crate::engine::Engine;
 use crate::flow::{ClientAddr, ConnectionId};
 use crate::identity;
@@ -41,6 +41,8 @@ pub struct Shared {
     pub(super) started: Instant,
     /// What the pod looks up.
     pub(super) lookups: Option<Arc<Watch>>,
+    /// Which names led where; nothing where the pod's names are looked up elsewhere.
+    pub(super) pins: Option<Pins>,
     next_connection: AtomicU64,
 }
 
@@ -58,6 +60,7 @@ impl Shared {
             rates: Rates::new(settings.limits.rate_counters),
             held: Account::new(settings.limits.held_bytes),
             lookups: settings.dns.as_ref().map(|dns| Arc::new(dns.watch())),
+            pins: settings.dns.as_ref().map(dns::Settings::pins),
             settings,
             engine: ArcSwap::from_pointee(engine),
             identity,

@@ -278,7 +278,7 @@ pub(super) fn cut_name(cut: Cut) -> &'static str {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::flow::{Identity, Kind, SpiffeId};
+    use crate::flow::{Identity, Kind, Names, SpiffeId};
     use crate::record::id::EventIds;
     use std::time::{Duration, UNIX_EPOCH};
 
@@ -300,6 +300,7 @@ pub(super) mod tests {
             from: ClientAddr("10.0.0.9:5555".parse().unwrap()),
             to: OriginalDestination("10.0.0.1:8080".parse().unwrap()),
             port: 8080,
+            names: Names::default(),
             peer: Peer::Verified(Arc::new(identity)),
             protocol: "http/1.1",
             opened: noon(),

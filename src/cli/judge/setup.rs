@@ -5,7 +5,8 @@ use crate::detect::{Detectors, signature};
 use crate::document::{self, render_all};
 use crate::engine::Engine;
 use crate::flow::{
-    ClientAddr, Connection, ConnectionId, Direction, Identity, Now, OriginalDestination, Peer, Sensitivity, Session,
+    ClientAddr, Connection, ConnectionId, Direction, Identity, Names, Now, OriginalDestination, Peer, Sensitivity,
+    Session,
 };
 use crate::policy;
 use crate::protocol::{body, http1};
@@ -114,6 +115,7 @@ fn connection(terms: &Terms, port: u16, now: SystemTime) -> Connection {
         from: ClientAddr(here(0)),
         to: OriginalDestination(here(port)),
         port,
+        names: Names::settled(),
         peer,
         protocol: http1::PROTOCOL.name,
         opened: now,

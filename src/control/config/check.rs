@@ -82,9 +82,14 @@ impl Checker<'_> {
     }
 
     fn redirected(&mut self, listener: &Listener, field: &str) {
-        if listener.ports.is_empty() {
+        let outbound = listener.direction == Direction::Outbound;
+        if listener.ports.is_empty() && !outbound {
             let remedy = "declare the ports of the application; a connection to any other is refused";
             self.error(&format!("{field}.ports"), "no ports", "at least one declared port", remedy);
+        }
+        if outbound && self.document.value.dns.is_none() {
+            let remedy = "without the pod's lookups no rule that names a host grants anything";
+            self.warning(field, "an outbound listener without `dns`", "`dns:` with the cluster's resolvers", remedy);
         }
         if listener.upstream_tls.is_some() {
             let remedy = "give each port its own";

@@ -40,6 +40,10 @@ pub struct Dns {
     /// Bytes of answers that are kept, for each worker.
     #[serde(default = "default_cache_bytes")]
     pub cache_bytes: ByteSize,
+    /// How much longer than its TTL a name counts as leading to its addresses: programs keep them longer than they are told
+    /// to (a JVM by 30 seconds, or for ever). What is dialled later must be looked up again, or is denied.
+    #[serde(default = "default_pin_grace")]
+    pub pin_grace: HumanDuration,
     /// An answer is kept no longer, whatever its TTL says.
     #[serde(default = "default_ttl_most")]
     pub ttl_most: HumanDuration,
@@ -77,6 +81,10 @@ fn default_deadline() -> HumanDuration {
 
 fn default_cache_bytes() -> ByteSize {
     kib(4096)
+}
+
+fn default_pin_grace() -> HumanDuration {
+    seconds(900)
 }
 
 fn default_ttl_most() -> HumanDuration {

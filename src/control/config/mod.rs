@@ -125,7 +125,8 @@ pub struct Listener {
     /// What the upstream must prove before a byte is sent to it. Default: plaintext is spoken to it.
     #[serde(default)]
     pub upstream_tls: Option<UpstreamTls>,
-    /// The declared ports of a redirected listener. A connection to any other port is refused.
+    /// The declared ports of a redirected listener. A connection to any other port is refused; outbound, it is judged by what
+    /// it speaks.
     #[serde(default)]
     pub ports: Vec<Port>,
 }

@@ -22,6 +22,7 @@ impl Reader<'_> {
             settings: sorted(rule.settings.iter().map(|name| name.to_ascii_lowercase().into())),
             fingerprints: plain(&rule.fingerprints),
             unbounded: rule.unbounded,
+            whole: false,
         };
         if granted.tables.is_empty() && granted.statements.is_empty() {
             let remedy = "add `tables: {orders: [SELECT, INSERT]}`";

@@ -100,6 +100,8 @@ pub(super) struct Granted {
     pub(super) fingerprints: Vec<Box<str>>,
     /// UPDATE and DELETE need no WHERE.
     pub(super) unbounded: bool,
+    /// Everything, whatever the other fields say of statements.
+    pub(super) whole: bool,
 }
 
 /// Tables by their name.
@@ -177,7 +179,7 @@ impl Granted {
         if !is_one_of(&self.databases, access.authority) {
             return Some(Lack::Database);
         }
-        if access.action == "CONNECT" {
+        if access.action == "CONNECT" || self.whole {
             return None;
         }
         self.lacks_kind(access).or_else(|| self.lacks_facts(access))
@@ -235,14 +237,18 @@ impl Granted {
         let any_of = |mine: &[Box<str>], theirs: &[Box<str>]| {
             mine.is_empty() || !theirs.is_empty() && theirs.iter().all(|name| mine.contains(name))
         };
+        any_of(&self.users, &other.users)
+            && any_of(&self.databases, &other.databases)
+            && (self.whole
+                || !other.whole && any_of(&self.fingerprints, &other.fingerprints) && self.covers_statements(other))
+    }
+
+    fn covers_statements(&self, other: &Self) -> bool {
         let all_of = |mine: &[Box<str>], theirs: &[Box<str>]| theirs.iter().all(|name| mine.contains(name));
         let granted = |table: &Table, kind: &&str| {
             self.tables.iter().any(|(mine, kinds)| mine.covers(table) && kinds.contains(kind))
         };
-        any_of(&self.users, &other.users)
-            && any_of(&self.databases, &other.databases)
-            && any_of(&self.fingerprints, &other.fingerprints)
-            && all_of(&self.functions, &other.functions)
+        all_of(&self.functions, &other.functions)
             && all_of(&self.settings, &other.settings)
             && other.tables.iter().all(|(table, kinds)| kinds.iter().all(|kind| granted(table, kind)))
             && other.statements.iter().all(|kind| self.statements.contains(kind))
@@ -286,6 +292,9 @@ impl fmt::Display for Table {
 
 impl fmt::Display for Granted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.whole {
+            return f.write_str("postgres");
+        }
         let tables = self.tables.iter().map(|(table, kinds)| format!("{table}: {}", kinds.join(",")));
         write!(f, "postgres {{{}}}", tables.collect::<Vec<_>>().join("; "))?;
         let unread: Vec<String> = self.unread.iter().map(|(table, column)| format!("{table}.{column}")).collect();

@@ -2,6 +2,7 @@
 
 use super::Wrong;
 use std::fmt;
+use std::net::IpAddr;
 
 /// A host, or all hosts under a name. Lower case, without a port.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -51,6 +52,22 @@ impl Host {
             Self::Under(name) => host.len() > name.len() && host.ends_with(&**name) && !host.starts_with('.'),
             Self::Any => true,
         }
+    }
+
+    /// Whether it is an address, which is not looked up.
+    pub(crate) fn is_address(&self) -> bool {
+        self.address().is_some()
+    }
+
+    /// Whether it is this address.
+    pub(crate) fn is_literally(&self, address: IpAddr) -> bool {
+        self.address() == Some(address.to_canonical())
+    }
+
+    fn address(&self) -> Option<IpAddr> {
+        let Self::Is(name) = self else { return None };
+        let bare = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(name);
+        bare.parse::<IpAddr>().ok().map(|address| address.to_canonical())
     }
 
     pub(crate) fn covers(&self, other: &Self) -> bool {

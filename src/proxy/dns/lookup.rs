@@ -6,13 +6,14 @@ use super::tell::Asked;
 use super::vet::{self, Inside};
 use super::{Resolver, Waiting};
 use crate::engine::Engine;
-use crate::flow::{Cut, Denial, Judgement, Kind, Mode, Reason, Session, Verdict};
+use crate::flow::{self, Cut, Denial, Judgement, Kind, Mode, Reason, Session, Verdict};
 use crate::protocol::dns::header::id_of;
 use crate::protocol::dns::refusal::{code, unreadable};
-use crate::protocol::dns::{Answer, ExtendedError, MAX_MESSAGE, Query, Rcode, Refusal, Type};
+use crate::protocol::dns::{Answer, ExtendedError, MAX_MESSAGE, Query, Rcode, Record, Refusal, Type};
 use crate::record::EventId;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::time::Duration;
 
 /// As many questions wait for an upstream as may.
 const IN_FLIGHT: Reason = Reason::new("dns-in-flight", Kind::TooMany, "as many questions wait for an upstream as may");
@@ -104,6 +105,20 @@ impl Resolver {
         Step::Answer(out)
     }
 
+    /// Remembers which addresses a name led to. Aliases on the way are no names that the pod has asked for.
+    fn pin(&self, query: &Query, answer: &Answer) {
+        let Some(pins) = &self.worker.shared.pins else { return };
+        let addresses = || answer.records().flat_map(Record::addresses);
+        if addresses().next().is_none() {
+            return;
+        }
+        let ttl = answer.records().map(|record| record.ttl).min().unwrap_or_default();
+        let short = self.settings.search.iter().filter_map(|domain| query.name.without(domain));
+        let short = short.map(|name| name.canonical()).filter(|name| !name.is_empty()).map(Into::into).collect();
+        let name = flow::Name { asked: query.name.canonical().into(), short };
+        pins.answered(&name, addresses(), Duration::from_secs(ttl.into()), self.worker.now().since_start);
+    }
+
     /// Whether a name is what the pod's search list made of a name with dots, and whether that one is granted.
     fn expands(&self, asked: &Asked, engine: &Engine) -> Expansion {
         let name = &asked.query.name;
@@ -136,6 +151,7 @@ impl Pending {
         match resolver.upstreams.ask(query).await {
             Ok(answer) => match self.vetted(answer) {
                 Ok(answer) => {
+                    resolver.pin(query, &answer);
                     let out = emitted(&answer, query, 0, *transport);
                     let key = Key::of(query, resolver.worker.engine().revision().generation);
                     resolver.cache.keep(key, answer, &resolver.settings, resolver.worker.now().since_start);

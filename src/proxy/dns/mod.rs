@@ -18,6 +18,7 @@ mod vet;
 use super::CannotListen;
 use super::listen;
 use super::worker::Worker;
+use crate::behave::Pins;
 use crate::behave::dns::Watch;
 use crate::protocol::dns::{Name, Rcode};
 use cache::Cache;
@@ -53,6 +54,8 @@ pub struct Settings {
     pub deadline: Duration,
     /// Bytes of answers that are kept, for each worker.
     pub cache_bytes: usize,
+    /// How much longer than its TTL a name counts as leading to its addresses.
+    pub pin_grace: Duration,
     /// An answer is kept no longer.
     pub ttl_most: Duration,
     /// That there is none is kept no longer.
@@ -73,6 +76,11 @@ struct Resolver {
 }
 
 impl Settings {
+    /// Which names led where; all workers share it.
+    pub(super) fn pins(&self) -> Pins {
+        Pins::new(self.pin_grace)
+    }
+
     /// An observer of what the pod looks up; all workers share it.
     pub(super) fn watch(&self) -> Watch {
         let search = self.search.iter().map(Name::canonical);

@@ -3,8 +3,8 @@
 use crate::engine::Case;
 use crate::engine::dns::SCHEME;
 use crate::flow::{
-    ClientAddr, Connection, Cut, Denial, Direction, Judgement, Mode, Now, OriginalDestination, Past, Peer, Reason,
-    RuleName, Scene, Session, Verdict,
+    ClientAddr, Connection, Cut, Denial, Direction, Judgement, Mode, Names, Now, OriginalDestination, Past, Peer,
+    Reason, RuleName, Scene, Session, Verdict,
 };
 use crate::protocol::dns::{PROTOCOL, Query};
 use crate::proxy::worker::Worker;
@@ -98,6 +98,7 @@ fn connection(worker: &Worker, from: SocketAddr, to: SocketAddr, now: Now) -> Co
         from: ClientAddr(from),
         to: OriginalDestination(to),
         port: to.port(),
+        names: Names::default(),
         peer: Peer::Unverified,
         protocol: PROTOCOL.name,
         opened: now.wall,

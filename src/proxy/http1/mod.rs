@@ -11,6 +11,7 @@ mod upload;
 use crate::flow::{Connection, Kind, Now, Past, Proof, Reason, Scene, Session, Terms};
 use crate::protocol::{self, Malformed};
 use crate::proxy::http2::{self, Carried};
+use crate::proxy::inbox::Inbox;
 use crate::proxy::settings::Port;
 use crate::proxy::tls::{Handshake, Stream};
 use crate::proxy::upstream::Target;
@@ -70,8 +71,14 @@ enum Next {
 }
 
 /// Serves a connection to its end.
-pub(super) async fn serve(worker: &Rc<Worker>, stream: Stream, mut guest: Guest) {
+pub(super) async fn serve(worker: &Rc<Worker>, stream: Stream, guest: Guest) {
+    serve_from(worker, stream, Inbox::default(), guest).await;
+}
+
+/// Serves a connection of which something was read before.
+pub(super) async fn serve_from(worker: &Rc<Worker>, stream: Stream, early: Inbox, mut guest: Guest) {
     let mut client = Client::new(worker, Wire::Own(stream), guest.connection.direction);
+    client.inbox = early;
     if client.opens_http2(worker).await
         && let Wire::Own(stream) = client.stream
     {

@@ -58,7 +58,7 @@ fn peer(connection: &Connection) -> Box<str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flow::{ClientAddr, ConnectionId, Direction, OriginalDestination, Peer};
+    use crate::flow::{ClientAddr, ConnectionId, Direction, Names, OriginalDestination, Peer};
     use std::time::SystemTime;
 
     fn connection(from: &str) -> Connection {
@@ -68,6 +68,7 @@ mod tests {
             from: ClientAddr(from.parse().unwrap()),
             to: OriginalDestination("127.0.0.1:5432".parse().unwrap()),
             port: 5432,
+            names: Names::default(),
             peer: Peer::Unverified,
             protocol: "postgres",
             opened: SystemTime::now(),

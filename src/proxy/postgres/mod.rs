@@ -125,8 +125,17 @@ pub(super) async fn serve(
     handshake: Option<Handshake>,
     port: Port,
 ) {
-    let to = port.address(connection.to);
-    let opening = opening::Opening::new(worker, stream, connection, handshake);
+    let opening = opening::Opening::new(worker, stream, Inbox::default(), connection, handshake);
+    follow(opening, port).await;
+}
+
+/// Serves an outbound connection of which something was read before.
+pub(super) async fn serve_from(worker: &Worker, stream: Stream, early: Inbox, connection: Connection, port: Port) {
+    follow(opening::Opening::new(worker, stream, early, connection, None), port).await;
+}
+
+async fn follow(opening: opening::Opening<'_>, port: Port) {
+    let to = port.address(opening.dialled());
     let Some(mut wire) = opening.open(to).await else { return };
     let end = wire.carry().await;
     wire.close(end).await;

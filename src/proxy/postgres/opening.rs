@@ -7,7 +7,7 @@ use super::report;
 use super::{STARTUP_SLOW, Wire};
 use crate::canon::sql::postgres::Setting;
 use crate::engine::Engine;
-use crate::flow::{Connection, Kind, Message, Past, Reason, Scene, Session as Exchanges, Side};
+use crate::flow::{Connection, Kind, Message, OriginalDestination, Past, Reason, Scene, Session as Exchanges, Side};
 use crate::protocol::Malformed;
 use crate::protocol::postgres::accesses::Asked;
 use crate::protocol::postgres::emit;
@@ -45,12 +45,18 @@ impl<'w> Opening<'w> {
     pub(super) fn new(
         worker: &'w Worker,
         stream: Stream,
+        inbox: Inbox,
         connection: Connection,
         handshake: Option<Handshake>,
     ) -> Self {
         let deadline = Deadline::after(worker.limits().header, STARTUP_SLOW);
-        let (inbox, outbox) = (Inbox::default(), Outbox::default());
+        let outbox = Outbox::default();
         Self { worker, stream, connection, handshake, inbox, outbox, deadline }
+    }
+
+    /// Where the client dialled.
+    pub(super) fn dialled(&self) -> OriginalDestination {
+        self.connection.to
     }
 
     /// Reads up to the startup message, judges it, and opens the session with the server.

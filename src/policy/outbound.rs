@@ -1,0 +1,111 @@
+//! What the pod may call: rules as written → as meant, the lookups that follow from them, and which protocols a
+//! destination may be spoken to in at all.
+
+use super::document::{OutboundRule, Protocol};
+use super::meaning::Reader;
+use super::pattern::{Host, PathTemplate, Wrong};
+use super::rule::{Conditions, Methods, Party, Rule, Unsaid};
+use super::{Policy, caller::Destination};
+use crate::flow::{Connection, Proof, Scene, Terms};
+use std::sync::Arc;
+
+/// What a client asks a resolver to find the address of a host (RFC 1035, RFC 3596, RFC 9460).
+const ADDRESS_TYPES: [&str; 5] = ["A", "AAAA", "CNAME", "HTTPS", "SVCB"];
+
+impl Reader<'_> {
+    pub(super) fn outbound(&mut self, field: &str, rule: &OutboundRule) -> Option<Conditions> {
+        let before = self.problems.len();
+        let protocol = rule.protocol.0;
+        let http = protocol == Protocol::Http;
+        let mut methods = match protocol {
+            Protocol::Dns => self.types(field, rule.types.as_ref()),
+            _ => self.methods(field, rule.methods.as_ref()),
+        };
+        methods.any |= http && rule.methods.is_none();
+        if protocol != Protocol::Dns && rule.types.is_some() {
+            self.wrong(&format!("{field}.types"), "", Wrong::new("no `types`", "they go with `protocol: dns`"));
+        }
+        let mut paths = self.paths(field, rule.path.as_ref());
+        if http && rule.path.is_none() {
+            paths.push(PathTemplate::everything());
+        }
+        self.no_requests(field, protocol, rule.methods.is_some() || rule.path.is_some());
+        if rule.tls && !http {
+            let remedy = "remove it: only for HTTP does the sidecar speak TLS in the application's place";
+            self.wrong(&format!("{field}.tls"), "", Wrong::new("no `tls` with this protocol", remedy));
+        }
+        let mut conditions = Conditions {
+            party: Party::To(match protocol {
+                Protocol::Dns => self.names(field, &rule.to),
+                _ => self.destinations(field, &rule.to),
+            }),
+            ports: self.ports(field, rule.port.as_ref()),
+            paths,
+            methods,
+            stream: protocol != Protocol::Dns,
+            tls: rule.tls,
+            unsaid: self.unsaid(field, rule),
+            ..Conditions::nothing(protocol)
+        };
+        conditions.database.whole = protocol == Protocol::Postgres;
+        (self.problems.len() == before).then_some(conditions)
+    }
+
+    fn unsaid(&mut self, field: &str, rule: &OutboundRule) -> Unsaid {
+        let may_be_tls = matches!(rule.protocol.0, Protocol::Tcp | Protocol::Named("tls" | "https"));
+        for (name, set) in [("ech", rule.ech), ("withoutName", rule.without_name)] {
+            if set && !may_be_tls {
+                let wrong = Wrong::new("`protocol: https`, `tls` or `tcp` with it", "it is about TLS: leave it out");
+                self.wrong(&format!("{field}.{name}"), "true", wrong);
+            }
+        }
+        Unsaid { ech: rule.ech, name: rule.without_name }
+    }
+}
+
+impl Rule {
+    /// The lookups without which a rule that names hosts would grant nothing.
+    pub(super) fn lookups(&self) -> Option<Self> {
+        let Party::To(destinations) = &self.conditions.party else { return None };
+        let named = destinations.iter().filter_map(|to| to.host.clone()).filter(|host| !host.is_address());
+        let hosts: Vec<Host> = named.collect();
+        if hosts.is_empty() || self.conditions.protocol == Protocol::Dns {
+            return None;
+        }
+        let to = hosts.into_iter().map(|host| Destination { host: Some(host), ..Destination::default() });
+        let named = ADDRESS_TYPES.map(Into::into).into();
+        let conditions = Conditions {
+            party: Party::To(to.collect()),
+            methods: Methods { any: false, named },
+            ..Conditions::nothing(Protocol::Dns)
+        };
+        let terms = Arc::new(Terms { stream: false, proof: Proof::Unasked, ..(*self.terms).clone() });
+        Some(Self { terms, conditions, ..self.clone() })
+    }
+}
+
+impl Policy {
+    /// The protocols in which the destination of an outbound connection may be spoken to, sorted; empty when it may not be
+    /// called at all. Who the other side proves to be is not known yet, and not looked at.
+    pub fn spoken(&self, scene: &Scene<'_>) -> Vec<&'static str> {
+        let reaching = self.outbound.rules.iter().filter(|rule| rule.reaches(scene.connection));
+        let mut spoken: Vec<_> = reaching
+            .filter(|rule| !rule.is_over(&scene.now))
+            .map(|rule| rule.conditions.protocol)
+            .filter(|protocol| *protocol != Protocol::Dns)
+            .map(Protocol::name)
+            .collect();
+        spoken.sort_unstable();
+        spoken.dedup();
+        spoken
+    }
+}
+
+impl Rule {
+    /// Whether the port and the address, or a name that led to it, are among what the rule is for.
+    fn reaches(&self, connection: &Connection) -> bool {
+        let Party::To(destinations) = &self.conditions.party else { return false };
+        let ports = &self.conditions.ports;
+        (ports.is_empty() || ports.contains(&connection.port)) && destinations.iter().any(|to| to.reaches(connection))
+    }
+}

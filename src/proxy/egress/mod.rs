@@ -1,0 +1,118 @@
+//! One outbound connection: whether it may leave at all, what it speaks, and who carries it.
+//!
+//! ```text
+//! dial (is the destination granted?) → open (what is spoken, by the first bytes of either side) → connect (is that granted?)
+//!   → HTTP, PostgreSQL: judged message by message | everything else: carried as bytes, chunk by chunk
+//! ```
+//!
+//! Nothing is sent to the destination before the connection is judged. Where the server may speak first it is connected to
+//! at once, so that nobody waits for the other.
+
+mod carried;
+mod observe;
+mod opening;
+mod tell;
+
+use super::http1::{self, Guest};
+use super::inbox::Inbox;
+use super::settings::{Port, Protocol, Speaks, UpstreamTls};
+use super::tls::{self, Stream};
+use super::worker::Worker;
+use super::{postgres, stream};
+use crate::engine::egress::{Dialled, Opening as Opened};
+use crate::flow::{Connection, Names, OriginalDestination, Past, Scene, Session, Verdict};
+use crate::protocol;
+use opening::Opening;
+use std::rc::Rc;
+use tokio::net::TcpStream;
+
+/// What was found out about a connection by its first bytes.
+struct Known {
+    client: TcpStream,
+    /// Connected to already, where it may speak first.
+    server: Option<TcpStream>,
+    from_client: Vec<u8>,
+    from_server: Vec<u8>,
+    opened: opening::Opened,
+}
+
+/// Serves an accepted connection to its end.
+pub(super) async fn serve(worker: &Rc<Worker>, client: TcpStream, mut connection: Connection) {
+    let spoken = worker.judging(&connection, |scene| worker.engine().spoken(scene));
+    if spoken.is_empty() && tell::stopped(worker, &connection, &Opened::default()) {
+        // A reset says more than silence; where it cannot be made the connection is closed all the same.
+        return drop(stream::reset(&client));
+    }
+    let watched = spoken.is_empty();
+    let known = match Opening::new(worker, &connection, client, spoken).open().await {
+        Ok(known) => known,
+        Err(end) => return tell::unopened(worker, &connection, end),
+    };
+    connection.protocol = known.opened.protocol.unwrap_or("tcp");
+    match known.opened.protocol {
+        Some("http1" | "http2" | "http-connect") if worker.judges(&connection, "http") => {
+            connection.protocol = protocol::http1::PROTOCOL.name;
+            let port = port(&connection, Protocol::Http);
+            let guest = Guest::new(connection, None, port);
+            http1::serve_from(worker, Stream::Plain(known.client), early(&known.from_client), guest).await;
+        }
+        Some("postgres") if worker.judges(&connection, "postgres") => {
+            let port = port(&connection, Protocol::Postgres);
+            let (stream, early) = (Stream::Plain(known.client), early(&known.from_client));
+            Box::pin(postgres::serve_from(worker, stream, early, connection, port)).await;
+        }
+        _ => {
+            let opening = known.opened.opening();
+            if !watched && tell::stopped(worker, &connection, &opening) {
+                return opening::refuse(known).await;
+            }
+            carried::serve(worker, &connection, known).await;
+        }
+    }
+}
+
+fn early(bytes: &[u8]) -> Inbox {
+    let mut inbox = Inbox::default();
+    inbox.append(bytes);
+    inbox
+}
+
+/// An outbound connection's destination, as the ports of an application are declared.
+fn port(connection: &Connection, protocol: Protocol) -> Port {
+    Port {
+        port: connection.port,
+        protocol,
+        tls: tls::Port { mode: tls::Mode::Off, ..tls::Port::default() },
+        upstream: None,
+        upstream_tls: UpstreamTls::Off,
+        speaks: Speaks::Auto,
+    }
+}
+
+impl Worker {
+    /// The names that led to where a connection was to go.
+    pub(super) fn names(&self, to: OriginalDestination) -> Names {
+        let now = self.now().since_start;
+        self.shared.pins.as_ref().map(|pins| pins.names(to.0.ip(), now)).unwrap_or_default()
+    }
+
+    /// Lets `look` judge a connection as a whole.
+    fn judging<T>(&self, connection: &Connection, look: impl FnOnce(&Scene<'_>) -> T) -> T {
+        let (session, past) = (Session { exchanges: 1 }, Past::default());
+        look(&Scene { connection, session: &session, past: &past, now: self.now() })
+    }
+
+    /// Whether a protocol is judged message by message here: a rule grants some of it, or nothing is acted on.
+    fn judges(&self, connection: &Connection, protocol: &str) -> bool {
+        self.judging(connection, |scene| {
+            let engine = self.engine();
+            let dialled = engine.connect(scene, &Opened { protocol: Some("http1"), hello: None });
+            engine.spoken(scene).contains(&protocol) || !stops(&dialled)
+        })
+    }
+}
+
+/// Whether a connection ends here.
+fn stops(dialled: &Dialled<'_>) -> bool {
+    dialled.judgement.verdict != Verdict::Allow && dialled.judgement.stops().is_some()
+}

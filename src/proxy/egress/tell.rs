@@ -1,0 +1,103 @@
+//! What the record and the metrics are told of outbound connections that are judged as a whole.
+
+use super::opening;
+use crate::engine::egress::{Dialled, Opening};
+use crate::flow::{Connection, Cut as Ends, Denial, Direction, Mode, Reason, RuleName, Verdict};
+use crate::proxy::stream::{Cut, End, IDLE};
+use crate::proxy::upstream::Unreached;
+use crate::proxy::worker::Worker;
+use crate::record::{Caller, Event, Exchange, Traffic};
+use std::sync::Arc;
+
+/// Judges a connection as a whole, and records a denial. Whether it ends here.
+pub(super) fn stopped(worker: &Worker, connection: &Connection, opening: &Opening<'_>) -> bool {
+    worker.judging(connection, |scene| {
+        let engine = worker.engine();
+        let dialled = engine.connect(scene, opening);
+        worker.metrics.judged(Direction::Outbound, dialled.judgement.mode, &dialled.judgement.verdict);
+        if dialled.judgement.verdict == Verdict::Allow {
+            return false;
+        }
+        let Dialled { judgement, resource, detail, .. } = &dialled;
+        let exchange = Exchange {
+            number: 1,
+            action: "connect",
+            resource,
+            original: opening.said(),
+            detail: detail.as_deref(),
+            ..Exchange::default()
+        };
+        let recorder = &worker.shared.recorder;
+        let id = recorder.id(scene.now.wall);
+        recorder.judged(Event::judged(id, scene, judgement, &exchange, engine.revision()));
+        super::stops(&dialled)
+    })
+}
+
+/// Judges what a connection turns out to speak while it is carried.
+pub(super) fn cut(worker: &Worker, connection: &Connection, opening: &Opening<'_>) -> Result<(), Box<Cut>> {
+    worker.judging(connection, |scene| {
+        let engine = worker.engine();
+        let dialled = engine.connect(scene, opening);
+        match dialled.judgement.stops() {
+            Some(denial) => Err(Box::new(Cut { reason: denial.reason, evidence: Vec::new(), detail: dialled.detail })),
+            None => Ok(()),
+        }
+    })
+}
+
+/// A connection that ended before it said what it is.
+pub(super) fn unopened(worker: &Worker, connection: &Connection, end: opening::End) {
+    match end {
+        opening::End::Left => {}
+        opening::End::Unreached(why) => unreached(worker, connection, why),
+        opening::End::Refused(reason) if reason == IDLE => worker.metrics.limited(Direction::Outbound, IDLE),
+        opening::End::Refused(reason) => failed(worker, connection, reason),
+    }
+}
+
+/// A connection whose destination does not answer.
+pub(super) fn unreached(worker: &Worker, connection: &Connection, Unreached { reason, detail }: Unreached) {
+    refused(worker, connection, &Cut { reason, evidence: Vec::new(), detail }, 0);
+}
+
+/// A connection that is refused without a judgement: its first bytes are malformed, or do not come.
+pub(super) fn failed(worker: &Worker, connection: &Connection, reason: Reason) {
+    refused(worker, connection, Cut::new(reason).as_ref(), 0);
+}
+
+/// A connection that was carried has ended.
+pub(super) fn ended(worker: &Worker, connection: &Connection, (up, down): (u64, u64), end: &End) {
+    worker.metrics.carried(Direction::Outbound, up, down);
+    let rule = worker.judging(connection, |scene| {
+        let engine = worker.engine();
+        let opening = Opening { protocol: Some(connection.protocol), hello: None };
+        let dialled = engine.connect(scene, &opening);
+        dialled.case.terms().map(|terms| Arc::clone(&terms.rule))
+    });
+    let rule = rule.unwrap_or_else(|| RuleName::from(""));
+    worker.aggregate.note(&Caller::of(connection), &rule, Traffic::exchange(up, down));
+    match end {
+        End::Cut(cut) => refused(worker, connection, cut, up),
+        End::Idle => worker.metrics.limited(Direction::Outbound, IDLE),
+        End::Over | End::Broken => {}
+    }
+}
+
+fn refused(worker: &Worker, connection: &Connection, cut: &Cut, released: u64) {
+    let (recorder, now) = (&worker.shared.recorder, worker.now().wall);
+    let denial = Denial { reason: cut.reason, cut: Ends::Drop };
+    let name = connection.names.iter().next().map_or_else(|| connection.to.host(), |name| name.asked.to_string());
+    let resource = format!("tcp://{name}:{}", connection.port);
+    let exchange = Exchange {
+        number: 1,
+        action: "connect",
+        resource: &resource,
+        released,
+        detail: cut.detail.as_deref(),
+        ..Exchange::default()
+    };
+    let event = Event::refused(recorder.id(now), now, connection, denial, &exchange, &worker.revision());
+    recorder.judged(Event { evidence: cut.evidence.clone(), ..event });
+    worker.metrics.judged(Direction::Outbound, Mode::Enforce, &Verdict::Deny(denial));
+}
