@@ -38,7 +38,8 @@ impl Context {
     /// What sort of text a part is. Where documents do not stand, in a query, a cookie or a path, nothing is one. At
     /// most [`Self::LOOKED_AT`] steps.
     pub(crate) fn of(part: &Part<'_>) -> Self {
-        let bytes = part.canonical.as_ref();
+        // Blanks around a value make no document of it.
+        let bytes = part.canonical.trim_ascii();
         if part.extent != Extent::Whole
             || bytes.len() > Self::LOOKED_AT
             || part.place == Place::FileContent
@@ -111,7 +112,15 @@ mod tests {
 
     #[test]
     fn many_lines_are_a_document() {
-        assert_eq!(context(&"a\n".repeat(8)), Context::Value);
-        assert_eq!(context(&"a\n".repeat(9)), Context::Document);
+        let lines = |count| context(&("a\n".repeat(count) + "a"));
+        assert_eq!((lines(8), lines(9)), (Context::Value, Context::Document));
+    }
+
+    #[test]
+    fn blanks_around_a_value_make_no_document_of_it() {
+        for blank in [" ", "\n", "\t"] {
+            let padded = blank.repeat(5000) + "; cat /etc/passwd" + &blank.repeat(5000);
+            assert_eq!(context(&padded), Context::Value);
+        }
     }
 }
