@@ -175,6 +175,12 @@ impl Upload<'_, '_> {
 
     /// How much of what was read is whole units. At the body's end it is all of it, or it is cut off.
     fn whole(&mut self) -> Result<usize, Cut> {
+        if self.decoder.is_done() && !matches!(self.units, Some(Units::Messages(_))) {
+            return Ok(self.pending.len());
+        }
+        if let Some(Units::Windows(windows)) = &mut self.units {
+            return Ok(windows.whole(&self.pending, self.worker.limits().inspect_bytes));
+        }
         if matches!(self.units, Some(Units::Messages(_))) {
             match grpc::whole(&self.pending, self.worker.limits().grpc_message_bytes) {
                 Ok(whole) if !self.decoder.is_done() => return Ok(whole),

@@ -13,6 +13,7 @@ mod form;
 mod json;
 mod multipart;
 mod text;
+mod units;
 mod xml;
 
 use super::collect::Parts;
@@ -20,6 +21,7 @@ use super::media::{Family, Media};
 use super::{Declared, Limits, charset::Charset, read, sniff};
 use crate::flow::{Extent, Kind, Part, Reason};
 use crate::protocol::Malformed;
+use units::Units;
 
 /// What is seen again with the next piece. The longest attack that is recognised across a seam is about this long; ten
 /// times what signatures and tokenizers need, and cheap beside reading a piece from a socket.
@@ -42,6 +44,7 @@ pub struct Windows {
     readings: Vec<Reading>,
     /// What was declared, until the bytes have been looked at.
     undecided: Option<Undecided>,
+    units: Units,
 }
 
 /// What the head says, kept until enough bytes are there to compare it with.
@@ -109,7 +112,19 @@ impl Windows {
             Undecided::Other => vec![plain],
             _ => Vec::new(),
         };
-        Self { window: Vec::new(), readings, undecided: Some(declared) }
+        let units = match &declared {
+            Undecided::Json => Units::Lines,
+            Undecided::Multipart(boundary) => Units::fields(boundary),
+            Undecided::Other => Units::Unknown,
+            Undecided::Form | Undecided::Xml => Units::None,
+        };
+        Self { window: Vec::new(), readings, undecided: Some(declared), units }
+    }
+
+    /// How many bytes at the start of what has come, and was not fed yet, are whole units: what is to be fed next. Of a
+    /// unit that is longer than `most`, all that has come.
+    pub fn whole(&mut self, pending: &[u8], most: usize) -> usize {
+        self.units.whole(pending, most)
     }
 
     /// Looks at the next piece, together with what the pieces before it left unfinished.
