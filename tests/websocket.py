@@ -1,4 +1,4 @@
-"""WebSockets through a real sidecar: Python's websockets on both sides, and Node's own client.
+"""WebSockets through a real sidecar: Python's websockets on both sides, Node's own client, and npm's ws.
 
     tests/.venv/bin/python tests/websocket.py target/release/podwall
 
@@ -6,13 +6,18 @@ Told as tests/clients.py tells: `ok NAME`, `FAIL NAME: why`, `SKIPPED NAME: why`
 """
 
 import argparse
+import base64
 import contextlib
+import hashlib
 import json
+import os
+import shutil
 import socket
 import ssl
 import tempfile
 import threading
 from pathlib import Path
+from urllib.parse import quote
 
 from clients_kit.checks import Failed, Skipped, Tally, expect, run
 from clients_kit.programs import Podwall, certificates, free_port
@@ -26,6 +31,8 @@ except ImportError:
 
 ATTACK = "x' UNION SELECT password FROM users --"
 POLICY_VIOLATION = 1008
+HERE = Path(__file__).parent
+NODE_ENV = {**os.environ, "NODE_PATH": str(HERE / "node_modules")}
 
 
 class Echo:
@@ -116,27 +123,196 @@ def too_large(door, echo, podwall):
     expect("arrived", len(echo.received), 1)
 
 
-def malformed(door, echo, podwall):
-    """A frame that is not masked: closed, and told by its name."""
+HANDSHAKE = (
+    b"GET /live HTTP/1.1\r\nhost: shop\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
+    b"sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+
+
+@contextlib.contextmanager
+def raw(door):
+    """A connection whose frames are written by hand; what it gives reads the answer to its end, the head apart."""
     port, files = door
-    if files:
-        raise Skipped("in plaintext only")
     with socket.create_connection(("127.0.0.1", port), 10) as client:
-        client.sendall(
-            b"GET /live HTTP/1.1\r\nhost: shop\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
-            b"sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-        )
+        if files:
+            context = ssl.create_default_context(cafile=files[0])
+            context.load_cert_chain(*files[1:])
+            client = context.wrap_socket(client, server_hostname="localhost")
+        client.sendall(HANDSHAKE)
         head = b""
         while b"\r\n\r\n" not in head:
-            head += client.recv(4096)
-        if b" 101 " not in head:
-            raise Failed(head)
-        client.sendall(b"\x81\x02hi")
+            head += client.recv(4096) or b"\r\n\r\n"
+        head, _, rest = head.partition(b"\r\n\r\n")
+
+        def heard():
+            said = rest
+            with contextlib.suppress(OSError):
+                while more := client.recv(4096):
+                    said += more
+            return head, said
+
+        yield client, heard
+
+
+def masked(first, payload):
+    return bytes([first, 0x80 | len(payload), 0, 0, 0, 0]) + payload
+
+
+def malformed(door, echo, podwall):
+    """What breaks the framing: closed, and told by its name."""
+    for frames, reason in (
+        (b"\x81\x02hi", "websocket-mask"),
+        (masked(0xC1, b"hi"), "websocket-reserved"),
+        (masked(0x80, b"hi"), "websocket-fragment"),
+        (masked(0x01, b"a") + masked(0x81, b"b"), "websocket-fragment"),
+        (masked(0x09, b"a"), "websocket-control"),
+        (masked(0x81, b"\xff\xfe"), "websocket-text"),
+        (masked(0x88, b"\x03"), "websocket-close"),
+        (masked(0x88, b"\x03\xe8") + masked(0x81, b"more"), "websocket-after-close"),
+    ):
+        echo.received.clear()
+        with raw(door) as (client, heard):
+            client.sendall(frames)
+            head, said = heard()
+        expect("status", head.split()[1], b"101")
+        at = said.rfind(b"\x88")
+        expect(f"close after {frames}", said[at + 2 : at + 4], b"\x03\xf0")
+        podwall.recorded(reason=reason, event=said[at + 4 :].decode())
+        expect("arrived", echo.received, [])
+
+
+class Wild:
+    """A server that answers the handshake and then says what it is told to, right or wrong."""
+
+    def __init__(self):
+        self.says, self.extra = b"", b""
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            client, _ = self.socket.accept()
+            threading.Thread(target=self.talk, args=(client,), daemon=True).start()
+
+    def talk(self, client):
+        with client, contextlib.suppress(OSError):
+            head = b""
+            while b"\r\n\r\n" not in head:
+                head += client.recv(4096) or b"\r\n\r\n"
+            proof = hashlib.sha1(b"dGhlIHNhbXBsZSBub25jZQ==" + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()
+            client.sendall(
+                b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: "
+                + base64.b64encode(proof) + b"\r\n" + self.extra + b"\r\n" + self.says
+            )
+            while client.recv(4096):
+                pass
+
+
+def server_malformed(door, wild, podwall):
+    """A server that breaks the rules is cut off too: nothing of what breaks them arrives."""
+    for frames, reason in (
+        (masked(0x81, b"hi"), "websocket-mask"),
+        (b"\xc1\x02hi", "websocket-reserved"),
+        (b"\x80\x02hi", "websocket-fragment"),
+        (b"\x09\x00", "websocket-control"),
+        (b"\x81\x01\xff", "websocket-text"),
+        (b"\x88\x02\x03\xed", "websocket-close"),
+        (b"\x88\x00\x81\x02hi", "websocket-after-close"),
+        (b"\x81\x7e\x00\x02hi", "websocket-length"),
+    ):
+        wild.says, wild.extra = b"\x81\x05first" + frames, b""
+        with raw(door) as (_, heard):
+            head, said = heard()
+        if not said.startswith(b"\x81\x05first") or b"hi" in said:
+            raise Failed(f"{frames}: the client heard {said}")
+        podwall.recorded(reason=reason, upstream_status=101)
+    wild.says, wild.extra = b"", b"sec-websocket-extensions: permessage-deflate\r\n"
+    with raw(door) as (_, heard):
+        head, _ = heard()
+    expect("status when it compresses unasked", head.split()[1], b"502")
+    podwall.recorded(reason="http1-switch-extension")
+
+
+def watched(door, echo, podwall):
+    """On a port that watches its answers, the server's messages are looked at like any answer."""
+    card, key = "4111 1111 1111 1111", "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBg"
+    with dial(door) as client:
+        client.send(f"card {card} of ours")
+        expect("echo", client.recv(timeout=10), f"card {'*' * len(card)} of ours")
+        client.send(iter(["in ", "pieces ", card]))
+        expect("echo", client.recv(timeout=10), "in pieces " + "*" * len(card))
+        client.send(key)
+        ends(client, podwall, "response-leak")
+
+
+class Proxy:
+    """A server that takes CONNECT, and answers what it is asked inside of the tunnel."""
+
+    def __init__(self):
+        self.received = []
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            client, _ = self.socket.accept()
+            threading.Thread(target=self.talk, args=(client,), daemon=True).start()
+
+    def talk(self, client):
+        with client, client.makefile("rb") as reader, contextlib.suppress(OSError):
+            while line := reader.readline():
+                self.received.append(line)
+                while reader.readline().strip():
+                    pass
+                if line.startswith(b"CONNECT"):
+                    client.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")
+                else:
+                    client.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\ninside")
+
+
+def connect_tunnel(door, proxy, podwall):
+    """Inside of a granted CONNECT every request is judged like any other; what is none is refused."""
+    opened = b"CONNECT shop:80 HTTP/1.1\r\nhost: shop:80\r\n\r\n"
+    good = b"GET /live HTTP/1.1\r\nhost: shop\r\n\r\n"
+    for second, status in (
+        (b"GET /secret HTTP/1.1\r\nhost: shop\r\n\r\n", b"403"),
+        (f"GET /live?q={quote(ATTACK)} HTTP/1.1\r\nhost: shop\r\n\r\n".encode(), b"403"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n" * 4, b"400"),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(60), b"400"),
+    ):
+        proxy.received.clear()
+        with socket.create_connection(("127.0.0.1", door[0]), 10) as client, client.makefile("rb") as reader:
+            client.sendall(opened)
+            expect("tunnel", reader.readline().split()[1], b"200")
+            while reader.readline().strip():
+                pass
+            for _ in range(2):
+                client.sendall(good)
+                expect("inside", reader.readline().split()[1], b"200")
+                while reader.readline().strip():
+                    pass
+                expect("answer", reader.read(6), b"inside")
+            client.sendall(second)
+            expect(f"status of {second[:20]}", reader.readline().split()[1], status)
+        expect("arrived", [line.split()[0] for line in proxy.received], [b"CONNECT", b"GET", b"GET"])
+
+
+def tunnels(door, echo, podwall):
+    """Nothing else is upgraded to: the offer does not reach the server, and what follows is read as HTTP."""
+    port, _ = door
+    with socket.create_connection(("127.0.0.1", port), 10) as client:
+        client.sendall(b"GET /live HTTP/1.1\r\nhost: shop\r\nconnection: upgrade\r\nupgrade: tcp-tunnel\r\n\r\n")
+        answer = client.recv(4096)
+        if b" 101 " in answer:
+            raise Failed(answer)
+        client.sendall(b"SSH-2.0-OpenSSH_9.2\r\n" * 4)
         rest = b""
-        while more := client.recv(4096):
-            rest += more
-        expect("close", rest[:1] + rest[2:4], b"\x88\x03\xf0")
-    podwall.recorded(reason="websocket-mask")
+        with contextlib.suppress(OSError):
+            while more := client.recv(4096):
+                rest += more
+    expect("status", rest.split()[1] if rest else b"", b"400")
 
 
 NODE = """\
@@ -150,20 +326,36 @@ socket.onclose = (event) => { console.log(JSON.stringify({ heard, code: event.co
 
 
 def node(door, echo, podwall):
-    port, files = door
-    if files:
-        raise Skipped("in plaintext only: Node's own client takes no client certificate")
-    probe = run(["node", "-e", "process.exit(typeof WebSocket === 'function' ? 0 : 1)"])
-    if probe.returncode != 0:
-        raise Skipped("this Node has no WebSocket of its own")
-    done = run(["node", "-e", NODE, f"ws://localhost:{port}/live", ATTACK], 30)
+    """Node's own client, which takes no certificate."""
+    if shutil.which("node") is None:
+        raise Skipped("no node")
+    # Version 20 has it behind a flag, which later ones take too.
+    words = ["node", "--experimental-websocket", "-e", NODE, f"ws://localhost:{door[0]}/live", ATTACK]
+    done = run(words, 60)
+    if not done.stdout:
+        raise Failed(done.stderr)
     found = json.loads(done.stdout)
     expect("heard and code", (found["heard"], found["code"]), (["from node"], POLICY_VIOLATION))
 
 
-CHECKS = [
-    ("messages", messages), ("attack", attack), ("too-large", too_large), ("malformed", malformed), ("node", node),
-]
+def node_ws(door, echo, podwall):
+    """npm's ws, which offers compression."""
+    if not (HERE / "node_modules" / "ws").is_dir():
+        raise Skipped("no ws in tests/node_modules")
+    port, files = door
+    url = f"{'wss' if files else 'ws'}://localhost:{port}/live"
+    done = run(["node", HERE / "clients_kit" / "node_websocket.js", url, ATTACK, *(files or [])], 60, env=NODE_ENV)
+    if not done.stdout:
+        raise Failed(done.stderr)
+    found = json.loads(done.stdout)
+    expect("heard", found["heard"], ["pong are you there", "text from node"])
+    expect("code and extensions", (found["code"], found["extensions"]), (POLICY_VIOLATION, ""))
+    podwall.recorded(event=found["reason"], reason="attack-detected")
+    expect("offered", echo.offered, None)
+
+
+BOTH = [("messages", messages), ("attack", attack), ("too-large", too_large), ("malformed", malformed), ("node-ws", node_ws)]
+PLAIN = [("node", node), ("tunnels", tunnels)]
 
 
 def main():
@@ -187,20 +379,31 @@ def everything(tally, binary, folder, programs):
     certs = certificates(binary, folder / "pki")
     echo = Echo()
     files = [str(certs / name) for name in ("ca.crt", "client.crt", "client.key")]
-    doors = {"mtls": (free_port(), files), "plain": (free_port(), None)}
+    wild = Wild()
+    doors = {"mtls": (free_port(), files), "plain": (free_port(), None), "watched": (free_port(), None)}
+    behind = {name: echo.port for name in doors}
+    doors["wild"], behind["wild"] = (free_port(), None), wild.port
+    proxy = Proxy()
+    doors["proxy"], behind["proxy"] = (free_port(), None), proxy.port
     listeners = [
-        {"listen": f"127.0.0.1:{port}", "tls": "strict" if files else "off", "upstream": f"127.0.0.1:{echo.port}"}
-        for port, files in doors.values()
+        {"listen": f"127.0.0.1:{port}", "tls": "strict" if files else "off", "upstream": f"127.0.0.1:{behind[name]}"}
+        for name, (port, files) in doors.items()
     ]
     rule = {"name": "live", "from": "any", "methods": "GET", "path": "/live", "upgrade": ["websocket"]}
+    plain = {"name": "plain", "from": "any", "methods": "GET", "path": "/live"}
+    tunnel = {"name": "tunnel", "from": "any", "methods": "CONNECT", "port": doors["proxy"][0]}
     head = {"apiVersion": "podwall.dev/v1", "kind": "Allowlist", "metadata": {"name": "live"}, "owner": "team-tests"}
-    allowlist = json.dumps({**head, "trustDomain": "cluster.test", "inbound": [rule]})
+    ports = {doors["watched"][0]: {"responses": {"cardNumbers": "mask", "privateKeys": "block"}}}
+    allowlist = json.dumps({**head, "trustDomain": "cluster.test", "inbound": [rule, plain, tunnel], "ports": ports})
     podwall = Podwall(binary, folder / "sidecar", listeners, allowlist, certs)
     programs.callback(podwall.end)
     podwall.wait_ready()
-    for name, door in doors.items():
-        for check, function in CHECKS:
-            tally.check(f"websocket-{check} {name}", function, door, echo, podwall)
+    for name in ("mtls", "plain"):
+        for check, function in BOTH + PLAIN * (name == "plain"):
+            tally.check(f"websocket-{check} {name}", function, doors[name], echo, podwall)
+    tally.check("websocket-watched", watched, doors["watched"], echo, podwall)
+    tally.check("websocket-connect", connect_tunnel, doors["proxy"], proxy, podwall)
+    tally.check("websocket-server-malformed", server_malformed, doors["wild"], wild, podwall)
 
 
 if __name__ == "__main__":

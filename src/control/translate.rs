@@ -4,7 +4,7 @@ use super::config::dns::{Denied, Dns};
 use super::config::{self, Config, Listener, Port, Protocol};
 use super::judging;
 use crate::document::ByteSize;
-use crate::flow::{Direction, Expected, IdPattern};
+use crate::flow::{Direction, Expected, IdPattern, SpiffeId};
 use crate::identity::{Alpn, Roots};
 use crate::policy;
 use crate::protocol::dns::{Name, Rcode};
@@ -74,6 +74,7 @@ fn port(listener: &Listener, port: &Port, roots: &mut Vec<Arc<Roots>>) -> settin
         upstream: listener.upstream(port),
         upstream_tls: port.upstream_tls.as_ref().map(|tls| upstream_tls(tls, roots)).unwrap_or_default(),
         speaks: port.upstream_protocol,
+        forwarders: port.forwarders.iter().filter_map(|id| SpiffeId::parse(id).ok()).collect(),
     }
 }
 

@@ -110,6 +110,15 @@ pub fn status(why: &Reason) -> u8 {
 }
 
 impl Flavour {
+    /// What an answer of ours is declared as: clients of gRPC-Web believe no other.
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Self::Native => "application/grpc",
+            Self::Web => "application/grpc-web+proto",
+            Self::WebText => "application/grpc-web-text+proto",
+        }
+    }
+
     fn of(content_type: &[u8]) -> Option<Self> {
         let kind = content_type.split(|b| matches!(b, b';' | b'+')).next().unwrap_or_default().trim_ascii();
         match kind.to_ascii_lowercase().as_slice() {

@@ -3,6 +3,7 @@
 
 pub mod body;
 pub mod dns;
+pub mod forwarded;
 pub mod grpc;
 pub mod head;
 pub mod hello;

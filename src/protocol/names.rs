@@ -44,6 +44,18 @@ pub enum Is {
     WebSocketAccept,
     /// `x-forwarded-client-cert`: set by us, never believed.
     ClientCertificate,
+    /// RFC 7239.
+    Forwarded,
+    /// `x-forwarded-for`.
+    ForwardedFor,
+    /// `x-forwarded-proto`.
+    ForwardedProto,
+    /// Names a host besides Host.
+    ForwardedHost,
+    /// Names the client's address, and nothing else.
+    ClientAddress,
+    /// Anything else that only an intermediary before the sender could know.
+    ForwardedElse,
 }
 
 /// Belongs to one connection; never forwarded as it came.
@@ -104,6 +116,7 @@ static TABLE: &[Name] = &[
     Name::plain("origin", CORE),
     Name::plain("pragma", HEAD),
     Name::plain("server", END),
+    Name::means("x-host", Is::ForwardedHost, CORE),
     Name::plain("baggage", END),
     Name::plain("expires", CORE),
     Name::plain("referer", END),
@@ -112,14 +125,15 @@ static TABLE: &[Name] = &[
     Name::plain("if-match", CORE),
     Name::plain("if-range", CORE),
     Name::plain("location", CORE),
-    Name::plain("forwarded", CORE),
-    Name::plain("x-real-ip", CORE),
+    Name::means("forwarded", Is::Forwarded, CORE),
+    Name::means("x-real-ip", Is::ClientAddress, CORE),
     Name::means("connection", Is::Connection, HOP | HEAD),
     Name::plain("keep-alive", HOP | HEAD),
     Name::plain("set-cookie", CORE),
     Name::plain("user-agent", END),
-    Name::plain("remote-user", CORE),
+    Name::means("remote-user", Is::ForwardedElse, CORE),
     Name::plain("traceparent", END),
+    Name::means("x-client-ip", Is::ClientAddress, CORE),
     Name::plain("content-type", CORE | ONCE),
     Name::plain("max-forwards", CORE),
     Name::plain("x-request-id", END),
@@ -128,34 +142,40 @@ static TABLE: &[Name] = &[
     Name::plain("content-range", CORE),
     Name::plain("if-none-match", CORE),
     Name::means("x-http-method", Is::MethodOverride, CORE),
-    Name::plain("x-remote-user", CORE),
+    Name::means("x-remote-user", Is::ForwardedElse, CORE),
     Name::means("x-rewrite-url", Is::PathOverride, CORE),
     Name::means("content-length", Is::ContentLength, CORE | ONCE),
     Name::plain("http2-settings", HOP | HEAD),
-    Name::plain("true-client-ip", CORE),
+    Name::means("true-client-ip", Is::ClientAddress, CORE),
     Name::means("x-original-url", Is::PathOverride, CORE),
     Name::plain("accept-encoding", END),
-    Name::plain("x-forwarded-for", CORE),
+    Name::means("x-forwarded-for", Is::ForwardedFor, CORE),
+    Name::means("x-forwarded-ssl", Is::ForwardedElse, CORE),
+    Name::means("x-original-host", Is::ForwardedHost, CORE),
+    Name::means("cf-connecting-ip", Is::ClientAddress, CORE),
     Name::plain("content-encoding", CORE),
     Name::plain("content-language", CORE),
     Name::plain("content-location", CORE),
+    Name::means("fastly-client-ip", Is::ClientAddress, CORE),
     Name::plain("proxy-connection", HOP | HEAD),
     Name::plain("www-authenticate", CORE),
-    Name::plain("x-forwarded-host", CORE),
-    Name::plain("x-forwarded-port", CORE),
-    Name::plain("x-forwarded-user", CORE),
+    Name::means("x-forwarded-host", Is::ForwardedHost, CORE),
+    Name::means("x-forwarded-port", Is::ForwardedElse, CORE),
+    Name::means("x-forwarded-user", Is::ForwardedElse, CORE),
     Name::plain("if-modified-since", CORE),
     Name::means("sec-websocket-key", Is::WebSocketKey, CORE | ONCE),
     Name::means("transfer-encoding", Is::TransferEncoding, HOP | CORE | ONCE),
-    Name::plain("x-forwarded-email", CORE),
-    Name::plain("x-forwarded-proto", CORE),
+    Name::means("x-forwarded-email", Is::ForwardedElse, CORE),
+    Name::means("x-forwarded-proto", Is::ForwardedProto, CORE),
     Name::means("x-method-override", Is::MethodOverride, CORE),
     Name::plain("proxy-authenticate", HOP | HEAD),
-    Name::plain("x-forwarded-prefix", CORE),
+    Name::means("x-forwarded-prefix", Is::ForwardedElse, CORE),
     Name::plain("content-disposition", CORE | ONCE),
     Name::plain("if-unmodified-since", CORE),
     Name::plain("proxy-authorization", HOP | CORE),
+    Name::means("x-cluster-client-ip", Is::ClientAddress, CORE),
     Name::means("sec-websocket-accept", Is::WebSocketAccept, CORE | ONCE),
+    Name::means("x-http-host-override", Is::ForwardedHost, CORE),
     Name::plain("sec-websocket-version", CORE | ONCE),
     Name::plain("sec-websocket-protocol", CORE),
     Name::means("x-http-method-override", Is::MethodOverride, CORE),
@@ -198,7 +218,10 @@ pub(super) fn known(name: &[u8]) -> Option<&'static Name> {
 }
 
 /// Prefixes that only intermediaries write, so that no other spelling may fold onto them.
-const GUARDED: [&[u8]; 4] = [OWN_PREFIX, b"x-forwarded-", b"x-envoy-", b"content-"];
+const GUARDED: [&[u8]; 4] = [OWN_PREFIX, FORWARDED_PREFIX, b"x-envoy-", b"content-"];
+
+/// Names that begin so tell of those before the sender.
+const FORWARDED_PREFIX: &[u8] = b"x-forwarded-";
 
 /// Names that begin so are ours.
 const OWN_PREFIX: &[u8] = b"x-podwall-";
@@ -211,6 +234,12 @@ pub(super) fn is_token(b: u8) -> bool {
 /// Whether a name is ours alone.
 pub(super) fn is_own(name: &[u8]) -> bool {
     name.split_at_checked(OWN_PREFIX.len()).is_some_and(|(start, _)| start.eq_ignore_ascii_case(OWN_PREFIX))
+}
+
+/// Whether a name says by its prefix that it tells of those before the sender.
+pub(super) fn is_forwarding(name: &[u8]) -> bool {
+    let start = name.split_at_checked(FORWARDED_PREFIX.len());
+    start.is_some_and(|(start, _)| start.eq_ignore_ascii_case(FORWARDED_PREFIX))
 }
 
 /// Whether a name begins with a prefix that only heads have.

@@ -1,7 +1,7 @@
 //! What the data path needs to know before it starts: fixed for the life of the process. The bootstrap configuration is
 //! written in people's terms and becomes these.
 
-use crate::flow::{Direction, Expected, OriginalDestination, Proof};
+use crate::flow::{Direction, Expected, OriginalDestination, Proof, SpiffeId};
 use crate::identity::Roots;
 use rustls::pki_types::ServerName;
 use schemars::JsonSchema;
@@ -84,6 +84,8 @@ pub struct Port {
     pub upstream_tls: UpstreamTls,
     /// What is spoken there.
     pub speaks: Speaks,
+    /// Those whose word about the callers before them is believed.
+    pub forwarders: Arc<[SpiffeId]>,
 }
 
 /// What an upstream must prove before a byte is sent to it.

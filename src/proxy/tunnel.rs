@@ -28,16 +28,6 @@ pub(super) trait Gate {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Shut;
 
-/// Lets everything through.
-pub(super) struct Open;
-
-impl Gate for Open {
-    fn pass(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Shut> {
-        out.extend_from_slice(bytes);
-        Ok(())
-    }
-}
-
 /// Why an upgraded connection ended, where neither side has ended it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ended {
@@ -57,13 +47,6 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    /// A lane that starts with bytes that were read before the upgrade.
-    pub(super) fn starting_with(bytes: &[u8]) -> Self {
-        let mut lane = Self { carried: bytes.len() as u64, ..Self::default() };
-        lane.waiting.buffer().extend_from_slice(bytes);
-        lane
-    }
-
     /// Carries what there is; ready when the sender is done. Counts in `moved` what it carried.
     fn poll(
         &mut self,
@@ -144,12 +127,23 @@ mod tests {
     use super::*;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
+    /// Lets everything through.
+    struct Open;
+
+    impl Gate for Open {
+        fn pass(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Shut> {
+            out.extend_from_slice(bytes);
+            Ok(())
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn bytes_go_both_ways_until_one_side_is_done() {
         let (mut client, mut client_end) = duplex(16);
         let (mut server, mut server_end) = duplex(16);
         let scratch = Scratch::new();
-        let (mut up, mut down) = (Lane::starting_with(b"early"), Lane::default());
+        let (mut up, mut down) = (Lane::default(), Lane::default());
+        up.begin(b"early", &mut Open).unwrap();
         let talk = async {
             let mut heard = [0; 9];
             client_end.write_all(b"late").await.unwrap();

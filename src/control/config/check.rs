@@ -2,6 +2,7 @@
 
 use super::{Config, Direction, Identity, Listener, roots_file};
 use crate::document::{Document, Problem, Severity};
+use crate::flow::SpiffeId;
 use crate::flow::peer::check_trust_domain;
 use crate::protocol::dns::Name;
 use crate::proxy::tls::Mode;
@@ -42,10 +43,24 @@ impl Checker<'_> {
             } else {
                 self.direct(listener, &field)
             }
+            self.forwarders(&listener.forwarders, &field);
+            for (number, port) in listener.ports.iter().enumerate() {
+                self.forwarders(&port.forwarders, &format!("{field}.ports[{number}]"));
+            }
             let earlier = listeners.iter().take(at).position(|other| overlap(other.listen, listener.listen));
             if let Some(other) = earlier {
                 let found = format!("{}, which overlaps listeners[{other}]", listener.listen);
                 self.error(&format!("{field}.listen"), &found, "an address of its own", "choose another port");
+            }
+        }
+    }
+
+    fn forwarders(&mut self, ids: &[String], field: &str) {
+        for (at, id) in ids.iter().enumerate() {
+            if let Err(invalid) = SpiffeId::parse(id) {
+                let found = format!("`{}`, which {}", id.escape_debug(), invalid.0);
+                let expected = "the SPIFFE ID of a gateway: `spiffe://cluster.local/ns/edge/sa/gateway`";
+                self.error(&format!("{field}.forwarders[{at}]"), &found, expected, "");
             }
         }
     }

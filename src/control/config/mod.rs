@@ -125,6 +125,10 @@ pub struct Listener {
     /// What the upstream must prove before a byte is sent to it. Default: plaintext is spoken to it.
     #[serde(default)]
     pub upstream_tls: Option<UpstreamTls>,
+    /// The SPIFFE IDs of gateways whose Forwarded and X-Forwarded-* headers go on to the application. What anybody else
+    /// writes there is replaced by what is known of it.
+    #[serde(default)]
+    pub forwarders: Vec<String>,
     /// The declared ports of a redirected listener. A connection to any other port is refused; outbound, it is judged by what
     /// it speaks.
     #[serde(default)]
@@ -166,6 +170,10 @@ pub struct Port {
     /// What the upstream must prove before a byte is sent to it. Default: plaintext is spoken to it.
     #[serde(default)]
     pub upstream_tls: Option<UpstreamTls>,
+    /// The SPIFFE IDs of gateways whose Forwarded and X-Forwarded-* headers go on to the application. What anybody else
+    /// writes there is replaced by what is known of it.
+    #[serde(default)]
+    pub forwarders: Vec<String>,
 }
 
 /// A protocol that a port can be declared to speak.
@@ -378,7 +386,8 @@ impl Listener {
             (Direction::Outbound, Some(upstream)) => upstream.port(),
             _ => self.listen.port(),
         };
-        vec![Port { port, tls, protocol, upstream, upstream_protocol, upstream_tls }]
+        let forwarders = self.forwarders.clone();
+        vec![Port { port, tls, protocol, upstream, upstream_protocol, upstream_tls, forwarders }]
     }
 
     /// What is asked of those who connect to one of its ports.

@@ -5,6 +5,7 @@ use super::{Form, Head, Header, REGISTERED, Request, query};
 use crate::canon::path::{self, Readings};
 use crate::flow::{Access, Fact, FactKind, Kind, Part, Place, Reason};
 use crate::protocol::Malformed;
+use crate::protocol::forwarded;
 use crate::protocol::names::{self, Is};
 use std::borrow::Cow;
 
@@ -26,8 +27,9 @@ impl<'a> Request<'a> {
     pub fn new(head: Head<'a>) -> Self {
         let facts = facts(&head);
         let methods = methods(&head, &facts);
-        let refused = refused(&head, &methods);
-        Self { head, facts, methods, refused }
+        let hosts = forwarded::hosts(&head.headers, head.host.as_ref());
+        let refused = refused(&head, &methods).or(hosts.as_ref().err().copied());
+        Self { head, facts, methods, hosts: hosts.unwrap_or_default(), refused }
     }
 
     /// What it asks for, under every plausible reading.
@@ -54,7 +56,7 @@ impl<'a> Request<'a> {
     #[must_use]
     pub fn under(mut self, methods: Vec<String>) -> Self {
         self.methods = methods;
-        self.refused = refused(&self.head, &self.methods);
+        self.refused = refused(&self.head, &self.methods).or(self.refused);
         self
     }
 
@@ -62,14 +64,22 @@ impl<'a> Request<'a> {
         std::iter::once(self.head.method).chain(self.methods.iter().map(String::as_str))
     }
 
+    /// Its own host, and those that headers name instead.
+    fn hosts(&self) -> impl Iterator<Item = &str> {
+        let own = self.head.host.as_ref().map_or("", |host| &host.name);
+        std::iter::once(own).chain(self.hosts.iter().map(String::as_str))
+    }
+
     fn under_each_method<'s>(&'s self, path: Cow<'s, str>, accesses: &mut Vec<Access<'s>>) {
-        accesses.extend(self.methods().map(|method| Access {
-            action: method,
-            scheme: "http",
-            authority: self.head.host.as_ref().map_or("", |host| &host.name),
-            path: path.clone(),
-            facts: &self.facts,
-        }));
+        for method in self.methods() {
+            accesses.extend(self.hosts().map(|authority| Access {
+                action: method,
+                scheme: "http",
+                authority,
+                path: path.clone(),
+                facts: &self.facts,
+            }));
+        }
     }
 }
 
@@ -130,7 +140,8 @@ fn facts<'a>(head: &Head<'a>) -> Vec<Fact<'a>> {
     if query.contains(&b';') {
         facts.extend(query::pairs_at_semicolons(query).map(query_fact));
     }
-    facts.extend(head.headers.iter().filter(|header| header.forwarded).map(header_fact));
+    let told = head.headers.iter().filter(|header| header.forwarded && !forwarded::is_claim(header));
+    facts.extend(told.map(header_fact));
     facts
 }
 

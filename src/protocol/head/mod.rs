@@ -91,6 +91,8 @@ pub struct Request<'a> {
     facts: Vec<Fact<'a>>,
     /// The methods that it asks the server to act under instead.
     methods: Vec<String>,
+    /// The hosts that its headers name instead.
+    hosts: Vec<String>,
     refused: Option<Reason>,
 }
 

@@ -3,6 +3,7 @@
 //! written here is what was read.
 
 use super::{Framing, RequestView, ResponseView, Version};
+use crate::protocol::forwarded::{Fate, Forwarded};
 use crate::protocol::head::Header;
 use crate::protocol::names::Is;
 
@@ -13,6 +14,8 @@ pub struct Rewrite<'a> {
     pub framing: Framing,
     /// The value of our own `x-forwarded-client-cert`.
     pub client_certificate: Option<&'a str>,
+    /// What is known of the sender, in place of what the request says of those before it.
+    pub forwarded: Option<Forwarded<'a>>,
     /// Whether the upstream connection ends with this exchange.
     pub close: bool,
     /// Whether the answer must come whole and without a content coding, because it will be looked at.
@@ -33,7 +36,16 @@ pub fn request_head(out: &mut Vec<u8>, view: RequestView<'_>, rewrite: &Rewrite<
             && !(view.head.websocket && is_extension(header))
             && !(rewrite.readable && asks_for_less(header))
     };
-    view.headers().filter(wanted).for_each(|header| spelled(out, &header));
+    for header in view.headers().filter(wanted) {
+        match rewrite.forwarded.map_or(Fate::GoesOn, |forwarded| forwarded.fate(&header)) {
+            Fate::GoesOn => spelled(out, &header),
+            Fate::Becomes(value) => ours(out, header.name, value),
+            Fate::Ends => {}
+        }
+    }
+    if let Some(forwarded) = rewrite.forwarded {
+        sender(out, view, forwarded);
+    }
     if rewrite.readable {
         ours(out, "accept-encoding", "identity");
     }
@@ -51,6 +63,15 @@ pub fn request_head(out: &mut Vec<u8>, view: RequestView<'_>, rewrite: &Rewrite<
         out.extend_from_slice(b"te: trailers\r\n");
     }
     out.extend_from_slice(b"\r\n");
+}
+
+fn sender(out: &mut Vec<u8>, view: RequestView<'_>, forwarded: Forwarded<'_>) {
+    out.extend_from_slice(b"x-forwarded-for: ");
+    forwarded.addresses(view.headers(), out);
+    out.extend_from_slice(b"\r\n");
+    if let Some(proto) = forwarded.proto(view.headers()) {
+        ours(out, "x-forwarded-proto", proto);
+    }
 }
 
 /// How a response goes on.

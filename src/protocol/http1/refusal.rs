@@ -3,6 +3,7 @@
 use super::emit;
 use super::{Framing, scan};
 use crate::flow::{Kind, Reason};
+use crate::protocol::grpc::Flavour;
 
 /// The status that answers a refusal.
 pub fn status(why: &Reason) -> u16 {
@@ -40,19 +41,24 @@ pub struct Refusal<'a> {
     pub event: &'a str,
     /// Whether the connection ends with it.
     pub close: bool,
-    /// Seconds after which asking again may succeed, for `retry-after` (RFC 9110 §10.2.3).
+    /// Seconds after which asking again may succeed, for `retry-after` (RFC 9110 §10.2.3) and gRPC's
+    /// `grpc-retry-pushback-ms`, which its clients obey when they retry by themselves.
     pub retry_after: Option<u64>,
     /// Whether the request was HEAD: the text is left out.
     pub head: bool,
-    /// The status of gRPC, where that is spoken: it stands in fields, and the HTTP status is 200.
-    pub grpc: Option<u8>,
+    /// The status of gRPC, where that is spoken, and in which way: it stands in fields, and the HTTP status is 200.
+    pub grpc: Option<(u8, Flavour)>,
 }
 
 impl Refusal<'_> {
     /// An answer without content, whose trailers stand in its head.
-    fn write_grpc(&self, out: &mut Vec<u8>, status: u8, event: &str) {
+    fn write_grpc(&self, out: &mut Vec<u8>, (status, flavour): (u8, Flavour), event: &str) {
         emit::status_line(out, 200, b"OK");
-        emit::ours(out, "content-type", "application/grpc");
+        emit::ours(out, "content-type", flavour.content_type());
+        if let Some(seconds) = self.retry_after {
+            emit::ours(out, "retry-after", &seconds.to_string());
+            emit::ours(out, "grpc-retry-pushback-ms", &seconds.saturating_mul(1000).to_string());
+        }
         grpc_fields(status, event).iter().for_each(|(name, value)| emit::ours(out, name, value));
         emit::ours(out, "x-podwall-event", event);
         emit::framing(out, Framing::Length(0));
@@ -67,8 +73,8 @@ impl Refusal<'_> {
         let phrase = phrase(self.status);
         let event: String =
             self.event.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).collect();
-        if let Some(status) = self.grpc {
-            return self.write_grpc(out, status, &event);
+        if let Some(grpc) = self.grpc {
+            return self.write_grpc(out, grpc, &event);
         }
         let body = format!("{{\"status\":{},\"error\":\"{phrase}\",\"event\":\"{event}\"}}\n", self.status);
         emit::status_line(out, self.status, phrase.as_bytes());

@@ -22,6 +22,12 @@ pub const BODILESS: Reason = upstream(
 pub const SWITCH: Reason =
     upstream("http1-switch", "a 101 that does not complete a WebSocket handshake that was asked for");
 
+/// A 101 with an extension that was not offered: it changes what frames mean.
+pub const EXTENSION: Reason = upstream("http1-switch-extension", "a 101 with an extension that was not offered");
+
+/// RFC 6455 §11.3.2.
+const EXTENSIONS: &[u8] = b"sec-websocket-extensions";
+
 const fn upstream(name: &'static str, says: &'static str) -> Reason {
     Reason::new(name, Kind::Upstream, says)
 }
@@ -138,6 +144,9 @@ fn made(
     let tunnel = asked.connect && (200..300).contains(&status);
     let framing = framing(status, asked, tunnel, &fields)?;
     let websocket = status == 101;
+    if websocket && fields.list.iter().any(|field| field.name.bytes(head).eq_ignore_ascii_case(EXTENSIONS)) {
+        return Err(EXTENSION);
+    }
     if websocket && !asked.websocket.is_some_and(|accept| switches(&fields, &accept, head)) {
         return Err(SWITCH);
     }

@@ -110,7 +110,7 @@ fn what_belongs_to_one_connection_does_not_go_on() {
         Proxy-Connection: keep-alive\r\nTE: gzip\r\nTransfer-Encoding: chunked\r\nUpgrade: h2c\r\nExpect: 100-continue\r\n\
         Proxy-Authorization: Basic a\r\nX-Forwarded-Client-Cert: By=evil\r\nX-Kept: a  b\r\n\r\n";
     let rewrite =
-        emit::Rewrite { framing: Framing::Length(5), client_certificate: Some("By=us"), close: false, readable: false };
+        emit::Rewrite { framing: Framing::Length(5), client_certificate: Some("By=us"), ..Default::default() };
     let expected =
         "POST /a HTTP/1.1\r\nHost: Shop\r\nX-Kept: a  b\r\nx-forwarded-client-cert: By=us\r\ncontent-length: 5\r\n\r\n";
     assert_eq!(written(head, &rewrite), expected);

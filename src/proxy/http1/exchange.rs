@@ -3,30 +3,37 @@
 
 use super::answer::{Answer, Answered, Broken, NO_ANSWER, Sending, Wish};
 use super::client::{Client, Held, READ_SLOW};
-use super::frames::Judged;
+use super::frames::{Court, FromClient, FromServer};
 use super::report::Told;
 use super::upload::{self, Judging};
-use super::{Conversation, Next, REQUESTS};
+use super::{Conversation, Next, REQUESTS, Tunnel};
 use crate::engine::{BODY_TOO_LARGE, Case, Content};
 use crate::flow::{Denial, Judgement, Kind, Past, Reason, Scene, Side};
 use crate::identity::Alpn;
 use crate::protocol::grpc::{self, Flavour};
 use crate::protocol::head::Form;
 use crate::protocol::http1::{Asked, BodyDecoder, Framing, RequestHead, RequestView, Trailers, emit, websocket};
-use crate::protocol::websocket::{Reader, close};
+use crate::protocol::websocket::close;
 use crate::proxy::rates::Counted;
 use crate::proxy::settings::Speaks;
-use crate::proxy::tunnel::{self, Ended, Lane, Open};
+use crate::proxy::tunnel::{self, Ended, Lane, Shut};
 use crate::proxy::upstream::{self, Target, Tls, Unreached, Upstream};
 use crate::proxy::wire::Wire;
 use crate::proxy::worker::Worker;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// The upstream does not take the request.
 pub(super) const REQUEST_SLOW: Reason =
     Reason::new("upstream-request-timeout", Kind::Upstream, "the upstream did not take the request in time");
+
+/// The upstream is to prove who it is, and the request is inside of a tunnel.
+const UNPROVED: Reason = Reason::new(
+    "upstream-unproved-in-tunnel",
+    Kind::Upstream,
+    "the upstream is to prove who it is, and cannot through a tunnel",
+);
 
 /// A request on its way: its head, decoded, with the bytes it borrows from.
 pub(super) struct Request {
@@ -192,11 +199,11 @@ impl Conversation<'_> {
             match answered {
                 Ok(Answered::Whole { reusable, keep_alive }) => {
                     if reusable && !alone {
-                        self.worker.pool.put(upstream);
+                        self.keep(upstream);
                     }
                     return if keep_alive { Next::Request } else { Next::Close };
                 }
-                Ok(Answered::Switched) => return self.carry(told, case, request, upstream).await,
+                Ok(Answered::Switched) => return self.switch(told, case, request, upstream).await,
                 Err(broken) if stale_is_mended && broken == Broken::Upstream(NO_ANSWER) => fresh_only = true,
                 Err(broken) => return self.fail(told, request, broken).await,
             }
@@ -215,8 +222,25 @@ impl Conversation<'_> {
         Some(self.refuse(told, request, denial, false).await)
     }
 
+    /// Keeps a connection for the next exchange.
+    fn keep(&mut self, mut upstream: Upstream) {
+        match self.tunnel {
+            Tunnel::None => self.worker.pool.put(upstream),
+            Tunnel::Open(_) | Tunnel::Over => {
+                upstream.reused = true;
+                self.tunnel = Tunnel::Open(Box::new(upstream));
+            }
+        }
+    }
+
     /// A connection to the upstream, or a stream of one. `stale` says that one which was kept has turned out to be no good.
-    async fn reach(&self, request: &Request, to: &Arc<Target>, stale: bool) -> Result<Upstream, Unreached> {
+    async fn reach(&mut self, request: &Request, to: &Arc<Target>, stale: bool) -> Result<Upstream, Unreached> {
+        match std::mem::replace(&mut self.tunnel, Tunnel::Over) {
+            Tunnel::None => self.tunnel = Tunnel::None,
+            Tunnel::Open(_) if to.tls != Tls::Off => return Err(UNPROVED.into()),
+            Tunnel::Open(upstream) if !stale => return Ok(*upstream),
+            Tunnel::Open(_) | Tunnel::Over => return Err(NO_ANSWER.into()),
+        }
         let Worker { connections, pool, metrics, .. } = self.worker;
         let http2 = self.is_asked_in_http2(request);
         if http2 {
@@ -340,7 +364,8 @@ impl Conversation<'_> {
     fn write_head(&self, told: &Told, request: &Request, upstream: &mut Upstream, framing: Framing) {
         let client_certificate = self.guest.handshake.as_ref().map(|handshake| &*handshake.xfcc);
         let readable = told.seen.screen.is_some();
-        let rewrite = emit::Rewrite { framing, client_certificate, close: upstream.alone, readable };
+        let forwarded = self.guest.forwarded();
+        let rewrite = emit::Rewrite { framing, client_certificate, forwarded, close: upstream.alone, readable };
         emit::request_head(upstream.outbox.buffer(), request.view(), &rewrite);
     }
 
@@ -360,32 +385,46 @@ impl Conversation<'_> {
         }
     }
 
-    /// Carries an upgraded connection to its end: a WebSocket message by message, anything else as it comes.
+    /// What goes on once the upstream has switched: a WebSocket is carried to its end, message by message. Inside of a
+    /// tunnel nothing is exempt: what follows is HTTP/1.1 again, to be judged like any other, or it is refused.
+    async fn switch(&mut self, told: &mut Told, case: &mut Case<'_>, request: &Request, upstream: Upstream) -> Next {
+        if request.head.websocket {
+            return self.carry(told, case, request, upstream).await;
+        }
+        self.tunnel = if upstream.inbox.is_empty() { Tunnel::Open(Box::new(upstream)) } else { Tunnel::Over };
+        Next::Request
+    }
+
     async fn carry(&mut self, told: &mut Told, case: &mut Case<'_>, request: &Request, mut upstream: Upstream) -> Next {
         let limits = self.worker.limits();
         let past = Past::default();
         let scene =
             Scene { connection: &self.guest.connection, session: &self.session, past: &past, now: self.worker.now() };
         let Client { stream, inbox, share, deadline, .. } = &mut self.client;
-        let reader = request.head.websocket.then(|| Reader::new(Side::Client, limits.inspect_bytes));
-        let (worker, revision) = (self.worker, &told.revision);
-        let mut gate =
-            Judged { worker, case, scene, request, revision, share, reader, lost: false, sent: 0, event: None };
-        let (mut up, mut down) = (Lane::default(), Lane::starting_with(upstream.inbox.unread()));
-        let mut ended = up.begin(&inbox.take(inbox.len()), &mut gate).map_err(|_| Ended::Shut);
+        let (worker, revision, screen) = (self.worker, &told.revision, case.screen());
+        let court = Court { worker, case, scene, request, revision, share, held: [0; 2], sent: 0, event: None };
+        let court = RefCell::new(court);
+        let mut from_client = FromClient::new(&court, limits.inspect_bytes);
+        let mut from_server = FromServer::new(&court, screen, limits.inspect_bytes);
+        let (mut up, mut down) = (Lane::default(), Lane::default());
+        let early = up.begin(&inbox.take(inbox.len()), &mut from_client);
+        let early = early.and_then(|()| down.begin(upstream.inbox.unread(), &mut from_server));
+        let mut ended = early.map_err(|Shut| Ended::Shut);
         let socket = &mut upstream.socket;
         if ended.is_ok() {
-            let (upward, downward) = ((&mut up, &mut gate), (&mut down, &mut Open));
+            let (upward, downward) = ((&mut up, &mut from_client), (&mut down, &mut from_server));
             let carried = tunnel::carry(stream, socket, upward, downward, &worker.scratch, limits.upgraded_idle);
             ended = Box::pin(carried).await;
         }
+        let whole = from_server.is_between_frames();
         match ended {
-            Ok(()) => {}
+            Ok(()) => from_server.tell(),
             Err(Ended::Idle(reason)) => worker.metrics.limited(self.guest.connection.direction, reason),
             Err(Ended::Shut) => {
-                let event = gate.event.map(|id| id.to_string()).unwrap_or_default();
+                let event = court.into_inner().event.map(|id| id.to_string()).unwrap_or_default();
                 up.waiting.buffer().extend(close(Side::Client, &event));
-                down.waiting.buffer().extend(close(Side::Server, &event));
+                // Inside of a frame it would be taken for content.
+                down.waiting.buffer().extend(if whole { close(Side::Server, &event) } else { Vec::new() });
                 deadline.set(LAST_WORDS, READ_SLOW);
                 // Whether they listen changes nothing for us.
                 let _ = deadline.within(down.waiting.send(stream)).await;

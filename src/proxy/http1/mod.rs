@@ -8,13 +8,14 @@ mod frames;
 mod report;
 mod upload;
 
-use crate::flow::{Connection, Kind, Now, Past, Proof, Reason, Scene, Session, Terms};
+use crate::flow::{Connection, Direction, Kind, Now, Past, Proof, Reason, Scene, Session, Terms};
+use crate::protocol::forwarded::Forwarded;
 use crate::protocol::{self, Malformed};
 use crate::proxy::http2::{self, Carried};
 use crate::proxy::inbox::Inbox;
 use crate::proxy::settings::Port;
 use crate::proxy::tls::{Handshake, Stream};
-use crate::proxy::upstream::Target;
+use crate::proxy::upstream::{Target, Upstream};
 use crate::proxy::wire::Wire;
 use crate::proxy::worker::Worker;
 use crate::record::Caller;
@@ -49,6 +50,8 @@ pub(super) struct Guest {
     target: Option<Arc<Target>>,
     /// As aggregates group it.
     caller: Caller,
+    /// The address that it came from, as the application is told it.
+    address: Rc<str>,
 }
 
 /// One connection with everything its exchanges share; or one stream of a connection, with its one exchange.
@@ -57,6 +60,19 @@ pub(super) struct Conversation<'w> {
     guest: Guest,
     client: Client,
     session: Session,
+    tunnel: Tunnel,
+}
+
+/// Where the requests of a conversation go.
+#[derive(Default)]
+enum Tunnel {
+    /// To the port's upstream.
+    #[default]
+    None,
+    /// Through this connection, at whose end a granted CONNECT opened a tunnel.
+    Open(Box<Upstream>),
+    /// Nowhere: the tunnel is in use, or has ended.
+    Over,
 }
 
 /// What becomes of the connection after an exchange.
@@ -88,7 +104,7 @@ pub(super) async fn serve_from(worker: &Rc<Worker>, stream: Stream, early: Inbox
     if let Wire::Own(stream) = &client.stream {
         stream.resets_when_dropped(true);
     }
-    let mut conversation = Conversation { worker, guest, client, session: Session::default() };
+    let mut conversation = Conversation { worker, guest, client, session: Session::default(), tunnel: Tunnel::None };
     match conversation.hold().await {
         // A client that has gone already does not hear it.
         Next::Request => drop(conversation.client.close().await),
@@ -107,7 +123,8 @@ pub(super) async fn serve_stream(
 ) {
     let (stream, said) = carried;
     let client = Client::new(worker, Wire::Stream(Box::new(stream)), guest.connection.direction);
-    let mut conversation = Conversation { worker, guest, client, session: Session { exchanges: id.saturating_sub(1) } };
+    let session = Session { exchanges: id.saturating_sub(1) };
+    let mut conversation = Conversation { worker, guest, client, session, tunnel: Tunnel::None };
     let next = match said {
         Ok(()) => conversation.turn(welcome).await,
         Err(why) => conversation.refuse_unread(Malformed::new(0, why)).await,
@@ -163,7 +180,8 @@ pub(super) type Unwelcome = (Reason, String);
 impl Guest {
     pub(super) fn new(connection: Connection, handshake: Option<Handshake>, port: Port) -> Self {
         let caller = Caller::of(&connection);
-        Self { connection, handshake, port, target: None, caller }
+        let address = connection.from.0.ip().to_canonical().to_string().into();
+        Self { connection, handshake, port, target: None, caller, address }
     }
 
     /// Where a request goes that is granted on these terms. It is kept as long as it is the same.
@@ -185,6 +203,16 @@ impl Guest {
             Some(known) if **known == target => Ok(Arc::clone(known)),
             _ => Ok(Arc::clone(self.target.insert(Arc::new(target)))),
         }
+    }
+
+    /// What the application is told of it. Whom the pod calls is told nothing by us.
+    fn forwarded(&self) -> Option<Forwarded<'_>> {
+        if self.connection.direction == Direction::Outbound {
+            return None;
+        }
+        let identity = self.connection.peer.identity();
+        let believed = identity.is_some_and(|identity| self.port.forwarders.contains(&identity.id));
+        Some(Forwarded { address: &self.address, https: self.handshake.is_some(), believed })
     }
 
     /// How long the peer's certificate still lasts.

@@ -141,7 +141,7 @@ impl Conversation<'_> {
         let head = request.view().method() == "HEAD";
         let event = told.event.map(|id| id.to_string()).unwrap_or_default();
         let status = http1::status(&denial.reason);
-        let grpc = speaks_grpc(request).map(|_| grpc::status(&denial.reason));
+        let grpc = speaks_grpc(request).map(|flavour| (grpc::status(&denial.reason), flavour));
         self.answer(&Refusal { status, event: &event, close, head, retry_after: told.retry_after, grpc }).await
     }
 
@@ -238,7 +238,7 @@ impl Conversation<'_> {
         request: Option<&Request>,
     ) -> Next {
         let event = event.map(|id| id.to_string()).unwrap_or_default();
-        let grpc = request.and_then(speaks_grpc).map(|_| grpc::status(&reason));
+        let grpc = request.and_then(speaks_grpc).map(|flavour| (grpc::status(&reason), flavour));
         let status = http1::status(&reason);
         self.answer(&Refusal { status, event: &event, close, head, retry_after: None, grpc }).await
     }

@@ -1,9 +1,17 @@
-//! WebSocket frames (RFC 6455 §5), sans-io: bytes in, whole messages out. Both directions are read; what breaks the rules
-//! ends the connection by name. A message that comes in fragments is put together; control frames between them stand by
-//! themselves. Extensions are not spoken: the offer is taken out of the handshake, so a reserved bit is a fault.
+//! WebSocket frames (RFC 6455 §5), sans-io. Both directions are read; what breaks the rules ends the connection by name.
+//! A [`Reader`] puts messages together, with control frames between their fragments standing by themselves; a
+//! [`Follower`] checks a server's frames as they pass. Extensions are not spoken: the offer is taken out of the handshake,
+//! so a reserved bit is a fault.
+
+mod follow;
+mod frame;
+
+pub use follow::Follower;
+pub use frame::{close, of_server};
 
 use super::Malformed;
 use crate::flow::{Kind, Reason, Side};
+use frame::{Header, Sequence, check_close, unmask};
 
 /// A bit or code that is reserved.
 pub const RESERVED: Reason = Reason::new("websocket-reserved", Kind::Malformed, "a frame with a reserved bit or code");
@@ -14,6 +22,12 @@ pub const CONTROL: Reason = Reason::new("websocket-control", Kind::Malformed, "a
 /// A continuation of nothing, or a new message inside another.
 pub const FRAGMENT: Reason =
     Reason::new("websocket-fragment", Kind::Malformed, "a continuation of nothing, or a message inside a message");
+/// A close with a code that nobody may send (RFC 6455 §7.4), or half of one.
+pub const CLOSE: Reason =
+    Reason::new("websocket-close", Kind::Malformed, "a close with a code that nobody may send, or half of one");
+/// A frame behind the sender's own close.
+pub const AFTER_CLOSE: Reason =
+    Reason::new("websocket-after-close", Kind::Malformed, "a frame behind the sender's own close");
 /// A length in more bytes than it needs, or over 63 bits.
 pub const LENGTH: Reason = Reason::new("websocket-length", Kind::Malformed, "a length in more bytes than it needs");
 /// A message larger than may be held.
@@ -35,6 +49,13 @@ pub enum Opcode {
     Ping,
     /// Answers a ping, or nothing.
     Pong,
+}
+
+impl Opcode {
+    /// Whether it may come between the fragments of a message (RFC 6455 §5.5).
+    pub fn is_control(self) -> bool {
+        matches!(self, Self::Close | Self::Ping | Self::Pong)
+    }
 }
 
 /// A whole message or control frame. `wire` is how many bytes of the input it took, as they came, with what came before it
@@ -59,21 +80,13 @@ pub struct Reader {
     at: usize,
     /// The message that is being put together.
     open: Option<Unit>,
-}
-
-/// The start of a frame.
-struct Header {
-    fin: bool,
-    code: u8,
-    mask: Option<[u8; 4]>,
-    start: usize,
-    length: usize,
+    sequence: Sequence,
 }
 
 impl Reader {
     /// Reads what this side sends; messages of more than `most` bytes are refused.
     pub fn new(side: Side, most: usize) -> Self {
-        Self { side, most, bytes: Vec::new(), at: 0, open: None }
+        Self { side, most, bytes: Vec::new(), at: 0, open: None, sequence: Sequence::default() }
     }
 
     /// Bytes that are held: parts of frames and of messages.
@@ -104,13 +117,12 @@ impl Reader {
     pub fn read(&mut self) -> Result<Option<Unit>, Malformed> {
         loop {
             let fault = |why| Malformed::new(0, why);
-            let Some(header) = self.header().map_err(fault)? else { return Ok(None) };
-            let Some(wire) = self.unread().get(..header.start + header.length).map(<[u8]>::to_vec) else {
+            let Some((header, length)) = self.header().map_err(fault)? else { return Ok(None) };
+            let Some(wire) = self.unread().get(..header.start + length).map(<[u8]>::to_vec) else {
                 return Ok(None);
             };
             let mut payload = wire.get(header.start..).unwrap_or_default().to_vec();
             unmask(&mut payload, header.mask);
-            self.at += wire.len();
             if let Some(unit) = self.take(&header, payload, wire).map_err(fault)? {
                 return Ok(Some(unit));
             }
@@ -118,109 +130,46 @@ impl Reader {
     }
 
     fn take(&mut self, header: &Header, payload: Vec<u8>, wire: Vec<u8>) -> Result<Option<Unit>, Reason> {
-        let opcode = match header.code {
-            0 => None,
-            1 => Some(Opcode::Text),
-            2 => Some(Opcode::Binary),
-            8 => return Ok(Some(Unit { opcode: Opcode::Close, payload, wire })),
-            9 => return Ok(Some(Unit { opcode: Opcode::Ping, payload, wire })),
-            _ => return Ok(Some(Unit { opcode: Opcode::Pong, payload, wire })),
-        };
-        match (opcode, &mut self.open) {
-            (Some(opcode), None) => self.open = Some(Unit { opcode, payload, wire }),
-            (None, Some(open)) => {
-                open.payload.extend_from_slice(&payload);
-                open.wire.extend_from_slice(&wire);
-            }
-            _ => return Err(FRAGMENT),
+        let opcode = self.sequence.take(header)?;
+        if opcode == Opcode::Close {
+            check_close(&payload)?;
         }
-        let whole = self.open.take_if(|_| header.fin);
-        match whole {
-            Some(unit) if unit.opcode == Opcode::Text && std::str::from_utf8(&unit.payload).is_err() => Err(TEXT),
-            whole => Ok(whole),
+        // Before this, what is wrong is still among the unread; after it, it is in a unit.
+        self.at += wire.len();
+        if opcode.is_control() {
+            return Ok(Some(Unit { opcode, payload, wire }));
         }
+        let open = self.open.get_or_insert_with(|| Unit { opcode, payload: Vec::new(), wire: Vec::new() });
+        open.payload.extend_from_slice(&payload);
+        open.wire.extend_from_slice(&wire);
+        if header.fin && opcode == Opcode::Text && std::str::from_utf8(&open.payload).is_err() {
+            return Err(TEXT);
+        }
+        Ok(self.open.take_if(|_| header.fin))
     }
 
-    fn header(&self) -> Result<Option<Header>, Reason> {
-        let [first, second, rest @ ..] = self.unread() else { return Ok(None) };
-        let (fin, code) = (first & 0x80 != 0, first & 0x0f);
-        if first & 0x70 != 0 || !matches!(code, 0..=2 | 8..=10) {
-            return Err(RESERVED);
-        }
-        let masked = second & 0x80 != 0;
-        if masked != (self.side == Side::Client) {
-            return Err(MASK);
-        }
-        let short = second & 0x7f;
-        if code >= 8 && (!fin || short > 125) {
-            return Err(CONTROL);
-        }
-        let (length, bytes) = match short {
-            126 => match rest.first_chunk() {
-                Some(length) => (u64::from(u16::from_be_bytes(*length)), 2),
-                None => return Ok(None),
-            },
-            127 => match rest.first_chunk() {
-                Some(length) => (u64::from_be_bytes(*length), 8),
-                None => return Ok(None),
-            },
-            short => (u64::from(short), 0),
-        };
-        let least = match bytes {
-            2 => 126,
-            8 => 1 << 16,
-            _ => 0,
-        };
-        if length < least || length >> 63 != 0 {
-            return Err(LENGTH);
-        }
+    /// The next header with the bytes behind it; nothing when either is not whole yet.
+    fn header(&self) -> Result<Option<(Header, usize)>, Reason> {
+        let Some(header) = Header::read(self.unread(), self.side)? else { return Ok(None) };
         let before = self.open.as_ref().map_or(0, |open| open.payload.len());
-        let length = usize::try_from(length).map_err(|_| TOO_LARGE)?;
+        let length = usize::try_from(header.length).map_err(|_| TOO_LARGE)?;
         // Fragments of nothing cost their headers, so these count too.
         let pieces = self.open.as_ref().map_or(0, |open| open.wire.len().saturating_sub(open.payload.len()));
-        if length > self.most.saturating_sub(before) || code < 8 && pieces > PIECES_BYTES {
-            return Err(TOO_LARGE);
-        }
-        let mut start = 2 + bytes;
-        let mut mask = None;
-        if masked {
-            let Some(key) = self.unread().get(start..).and_then(<[u8]>::first_chunk) else { return Ok(None) };
-            mask = Some(*key);
-            start += key.len();
-        }
-        Ok(Some(Header { fin, code, mask, start, length }))
+        let control = header.opcode.is_some_and(Opcode::is_control);
+        let fits = control || length <= self.most.saturating_sub(before) && pieces <= PIECES_BYTES;
+        if fits { Ok(Some((header, length))) } else { Err(TOO_LARGE) }
     }
 }
 
 /// Bytes of all the frame headers of one message.
 const PIECES_BYTES: usize = 64 * 1024;
 
-fn unmask(payload: &mut [u8], mask: Option<[u8; 4]>) {
-    let Some(mask) = mask else { return };
-    payload.iter_mut().zip(mask.iter().cycle()).for_each(|(byte, key)| *byte ^= key);
-}
-
-/// Close with code 1008 (policy violation), as this side sends it.
-pub fn close(side: Side, reason: &str) -> Vec<u8> {
-    const POLICY_VIOLATION: u16 = 1008;
-    /// What a control frame has room for, besides the code.
-    const MOST: usize = 123;
-    let reason = reason.bytes().filter(u8::is_ascii_graphic).take(MOST);
-    let payload: Vec<u8> = POLICY_VIOLATION.to_be_bytes().into_iter().chain(reason).collect();
-    let length = payload.len() as u8;
-    match side {
-        Side::Server => [&[0x88, length], &payload[..]].concat(),
-        // A mask of zeros masks nothing and is one all the same.
-        Side::Client => [&[0x88, 0x80 | length, 0, 0, 0, 0], &payload[..]].concat(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn frame(first: u8, payload: &[u8], mask: Option<[u8; 4]>) -> Vec<u8> {
+    pub(super) fn frame(first: u8, payload: &[u8], mask: Option<[u8; 4]>) -> Vec<u8> {
         let masked = if mask.is_some() { 0x80 } else { 0 };
         let mut out = vec![first];
         match payload.len() {
@@ -240,7 +189,7 @@ mod tests {
         [out, payload].concat()
     }
 
-    fn client(first: u8, payload: &[u8]) -> Vec<u8> {
+    pub(super) fn client(first: u8, payload: &[u8]) -> Vec<u8> {
         frame(first, payload, Some([1, 2, 3, 4]))
     }
 
@@ -280,6 +229,10 @@ mod tests {
             (vec![0x82, 0xff, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0], LENGTH),
             (vec![0x82, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], LENGTH),
             (client(0x81, b"\xff"), TEXT),
+            (client(0x88, b"\x03"), CLOSE),
+            (client(0x88, b"\x03\xed"), CLOSE),
+            (client(0x88, b"\x03\xe8\xff"), TEXT),
+            ([client(0x88, b"\x03\xe8"), client(0x81, b"x")].concat(), AFTER_CLOSE),
         ] {
             assert_eq!(read(Side::Client, 1 << 20, &[&wire]), Err(why), "{wire:?}");
         }
@@ -301,8 +254,19 @@ mod tests {
     #[test]
     fn our_close_is_read_by_either_side() {
         for side in [Side::Client, Side::Server] {
-            let units = read(side, 10, &[&close(side, "event-1")]).unwrap();
+            let units = read(side, 20, &[&close(side, "event-1")]).unwrap();
             assert_eq!((units[0].opcode, &units[0].payload[..]), (Opcode::Close, &b"\x03\xf0event-1"[..]));
+        }
+    }
+
+    #[test]
+    fn what_breaks_a_rule_is_among_the_rest() {
+        let (fragment, text) = (client(0x80, b"x"), client(0x81, b"\xff"));
+        for wire in [fragment, text, client(0x88, b"x"), client(0xc1, b"x")] {
+            let mut reader = Reader::new(Side::Client, 100);
+            reader.push(&[&client(0x82, b"good"), &wire[..]].concat());
+            assert!(reader.read().is_ok_and(|unit| unit.is_some()) && reader.read().is_err());
+            assert_eq!(reader.rest(), wire);
         }
     }
 
