@@ -7,6 +7,7 @@ mod service;
 mod stage;
 mod table;
 
+use caller::Outcome;
 use script::{Expected, Step};
 use stage::Stage;
 use std::ffi::OsString;
@@ -62,7 +63,7 @@ fn perform(keep: bool) -> Result<bool, String> {
         println!("{}", stage.introduction());
         let mut rows = Vec::new();
         for step in script::script() {
-            let reply = stage.caller(step.who).send(stage.address, &step.bytes).await;
+            let reply = stage.caller(step.who).send(stage.address, &step.message).await;
             rows.push((step, reply));
         }
         let served = rows.iter().filter(|(step, _)| step.expected == Expected::Served).count();
@@ -81,10 +82,10 @@ fn perform(keep: bool) -> Result<bool, String> {
 }
 
 /// What a step's answer is held against.
-fn as_expected(step: &Step, status: Option<u16>, why: &str) -> bool {
+fn as_expected(step: &Step, outcome: Outcome, why: &str) -> bool {
     match step.expected {
-        Expected::Served => status == Some(200),
-        Expected::Refused(wanted, reason) => status == Some(wanted) && why.starts_with(reason),
-        Expected::NoHandshake(reason) => status.is_none() && why.starts_with(reason),
+        Expected::Served => outcome == Outcome::Served,
+        Expected::Refused(wanted, reason) => outcome == Outcome::Refused(wanted) && why.starts_with(reason),
+        Expected::NoHandshake(reason) => outcome == Outcome::Nothing && why.starts_with(reason),
     }
 }

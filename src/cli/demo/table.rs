@@ -1,7 +1,7 @@
 //! What came of the demonstration, for people.
 
-use super::caller::Reply;
-use super::script::{Expected, Step};
+use super::caller::{Outcome, Reply};
+use super::script::{Expected, Said, Step};
 use serde_json::Value;
 
 /// One line of the table.
@@ -23,12 +23,14 @@ impl Row {
             None => None,
         };
         let why = line.map(reason).unwrap_or_default();
-        let verdict = match reply.status {
-            Some(200) => "served".to_owned(),
-            Some(status) => format!("refused {status}"),
-            None => "no connection".to_owned(),
+        let verdict = match reply.outcome {
+            Outcome::Served => "served".to_owned(),
+            Outcome::Refused(Said::Http(status)) => format!("refused {status}"),
+            Outcome::Refused(Said::Grpc(status)) => format!("grpc status {status}"),
+            Outcome::Refused(Said::Close(code)) => format!("closed {code}"),
+            Outcome::Nothing => "no connection".to_owned(),
         };
-        let as_expected = super::as_expected(&step, reply.status, &why);
+        let as_expected = super::as_expected(&step, reply.outcome, &why);
         let took = format!("{:.2} ms", reply.took.as_secs_f64() * 1000.0);
         Self { who: step.who.name(), what: step.what, verdict, why, took, as_expected }
     }
