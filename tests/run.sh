@@ -8,9 +8,9 @@ cd "$(dirname "$0")/.."
 say() { printf '\n== %s\n' "$*"; }
 
 say "programs that the tests talk to"
-packages=(ca-certificates nginx-light nghttp2-client apache2 curl wrk openssl python3 python3-venv iproute2 nftables sqlmap postgresql
+packages=(ca-certificates nginx-light nghttp2-client apache2 caddy curl wrk openssl python3 python3-venv iproute2 nftables sqlmap postgresql
     bind9-dnsutils openssh-server msmtp-mta dnsmasq-base unbound dnsperf iodine dns2tcp musl-tools)
-command -v node >/dev/null || packages+=(nodejs)
+command -v node >/dev/null || packages+=(nodejs npm)
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     missing=()
     for package in "${packages[@]}"; do
@@ -32,6 +32,9 @@ if [ ! -x tests/.venv/bin/python ]; then
     python3 -m venv tests/.venv
 fi
 tests/.venv/bin/pip install -q --disable-pip-version-check -r tests/requirements.txt
+if command -v npm >/dev/null; then
+    npm ci --prefix tests --silent --ignore-scripts --no-audit --no-fund
+fi
 
 say "format"
 cargo fmt --check
@@ -58,6 +61,17 @@ tests/.venv/bin/python tests/clients.py target/release/podwall
 tests/.venv/bin/python tests/http2.py target/release/podwall
 tests/.venv/bin/python tests/websocket.py target/release/podwall
 tests/.venv/bin/python tests/outbound.py target/release/podwall
+tests/.venv/bin/python tests/forwarded.py target/release/podwall
+tests/.venv/bin/python tests/bodies.py target/release/podwall
+
+say "one verdict, whatever carries the message"
+tests/.venv/bin/python tests/frontdoor.py target/release/podwall
+
+say "backends that act on what they have"
+tests/.venv/bin/python tests/prefixes.py target/release/podwall
+
+say "real neighbours: Envoy, Caddy, tonic, grpc-js"
+tests/.venv/bin/python tests/neighbours.py target/release/podwall target/debug/tonic
 
 say "a real database"
 tests/.venv/bin/python tests/databases.py target/release/podwall

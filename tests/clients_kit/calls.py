@@ -44,6 +44,7 @@ class Service(grpc.GenericRpcHandler):
             "Collect": grpc.stream_unary_rpc_method_handler(self.collect),
             "List": grpc.unary_stream_rpc_method_handler(self.list),
             "Talk": grpc.stream_stream_rpc_method_handler(self.talk),
+            "Seldom": grpc.unary_unary_rpc_method_handler(self.get),
         }
         service, _, method = details.method.rpartition("/")
         return kinds.get(method) if service == "/shop.Orders" else None

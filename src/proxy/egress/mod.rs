@@ -86,6 +86,7 @@ fn port(connection: &Connection, protocol: Protocol) -> Port {
         upstream: None,
         upstream_tls: UpstreamTls::Off,
         speaks: Speaks::Auto,
+        forwarders: Arc::default(),
     }
 }
 

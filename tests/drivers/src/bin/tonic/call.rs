@@ -1,6 +1,7 @@
 //! Calls of every kind, one after the other: each prints `NAME ok`, or `NAME` with the status that it ended with.
 
 use crate::{MOST_BYTES, Order};
+use prost::Message;
 use std::fs;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -23,7 +24,8 @@ pub async fn every_kind(url: &str, files: &[&str]) -> Result<(), Box<dyn std::er
     let large = Order { text: String::new(), content: vec![7; (4 << 20) - 5] };
     tell("4-mib", calls.unary("Get", large.clone()).await.map(|order| order == large));
     tell("gzip", calls.packed("Get", Order::of("some words, ".repeat(100))).await.map(|_| true));
-    tell("client-stream", calls.collect(500).await.map(|order| order == Order::of("500")));
+    let (orders, bytes) = numbered(500);
+    tell("client-stream", calls.collect(orders).await.map(|order| order == Order::of(bytes.to_string())));
     tell("server-stream", calls.list().await.map(|count| count == 100));
     tell("both-ways", calls.talk(&["one", "two", "three"]).await.map(|heard| heard == 3));
     tell("deadline", calls.wait(Duration::from_millis(400)).await.map(|_| false));
@@ -46,6 +48,13 @@ async fn dial(url: &str, files: &[&str]) -> Result<Channel, Box<dyn std::error::
         endpoint = endpoint.tls_config(tls)?;
     }
     Ok(endpoint.connect().await?)
+}
+
+/// Orders, and their bytes.
+fn numbered(count: usize) -> (Vec<Order>, usize) {
+    let orders: Vec<Order> = (0..count).map(|number| Order::of(format!("order {number}"))).collect();
+    let bytes = orders.iter().map(Message::encoded_len).sum();
+    (orders, bytes)
 }
 
 fn tell(name: &str, outcome: Result<bool, Status>) {
@@ -78,8 +87,8 @@ impl Calls {
         Ok(grpc.unary(Request::new(order), path(method), Codec::default()).await?.into_inner())
     }
 
-    async fn collect(&mut self, count: usize) -> Result<Order, Status> {
-        let orders = tokio_stream::iter((0..count).map(|n| Order::of(format!("order {n}"))));
+    async fn collect(&mut self, orders: Vec<Order>) -> Result<Order, Status> {
+        let orders = tokio_stream::iter(orders);
         let mut grpc = self.ready().await?;
         Ok(grpc.client_streaming(Request::new(orders), path("Collect"), Codec::default()).await?.into_inner())
     }

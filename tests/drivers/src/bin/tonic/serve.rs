@@ -2,6 +2,7 @@
 //! for every `grpc-timeout` that it is given.
 
 use crate::{MOST_BYTES, Order};
+use prost::Message;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -105,12 +106,11 @@ impl ClientStreamingService<Order> for Collect {
 
     fn call(&mut self, request: Request<Streaming<Order>>) -> Self::Future {
         Box::pin(async {
-            let (mut orders, mut count) = (request.into_inner(), 0);
+            let (mut orders, mut bytes) = (request.into_inner(), 0);
             while let Some(order) = orders.message().await? {
-                keep(order);
-                count += 1;
+                bytes += keep(order).encoded_len();
             }
-            Ok(Response::new(Order::of(count.to_string())))
+            Ok(Response::new(Order::of(bytes.to_string())))
         })
     }
 }
