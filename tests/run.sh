@@ -63,6 +63,7 @@ tests/.venv/bin/python tests/websocket.py target/release/podwall
 tests/.venv/bin/python tests/outbound.py target/release/podwall
 tests/.venv/bin/python tests/forwarded.py target/release/podwall
 tests/.venv/bin/python tests/bodies.py target/release/podwall
+tests/.venv/bin/python tests/rates.py target/release/podwall
 
 say "one verdict, whatever carries the message"
 tests/.venv/bin/python tests/frontdoor.py target/release/podwall
