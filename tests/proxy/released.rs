@@ -194,6 +194,8 @@ impl Request {
         let body = self.body();
         let mut lines = vec![format!("{} {} HTTP/1.1", self.method(), self.target())];
         lines.extend(self.lines());
+        // What the application is told of the caller.
+        lines.extend(["x-forwarded-for: 127.0.0.1", "x-forwarded-proto: http"].map(str::to_owned));
         match self.sent {
             _ if self.has_trailers() => lines.push("transfer-encoding: chunked".to_owned()),
             Sent::None => {}
