@@ -122,6 +122,8 @@ fn explain_one(setting: &Setting, present: Option<&Value>, out: &mut String) {
             let here: Vec<String> = values.map(shown).collect();
             let _ = write!(out, "; here {}", if here.is_empty() { "not set".to_owned() } else { here.join(", ") });
         }
+    } else if let Some(list) = present.and_then(|present| words(present, &setting.path)) {
+        let _ = write!(out, "; here {list}");
     }
     let _ = writeln!(out, "\n    {}\n", setting.variable());
 }
@@ -138,6 +140,14 @@ fn values<'a>(present: &'a Value, path: &[Step]) -> Vec<&'a Value> {
             })
             .collect()
     })
+}
+
+/// A list of words or numbers, as it is; what its members hold themselves is told setting by setting.
+fn words(present: &Value, path: &[Step]) -> Option<String> {
+    let lists: Vec<&Value> = values(present, path).into_iter().filter(|value| value.is_array()).collect();
+    let plain = |list: &Value| list.as_array().is_some_and(|list| list.iter().all(|word| !word.is_object()));
+    let told = lists.iter().map(|list| list.to_string()).collect::<Vec<_>>().join(", ");
+    (!lists.is_empty() && lists.into_iter().all(plain)).then_some(told)
 }
 
 fn shown(value: &Value) -> String {
