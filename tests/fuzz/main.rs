@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::string_slice, clippy::indexing_slicing, clippy::panic)] // a test: what fails, fails it
 #![allow(clippy::disallowed_methods)] // how long to fuzz is asked of the environment
 
+mod carriers;
 mod codec;
 mod dns;
 mod documents;
@@ -36,6 +37,13 @@ const TARGETS: &[Target] = &[
     Target { name: "grpc", seeds: messages::calls, holds: messages::call },
     Target { name: "http2-frames", seeds: messages::frames, holds: messages::frame },
     Target { name: "websocket", seeds: messages::websockets, holds: messages::websocket },
+    Target { name: "websocket-servers", seeds: carriers::servers, holds: carriers::server },
+    Target { name: "protobuf", seeds: carriers::fields, holds: carriers::field },
+    Target { name: "http2-heads", seeds: carriers::heads, holds: carriers::head },
+    Target { name: "codings", seeds: carriers::packed, holds: carriers::coding },
+    Target { name: "json", seeds: carriers::jsons, holds: carriers::json },
+    Target { name: "xml", seeds: carriers::xmls, holds: carriers::xml },
+    Target { name: "multipart", seeds: carriers::multiparts, holds: carriers::multipart },
     Target { name: "bodies", seeds: parts::bodies, holds: parts::body },
     Target { name: "detectors", seeds: parts::values, holds: parts::inspected },
     Target { name: "dns-messages", seeds: dns::messages, holds: dns::message },
@@ -54,7 +62,7 @@ fn every_target_holds() {
     let seed = number("PODWALL_FUZZ_SEED").unwrap_or(clock);
     for target in TARGETS {
         let runs = fuzz(target, seed, Duration::from_secs(seconds));
-        println!("{:>16}: {runs} inputs from seed {seed}", target.name);
+        println!("{:>19}: {runs} inputs from seed {seed}", target.name);
     }
 }
 
