@@ -24,6 +24,7 @@ use crate::flow::{Connection, Names, OriginalDestination, Past, Scene, Session, 
 use crate::protocol;
 use opening::Opening;
 use std::rc::Rc;
+use std::sync::Arc;
 use tokio::net::TcpStream;
 
 /// What was found out about a connection by its first bytes.
@@ -86,7 +87,7 @@ fn port(connection: &Connection, protocol: Protocol) -> Port {
         upstream: None,
         upstream_tls: UpstreamTls::Off,
         speaks: Speaks::Auto,
-        forwarders: Arc::default(),
+        forwarders: Arc::new([]),
     }
 }
 
