@@ -71,15 +71,17 @@ fn documents_of_the_page_are_good() {
 }
 
 #[test]
-fn listener_of_the_page_is_good() {
+fn listeners_of_the_pages_are_good() {
     let files = files();
     let path = files.path().join("podwall.yaml");
-    let blocks = blocks("deploy/outbound.md", "podwall");
-    assert_eq!(blocks.len(), 1);
-    for (line, text) in blocks {
+    for (page, (line, text)) in ["deploy/outbound.md", "deploy/egress.md"].into_iter().flat_map(|page| {
+        let found = blocks(page, "podwall");
+        assert_eq!(found.len(), 1, "{page}");
+        found.into_iter().map(move |block| (page, block))
+    }) {
         fs::write(&path, format!("apiVersion: podwall.dev/v1\nkind: Podwall\n{text}")).unwrap();
         let output = Command::new(env!("CARGO_BIN_EXE_podwall")).args(["config", "check"]).arg(&path).output().unwrap();
-        assert!(output.status.success(), "deploy/outbound.md:{line}\n{}", String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{page}:{line}\n{}", String::from_utf8_lossy(&output.stderr));
     }
 }
 

@@ -1,7 +1,7 @@
 //! `podwall log`: the record, verified and read. What a file holds is never trusted: it is shown so that no terminal
 //! acts on it.
 
-use super::{USAGE, learn};
+use super::{USAGE, egress, learn};
 use crate::document::HumanDuration;
 use crate::record::chain::{Broken, Chain};
 use crate::record::redact::escape_again;
@@ -27,6 +27,7 @@ Verifies and shows the record.
 Usage: podwall log verify FILE... [--last HASH]
        podwall log show FILE... [--reason NAME] [--caller TEXT] [--event ID] [--since TIME]
        podwall log learn FILE... [--name NAME] [--owner OWNER] [--all]
+       podwall log egress FILE... [--since TIME]
 
 verify holds every line against its hash and against the line before. Rotated files may be given in
 any order. --last says what the newest line's hash must be, so that a cut-off end shows.
@@ -38,6 +39,8 @@ show prints one line for each event, and its evidence below it.
   --since TIME    only what is not older: 2026-11-22T10:00:00Z, or 90m
 
 learn proposes an allowlist from what learn mode has seen (podwall log learn --help).
+
+egress shows what left the pod, and what was denied (podwall log egress --help).
 
 Exit codes: 0 good, 1 the chain is broken, or nothing was found for --event, 2 wrong usage or no file.
 ";
@@ -63,6 +66,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut arguments = arguments.into_iter().peekable();
     if arguments.next_if(|first| first == "learn").is_some() {
         return learn::run(arguments);
+    }
+    if arguments.next_if(|first| first == "egress").is_some() {
+        return egress::run(arguments);
     }
     let options = match super::asked(parse(arguments), "log", HELP) {
         Ok(options) => options,
@@ -113,7 +119,7 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Option<Options
 }
 
 /// A time, or a length of time before `now`, as lines spell it.
-fn since(text: &str, now: SystemTime) -> Result<String, String> {
+pub(super) fn since(text: &str, now: SystemTime) -> Result<String, String> {
     let ago = HumanDuration::parse(text).and_then(|ago| now.checked_sub(ago.0));
     let time = ago.or_else(|| OffsetDateTime::parse(text, &Rfc3339).ok().map(SystemTime::from));
     time.map(timestamp).ok_or_else(|| format!("`{text}` is no time such as 2026-11-22T10:00:00Z or 90m"))
@@ -254,6 +260,18 @@ fn brief(line: &Value, out: &mut impl Write) -> io::Result<()> {
         "reload" => {
             ("reload".into(), text("outcome"), format!("{} {} {}", text("what"), text("problems"), text("weakens")))
         }
+        "flow" => (
+            safe(line.get("verdict")),
+            text("rule"),
+            format!(
+                "{} times to {} {}, {} bytes out, {} in",
+                text("times"),
+                text("name"),
+                text("address"),
+                text("bytes_out"),
+                text("bytes_in")
+            ),
+        ),
         "gap" => (
             "gap".into(),
             "lines lost".into(),

@@ -6,6 +6,7 @@ pub mod check;
 pub mod config;
 #[cfg(feature = "sidecar")]
 pub mod demo;
+mod egress;
 pub mod judge;
 pub mod learn;
 pub mod log;

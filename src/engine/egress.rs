@@ -50,6 +50,8 @@ pub struct Dialled<'e> {
     pub judgement: Judgement,
     /// `tcp://api.example:443`.
     pub resource: String,
+    /// The name that it is for; nothing for a raw address.
+    pub name: Option<String>,
     /// `ssh on a port granted to http, https`, where that is why.
     pub detail: Option<String>,
 }
@@ -82,7 +84,8 @@ impl Engine {
             });
         }
         let resource = format!("{SCHEME}://{name}:{}", scene.connection.port);
-        Dialled { case, judgement, resource, detail }
+        let name = (!name.is_empty() && name != scene.connection.to.host()).then(|| name.to_owned());
+        Dialled { case, judgement, resource, name, detail }
     }
 
     /// What is done with verdicts on an outbound port.
@@ -155,4 +158,89 @@ impl Opening<'_> {
 
 fn fact(kind: FactKind, name: &str) -> Fact<'_> {
     Fact { kind, name: Cow::Borrowed(name), value: Cow::Borrowed("") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::Detectors;
+    use crate::document;
+    use crate::flow::{
+        ClientAddr, Connection, ConnectionId, Direction, Name, Names, Now, OriginalDestination, Past, Peer, Session,
+    };
+    use crate::policy::{Allowlist, Context, compile};
+    use std::time::{Duration, SystemTime};
+
+    const RULES: &str = "apiVersion: podwall.dev/v1\nkind: Allowlist\nmetadata: {name: a}\noutbound:\n\
+        - a.example:443 https\n- b.example:443 tls\n- a.example:80 http\n- 'tcp to a.example:80'\n\
+        - {name: hidden, to: ech.example, port: 443, protocol: tls, ech: true}\n- 10.0.0.0/8:9092 kafka\n";
+
+    fn engine() -> Engine {
+        let documents = document::read::<Allowlist>("a", RULES).unwrap();
+        let context = Context { now: SystemTime::UNIX_EPOCH, trust_domain: None, tls: None };
+        Engine::new(compile(&documents, &context).unwrap().policy, Detectors::default(), 0)
+    }
+
+    /// `granted`, or why not, for a connection to an address that these names led to.
+    fn judged(to: &str, names: &[&str], protocol: Option<&'static str>, hello: Option<Hello>) -> String {
+        let to: std::net::SocketAddr = to.parse().unwrap();
+        let connection = Connection {
+            id: ConnectionId(1),
+            direction: Direction::Outbound,
+            from: ClientAddr("10.0.0.1:4000".parse().unwrap()),
+            to: OriginalDestination(to),
+            port: to.port(),
+            names: Names::new(names.iter().map(|name| Name::plain(name)).collect()),
+            peer: Peer::Unverified,
+            protocol: "tcp",
+            opened: SystemTime::UNIX_EPOCH,
+        };
+        let (session, past) = (Session::default(), Past::default());
+        let now = Now { wall: SystemTime::UNIX_EPOCH, since_start: Duration::ZERO };
+        let scene = Scene { connection: &connection, session: &session, past: &past, now };
+        let engine = engine();
+        match engine.connect(&scene, &Opening { protocol, hello: hello.as_ref() }).judgement.verdict {
+            Verdict::Deny(denial) => denial.reason.name.to_owned(),
+            _ => "granted".to_owned(),
+        }
+    }
+
+    fn hello(name: Option<&str>, offers: &[&str], hidden: bool) -> Option<Hello> {
+        let protocols = offers.iter().map(|offer| (*offer).to_owned()).collect();
+        Some(Hello { server_name: name.map(str::to_owned), protocols, hidden, ..Hello::default() })
+    }
+
+    #[test]
+    fn tls_is_held_to_the_name_that_it_says() {
+        let tls = |names: &[&str], hello| judged("192.0.2.1:443", names, Some("tls"), hello);
+        let both = ["b.example", "a.example"];
+        assert_eq!(tls(&both, hello(Some("a.example"), &["h2"], false)), "granted");
+        assert_eq!(tls(&both, hello(Some("a.example"), &["smtp"], false)), "egress-protocol");
+        assert_eq!(tls(&both, hello(Some("b.example"), &["smtp"], false)), "granted");
+        assert_eq!(tls(&["a.example", "c.example"], hello(Some("c.example"), &[], false)), "policy-no-rule");
+        assert_eq!(tls(&["a.example"], hello(Some("b.example"), &[], false)), "egress-tls-name");
+        assert_eq!(tls(&["a.example"], hello(None, &[], false)), "egress-tls-nameless");
+        assert_eq!(tls(&["a.example"], hello(Some("front.example"), &[], true)), "egress-tls-hidden");
+        assert_eq!(tls(&["ech.example"], hello(Some("front.example"), &[], true)), "granted");
+        assert_eq!(tls(&[], hello(Some("a.example"), &[], false)), "egress-no-name");
+    }
+
+    #[test]
+    fn any_granted_name_will_do_where_none_is_said() {
+        assert_eq!(judged("192.0.2.1:80", &["c.example", "a.example"], Some("ssh"), None), "granted");
+        assert_eq!(judged("192.0.2.1:80", &["c.example"], Some("ssh"), None), "policy-no-rule");
+    }
+
+    #[test]
+    fn port_with_rules_for_requests_carries_nothing_unknown() {
+        assert_eq!(judged("192.0.2.1:80", &["a.example"], None, None), "egress-protocol");
+        assert_eq!(judged("192.0.2.1:80", &["a.example"], Some("http1"), None), "egress-protocol");
+    }
+
+    #[test]
+    fn granted_network_needs_no_name() {
+        assert_eq!(judged("10.1.2.3:9092", &[], Some("kafka"), None), "granted");
+        assert_eq!(judged("10.1.2.3:9092", &[], Some("redis"), None), "egress-protocol");
+        assert_eq!(judged("11.1.2.3:9092", &[], Some("kafka"), None), "egress-no-name");
+    }
 }

@@ -30,6 +30,7 @@ pub(super) fn warnings(
         check.expiry(placed, placed.rule.expires.as_ref());
         check.breadth(placed);
         check.unverified(placed);
+        check.tenants(placed);
         if grants.len() <= COMPARED {
             check.shadowed(placed, number, grants, denials);
         }
@@ -144,6 +145,17 @@ impl Check<'_> {
                     remedy,
                 );
             }
+        }
+    }
+
+    /// Wildcards over names that anyone can have.
+    fn tenants(&mut self, placed: &Placed) {
+        let Party::To(destinations) = &placed.rule.conditions.party else { return };
+        let wide = destinations.iter().filter(|to| to.id.is_none()).filter_map(|to| to.host.as_ref());
+        for (host, shared) in wide.filter_map(|host| Some((host, host.shared()?))) {
+            let found = format!("`{host}`: anyone can have a name under `{shared}`");
+            let remedy = "name the bucket, account or application that is yours: `mine.`, not `*.`";
+            self.warn(placed, &format!("{}.to", placed.field), found, "names of your own", remedy);
         }
     }
 

@@ -31,6 +31,7 @@ mod responses;
 mod rule;
 mod shorthand;
 pub mod spoken;
+mod tenants;
 mod weaken;
 
 pub use compile::{Compiled, Context, Tls, compile};

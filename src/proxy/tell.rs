@@ -4,10 +4,11 @@
 use super::tls::NOTHING_SAID;
 use super::worker::{Shared, Worker};
 use crate::engine::Case;
-use crate::flow::{ClientAddr, Connection, Cut, Denial, Direction, FactKind, Peer, Reason};
+use crate::flow::{ClientAddr, Connection, Cut, Denial, Direction, FactKind, Peer, Reason, RuleName};
 use crate::identity::Refusal;
 use crate::protocol::head;
 use crate::record::event::Clipped;
+use crate::record::flows::{Carried, Destination};
 use crate::record::learned::{Asked, Needs};
 use crate::record::line::Panic;
 use crate::record::{Caller, Event, Exchange, Handshake, Line, Revision};
@@ -28,6 +29,14 @@ impl Worker {
         let recorder = &self.shared.recorder;
         recorder.judged(Event::refused(recorder.id(now), now, connection, denial, &exchange, &self.revision()));
         self.metrics.refused(connection.direction, reason);
+    }
+
+    /// Notes what left the pod, for a name (else the one that led there last), granted by a rule or let go.
+    pub(super) fn flowed(&self, to: &Connection, name: Option<&str>, rule: Option<&RuleName>, carried: Carried) {
+        let led = || to.names.iter().next().map(|name| name.asked.clone());
+        let name = name.map(Box::from).or_else(led);
+        let destination = Destination { name, address: to.to.0, protocol: to.protocol, rule: rule.map(Arc::clone) };
+        self.aggregate.flow(&destination, carried);
     }
 
     /// Notes what a request asked for that no rule grants, for its owner: under every reading of its path.

@@ -3,6 +3,7 @@
 
 use super::Caller;
 use super::caller::AsHashed;
+use super::flows::{self, Carried, Destination};
 use super::learned::{Asked, Seen};
 use super::line::Allowed;
 use crate::flow::RuleName;
@@ -23,6 +24,7 @@ pub(super) struct Counts {
     callers: HashMap<Caller, Vec<(RuleName, Traffic)>, AsHashed>,
     beyond: Traffic,
     pub(super) learned: Seen,
+    pub(super) flows: flows::Seen,
 }
 
 /// What was carried.
@@ -50,6 +52,11 @@ impl Aggregate {
     /// Counts what no rule granted to `caller`, in learn mode.
     pub fn learn(&self, caller: &Caller, asked: Asked, succeeded: bool) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).learned.note(caller, asked, succeeded);
+    }
+
+    /// Counts what left the pod.
+    pub fn flow(&self, to: &Destination, carried: Carried) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).flows.note(to, carried);
     }
 
     /// Takes the counts out.

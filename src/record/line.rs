@@ -1,5 +1,6 @@
 //! What a line of the record can be about, besides a judgement: the process itself, its reloads, and what was lost.
 
+use super::flows::{Carried, Destination};
 use super::learned::{Asked, Times};
 use super::{Caller, Event, EventId, Handshake, Revision};
 use crate::flow::{Reason, RuleName};
@@ -30,6 +31,8 @@ pub enum Line {
     Repeat(Repeat),
     /// Allowed traffic of one caller under one rule.
     Allowed(Allowed),
+    /// What left the pod for one destination.
+    Flow(Flow),
     /// What one caller asked for in learn mode without a rule that grants it.
     Learned(Learned),
 }
@@ -139,6 +142,19 @@ pub struct Allowed {
     pub bytes_out: u64,
 }
 
+/// What left the pod for one destination, over a time.
+#[derive(Clone, Debug)]
+pub struct Flow {
+    /// The beginning of the time counted.
+    pub since: SystemTime,
+    /// Its end.
+    pub until: SystemTime,
+    /// Where to; nothing when it is what was over the limit of destinations.
+    pub to: Option<Destination>,
+    /// How much.
+    pub carried: Carried,
+}
+
 /// What one caller asked for in learn mode, without a rule that grants it, over a time.
 #[derive(Clone, Debug)]
 pub struct Learned {
@@ -200,6 +216,7 @@ impl Line {
                 Self::Reload(reload) => texts(&reload.problems) + texts(&reload.warnings) + texts(&reload.weakens),
                 Self::Panic(panic) => panic.message.len(),
                 Self::Learned(learned) => learned.asked.as_ref().map_or(0, |(_, asked)| asked.path.len()),
+                Self::Flow(flow) => flow.to.as_ref().and_then(|to| to.name.as_ref()).map_or(0, |name| name.len()),
                 Self::Gap(_) | Self::Repeat(_) | Self::Allowed(_) => 0,
             }
     }

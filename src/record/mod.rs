@@ -12,6 +12,7 @@ pub mod caller;
 pub mod chain;
 pub mod event;
 pub mod file;
+pub mod flows;
 #[cfg(feature = "sidecar")]
 pub mod handles;
 pub mod id;

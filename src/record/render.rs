@@ -2,7 +2,7 @@
 //! redactor on its way.
 
 use super::event::{Handshake, cut_name};
-use super::line::{Allowed, Gap, Learned, Panic, Reload, Repeat, Start, Stop};
+use super::line::{Allowed, Flow, Gap, Learned, Panic, Reload, Repeat, Start, Stop};
 use super::redact::Redactor;
 use super::{Event, Line, Origin, Revision};
 use crate::flow::{Evidence, Peer};
@@ -48,6 +48,7 @@ impl Renderer {
             Line::Gap(gap) => self.whole(now, "gap", gap_line(gap)),
             Line::Repeat(repeat) => self.whole(repeat.time, "repeat", repeat_line(repeat)),
             Line::Allowed(allowed) => self.whole(allowed.until, "allowed", allowed_line(allowed)),
+            Line::Flow(flow) => self.whole(flow.until, "flow", self.flow(flow)),
             Line::Learned(learned) => self.whole(learned.until, "learned", self.learned(learned)),
         }
     }
@@ -176,6 +177,40 @@ impl Renderer {
             warnings: self.texts(&reload.warnings),
             weakens: self.texts(&reload.weakens),
             revision: RevisionPart::of(&reload.revision),
+        }
+    }
+
+    fn flow<'a>(&self, flow: &'a Flow) -> impl Serialize + use<'a> {
+        #[derive(Serialize)]
+        struct FlowLine<'a> {
+            since: String,
+            direction: &'static str,
+            verdict: &'static str,
+            name: Option<String>,
+            address: Option<String>,
+            protocol: Option<&'static str>,
+            rule: Option<&'a str>,
+            times: u64,
+            bytes_out: u64,
+            bytes_in: u64,
+            seconds: f64,
+            longest: f64,
+        }
+        let (to, carried) = (flow.to.as_ref(), &flow.carried);
+        let granted = to.is_none_or(|to| to.rule.is_some());
+        FlowLine {
+            since: timestamp(flow.since),
+            direction: "outbound",
+            verdict: if granted { "allow" } else { "deny" },
+            name: to.and_then(|to| to.name.as_ref()).map(|name| self.redactor.text(name)),
+            address: to.map(|to| to.address.to_string()),
+            protocol: to.map(|to| to.protocol),
+            rule: to.and_then(|to| to.rule.as_deref()),
+            times: carried.times,
+            bytes_out: carried.bytes_out,
+            bytes_in: carried.bytes_in,
+            seconds: carried.lasted.as_millis() as f64 / 1000.0,
+            longest: carried.longest.as_millis() as f64 / 1000.0,
         }
     }
 
@@ -351,6 +386,7 @@ fn gap_line(gap: &Gap) -> impl Serialize + use<> {
 fn repeat_line(repeat: &Repeat) -> impl Serialize + use<'_> {
     #[derive(Serialize)]
     struct RepeatLine<'a> {
+        direction: &'static str,
         caller: String,
         reason: &'static str,
         kind: &'static str,
@@ -360,6 +396,7 @@ fn repeat_line(repeat: &Repeat) -> impl Serialize + use<'_> {
         last: String,
     }
     RepeatLine {
+        direction: repeat.caller.direction().name(),
         caller: repeat.caller.to_string(),
         reason: repeat.reason.name,
         kind: repeat.reason.kind.name(),

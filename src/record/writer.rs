@@ -8,7 +8,7 @@ use super::redact::Redactor;
 use super::render::Renderer;
 use super::sink::Sink;
 use super::{Line, Origin};
-use super::{aggregate, learned};
+use super::{aggregate, flows, learned};
 use sha2::{Digest, Sha256};
 use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -125,7 +125,10 @@ impl RecordThread {
         let mut counts: Vec<_> = workers.iter().map(|worker| worker.take()).collect();
         let learned = counts.iter_mut().map(|counts| std::mem::take(&mut counts.learned));
         let learned = learned::lines(learned, since, until).into_iter().map(Line::Learned);
-        aggregate::lines(counts.into_iter(), since, until).into_iter().map(Line::Allowed).chain(learned).collect()
+        let flows = counts.iter_mut().map(|counts| std::mem::take(&mut counts.flows)).collect::<Vec<_>>();
+        let flows = flows::lines(flows.into_iter(), since, until).into_iter().map(Line::Flow);
+        let allowed = aggregate::lines(counts.into_iter(), since, until).into_iter().map(Line::Allowed);
+        allowed.chain(flows).chain(learned).collect()
     }
 
     fn write(&mut self, renderer: &Renderer, lines: &[Line], gap: &Gap) {

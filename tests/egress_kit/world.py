@@ -79,7 +79,6 @@ class Sidecar(Podwall):
     """A sidecar for what leaves the pod, as a user of its own, whom the redirection leaves alone."""
 
     def __init__(self, binary, folder, inside):
-        folder.mkdir()
         self.inside, self.folder, self.record, self.admin_port = list(inside), folder, folder / "record.jsonl", 15020
         (folder / "allowlist.yaml").write_text(ALLOWLIST)
         (folder / "podwall.yaml").write_text(f"""\
@@ -135,8 +134,15 @@ class World:
         (folder / "dnsmasq.conf").write_text(DNSMASQ)
         self.start("dnsmasq", shutil.which("dnsmasq", path=PATH), f"--conf-file={folder}/dnsmasq.conf", "--user=root")
         self.servers()
+        (folder / "sidecar").mkdir()
         self.sidecar = Sidecar(folder / "podwall", folder / "sidecar", self.inside(self.pod))
-        made.callback(self.sidecar.end)
+        made.callback(lambda: self.sidecar.end())
+        self.sidecar.wait_ready()
+
+    def restart(self):
+        """Another sidecar with the same files."""
+        self.sidecar.end()
+        self.sidecar = Sidecar(self.folder / "podwall", self.folder / "sidecar", self.inside(self.pod))
         self.sidecar.wait_ready()
 
     def servers(self):

@@ -1,6 +1,7 @@
 //! An outbound connection that was judged as a whole, carried as bytes to its end.
 
 use super::observe::Observers;
+use super::tell::Passed;
 use super::{Known, tell};
 use crate::flow::{Connection, Side};
 use crate::proxy::stream::{self, End, Lane};
@@ -8,7 +9,7 @@ use crate::proxy::upstream::dial;
 use crate::proxy::worker::Worker;
 
 /// Carries it. What was read before goes on first.
-pub(super) async fn serve(worker: &Worker, connection: &Connection, known: Known) {
+pub(super) async fn serve(worker: &Worker, connection: &Connection, known: Known, passed: Passed) {
     let Known { mut client, server, from_client, from_server, opened } = known;
     let server = match server {
         Some(server) => Ok(server),
@@ -23,7 +24,7 @@ pub(super) async fn serve(worker: &Worker, connection: &Connection, known: Known
         }
     };
     worker.metrics.upstream_opened();
-    let mut observers = Observers::new(worker, connection, opened.by);
+    let mut observers = Observers::new(worker, connection, opened);
     let (mut up, mut down) = (Lane::default(), Lane::default());
     let begun = up
         .begin(Side::Client, &from_client, &mut observers)
@@ -42,5 +43,5 @@ pub(super) async fn serve(worker: &Worker, connection: &Connection, known: Known
         // Where it cannot be made the connection is closed all the same.
         let _ = (stream::reset(&client), stream::reset(&server));
     }
-    tell::ended(worker, connection, (up.carried(), down.carried()), &end);
+    tell::ended(worker, connection, &passed, (up.carried(), down.carried()), &end);
 }

@@ -40,11 +40,11 @@ struct Known {
 /// Serves an accepted connection to its end.
 pub(super) async fn serve(worker: &Rc<Worker>, client: TcpStream, mut connection: Connection) {
     let spoken = worker.judging(&connection, |scene| worker.engine().spoken(scene));
-    if spoken.is_empty() && tell::stopped(worker, &connection, &Opened::default()) {
+    let watched = if spoken.is_empty() { tell::judge(worker, &connection, &Opened::default()) } else { None };
+    if spoken.is_empty() && watched.is_none() {
         // A reset says more than silence; where it cannot be made the connection is closed all the same.
         return drop(stream::reset(&client));
     }
-    let watched = spoken.is_empty();
     let known = match Opening::new(worker, &connection, client, spoken).open().await {
         Ok(known) => known,
         Err(end) => return tell::unopened(worker, &connection, end),
@@ -62,13 +62,10 @@ pub(super) async fn serve(worker: &Rc<Worker>, client: TcpStream, mut connection
             let (stream, early) = (Stream::Plain(known.client), early(&known.from_client));
             Box::pin(postgres::serve_from(worker, stream, early, connection, port)).await;
         }
-        _ => {
-            let opening = known.opened.opening();
-            if !watched && tell::stopped(worker, &connection, &opening) {
-                return opening::refuse(known).await;
-            }
-            carried::serve(worker, &connection, known).await;
-        }
+        _ => match watched.or_else(|| tell::judge(worker, &connection, &known.opened.opening())) {
+            Some(passed) => carried::serve(worker, &connection, known, passed).await,
+            None => opening::refuse(known).await,
+        },
     }
 }
 

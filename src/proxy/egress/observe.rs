@@ -1,7 +1,10 @@
 //! What looks at an outbound connection's bytes, chunk by chunk, before they go on.
 
+use super::opening::Opened;
+use super::tell;
 use crate::engine::egress::Opening;
 use crate::flow::{Connection, Side};
+use crate::protocol::hello::Hello;
 use crate::protocol::identify::{Answer, identify};
 use crate::proxy::stream::{Cut, Observe};
 use crate::proxy::worker::Worker;
@@ -11,20 +14,45 @@ const MOST_BYTES: usize = 8 << 10;
 
 /// Every observer of one connection.
 pub(super) struct Observers<'w> {
+    standing: Standing<'w>,
     first: FirstWords<'w>,
 }
 
 impl<'w> Observers<'w> {
-    /// `by` is the side whose bytes have said what is spoken.
-    pub(super) fn new(worker: &'w Worker, connection: &'w Connection, by: Option<Side>) -> Self {
-        let state = if by == Some(Side::Client) { None } else { Some(Vec::new()) };
-        Self { first: FirstWords { worker, connection, heard: state } }
+    /// Observers of a connection that was opened so.
+    pub(super) fn new(worker: &'w Worker, connection: &'w Connection, opened: Opened) -> Self {
+        let heard = (opened.by != Some(Side::Client)).then(Vec::new);
+        let generation = worker.engine().revision().generation;
+        Self {
+            standing: Standing { worker, connection, opened, generation },
+            first: FirstWords { worker, connection, heard },
+        }
     }
 }
 
 impl Observe for Observers<'_> {
     fn look(&mut self, side: Side, chunk: &[u8]) -> Result<(), Box<Cut>> {
+        self.standing.look(side, chunk)?;
         self.first.look(side, chunk)
+    }
+}
+
+/// What was granted is judged again once the policy is another.
+struct Standing<'w> {
+    worker: &'w Worker,
+    connection: &'w Connection,
+    opened: Opened,
+    generation: u64,
+}
+
+impl Observe for Standing<'_> {
+    fn look(&mut self, _: Side, _: &[u8]) -> Result<(), Box<Cut>> {
+        let generation = self.worker.engine().revision().generation;
+        if generation == self.generation {
+            return Ok(());
+        }
+        self.generation = generation;
+        tell::cut(self.worker, self.connection, &self.opened.opening())
     }
 }
 
@@ -45,8 +73,11 @@ impl Observe for FirstWords<'_> {
             Answer::NeedMore if heard.len() < MOST_BYTES => Ok(()),
             Answer::Is(sign) if sign.protocol != self.connection.protocol => {
                 self.heard = None;
-                let opening = Opening { protocol: Some(sign.protocol), hello: None };
-                super::tell::cut(self.worker, self.connection, &opening)
+                // A ClientHello that comes late has said no name in time.
+                let hello = Hello::default();
+                let opening =
+                    Opening { protocol: Some(sign.protocol), hello: (sign.protocol == "tls").then_some(&hello) };
+                tell::cut(self.worker, self.connection, &opening)
             }
             Answer::Is(_) | Answer::Unknown | Answer::NeedMore => {
                 self.heard = None;

@@ -6,17 +6,30 @@ use crate::flow::{Connection, Cut as Ends, Denial, Direction, Mode, Reason, Rule
 use crate::proxy::stream::{Cut, End, IDLE};
 use crate::proxy::upstream::Unreached;
 use crate::proxy::worker::Worker;
+use crate::record::flows::Carried;
 use crate::record::{Caller, Event, Exchange, Traffic};
 use std::sync::Arc;
+use std::time::SystemTime;
 
-/// Judges a connection as a whole, and records a denial. Whether it ends here.
-pub(super) fn stopped(worker: &Worker, connection: &Connection, opening: &Opening<'_>) -> bool {
+/// A connection that goes on.
+#[derive(Debug, Default)]
+pub(super) struct Passed {
+    /// The name that it is for.
+    name: Option<Box<str>>,
+    /// The rule that granted it; nothing when it goes on although it is denied.
+    rule: Option<RuleName>,
+}
+
+/// Judges a connection as a whole, and records a denial. Nothing when it ends here.
+pub(super) fn judge(worker: &Worker, connection: &Connection, opening: &Opening<'_>) -> Option<Passed> {
     worker.judging(connection, |scene| {
         let engine = worker.engine();
         let dialled = engine.connect(scene, opening);
         worker.metrics.judged(Direction::Outbound, dialled.judgement.mode, &dialled.judgement.verdict);
+        let name = dialled.name.as_deref().map(Box::from);
         if dialled.judgement.verdict == Verdict::Allow {
-            return false;
+            let rule = dialled.case.terms().map(|terms| Arc::clone(&terms.rule));
+            return Some(Passed { name, rule });
         }
         let Dialled { judgement, resource, detail, .. } = &dialled;
         let exchange = Exchange {
@@ -30,7 +43,7 @@ pub(super) fn stopped(worker: &Worker, connection: &Connection, opening: &Openin
         let recorder = &worker.shared.recorder;
         let id = recorder.id(scene.now.wall);
         recorder.judged(Event::judged(id, scene, judgement, &exchange, engine.revision()));
-        super::stops(&dialled)
+        judgement.stops().is_none().then_some(Passed { name, rule: None })
     })
 }
 
@@ -67,16 +80,13 @@ pub(super) fn failed(worker: &Worker, connection: &Connection, reason: Reason) {
 }
 
 /// A connection that was carried has ended.
-pub(super) fn ended(worker: &Worker, connection: &Connection, (up, down): (u64, u64), end: &End) {
+pub(super) fn ended(worker: &Worker, connection: &Connection, passed: &Passed, (up, down): (u64, u64), end: &End) {
     worker.metrics.carried(Direction::Outbound, up, down);
-    let rule = worker.judging(connection, |scene| {
-        let engine = worker.engine();
-        let opening = Opening { protocol: Some(connection.protocol), hello: None };
-        let dialled = engine.connect(scene, &opening);
-        dialled.case.terms().map(|terms| Arc::clone(&terms.rule))
-    });
-    let rule = rule.unwrap_or_else(|| RuleName::from(""));
-    worker.aggregate.note(&Caller::of(connection), &rule, Traffic::exchange(up, down));
+    let unnamed = RuleName::from("");
+    let rule = passed.rule.as_ref().unwrap_or(&unnamed);
+    worker.aggregate.note(&Caller::of(connection), rule, Traffic::exchange(up, down));
+    let lasted = SystemTime::now().duration_since(connection.opened).unwrap_or_default();
+    worker.flowed(connection, passed.name.as_deref(), passed.rule.as_ref(), Carried::once(up, down, lasted));
     match end {
         End::Cut(cut) => refused(worker, connection, cut, up),
         End::Idle => worker.metrics.limited(Direction::Outbound, IDLE),

@@ -6,13 +6,14 @@ use super::exchange::{Request, speaks_grpc};
 use super::{Conversation, Next};
 use crate::canon::path::Readings;
 use crate::engine::{Case, Engine, NO_RULE};
-use crate::flow::{Access, Cut, Denial, Judgement, Mode, Past, Reason, RuleName, Scene, Verdict};
+use crate::flow::{Access, Cut, Denial, Direction, Judgement, Mode, Past, Reason, RuleName, Scene, Verdict};
 use crate::protocol::head::Header;
 use crate::protocol::http1::emit;
 use crate::protocol::http1::{self, Refusal, RequestHead};
 use crate::protocol::{Malformed, grpc};
 use crate::proxy::upstream::Unreached;
 use crate::proxy::worker::Worker;
+use crate::record::flows::Carried;
 use crate::record::{Event, EventId, Exchange, Revision, Traffic};
 use std::sync::Arc;
 use std::time::Duration;
@@ -228,6 +229,12 @@ impl Conversation<'_> {
         metrics.judged(self.guest.connection.direction, case.mode(), &Verdict::Allow);
         metrics.carried(self.guest.connection.direction, traffic.bytes_in, traffic.bytes_out);
         self.worker.aggregate.note(&self.guest.caller, rule, traffic);
+        if self.guest.connection.direction == Direction::Outbound {
+            let host = request.view().host();
+            let name = host.as_ref().map(|host| &*host.name);
+            let carried = Carried::once(traffic.bytes_in, traffic.bytes_out, told.began.elapsed());
+            self.worker.flowed(&self.guest.connection, name, Some(rule), carried);
+        }
     }
 
     async fn say(

@@ -4,15 +4,16 @@ use super::texts::Statement;
 use super::{End, SETTING, TEXT_BYTES, Wire};
 use crate::canon::sql::postgres::Prepared;
 use crate::engine::Engine;
-use crate::flow::{Message, Part, Past, Place, Side};
+use crate::flow::{Direction, Message, Part, Past, Place, Side};
 use crate::protocol::postgres::accesses::{Asked, Understood};
 use crate::protocol::postgres::emit::{self, DENIED, NO_STATEMENT};
 use crate::protocol::postgres::front::Front;
 use crate::protocol::postgres::session::{Denied, SentKind};
 use crate::protocol::postgres::{TOO_MANY, UNKNOWN_STATEMENT, UNSUPPORTED};
+use crate::record::flows::Carried;
 use crate::record::{EventId, Traffic};
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What becomes of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,6 +183,10 @@ impl Wire<'_> {
     fn executed(&mut self, bytes: usize) {
         if let Some(rule) = &self.rule {
             self.worker.aggregate.note(&self.caller, rule, Traffic::exchange(bytes as u64, 0));
+            if self.connection.direction == Direction::Outbound {
+                let carried = Carried::once(bytes as u64, 0, Duration::ZERO);
+                self.worker.flowed(&self.connection, None, Some(rule), carried);
+            }
         }
     }
 
