@@ -89,6 +89,23 @@ pub fn hex(value: &[u8]) -> Option<Vec<u8>> {
     is_all_text(&decoded).then_some(decoded)
 }
 
+/// Text with at least three bytes spelled as numbers: `0x2e0x2e0x2f`.
+pub fn hex_bytes(value: &[u8]) -> Option<Vec<u8>> {
+    let digit = |byte: &u8| char::from(*byte).to_digit(16);
+    let mut out = Vec::with_capacity(value.len());
+    let (mut rest, mut count) = (value, 0);
+    while let [first, tail @ ..] = rest {
+        let spelled = match rest {
+            [b'0', b'x', high, low, ..] => digit(high).zip(digit(low)).and_then(|(h, l)| u8::try_from(h << 4 | l).ok()),
+            _ => None,
+        };
+        count += usize::from(spelled.is_some());
+        out.push(spelled.unwrap_or(*first));
+        rest = if spelled.is_some() { rest.get(4..).unwrap_or_default() } else { tail };
+    }
+    (count >= 3 && is_all_text(&out)).then_some(out)
+}
+
 /// Text in which `+ADw-` stands for `<` (RFC 2152).
 pub fn utf7(text: &[u8]) -> Option<Vec<u8>> {
     memchr::memmem::find(text, b"+A")?;
@@ -127,9 +144,10 @@ fn shifted(text: &[u8]) -> Option<(usize, String)> {
     characters.bytes().any(|byte| byte.is_ascii_punctuation()).then_some((len + 2, characters))
 }
 
-/// ASCII text in UTF-16 without a mark: every other byte is NUL.
+/// ASCII text in UTF-16, with or without its mark: every other byte is NUL.
 pub fn utf16_ascii(bytes: &[u8]) -> Option<Vec<u8>> {
-    let (pairs, _) = bytes.as_chunks::<2>();
+    let unmarked = bytes.strip_prefix(b"\xfe\xff").or(bytes.strip_prefix(b"\xff\xfe")).unwrap_or(bytes);
+    let (pairs, _) = unmarked.as_chunks::<2>();
     let all = |is: fn(&[u8; 2]) -> bool| pairs.len() >= 4 && pairs.iter().all(is);
     if all(|[_, low]| *low == 0) {
         Some(pairs.iter().map(|[high, _]| *high).collect())
@@ -145,15 +163,21 @@ fn utf16(units: impl Iterator<Item = u16>) -> Option<String> {
 }
 
 /// Bytes that a lenient decoder reads as ASCII: UTF-8 sequences that are longer than they need be (`C0 AF` for `/`), and
-/// the full-width forms (U+FF01 to U+FF5E), which many frameworks fold.
+/// the full-width forms (U+FF01 to U+FF5E), which many frameworks fold. Characters without width that stand behind ASCII
+/// letters are dropped: they hide words from those who look for them.
 pub fn fold(bytes: &[u8]) -> Option<Vec<u8>> {
-    if !bytes.iter().fold(false, |any, byte| any | matches!(byte, 0xc0 | 0xc1 | 0xe0 | 0xef | 0xf0)) {
+    if !bytes.iter().fold(false, |any, byte| any | matches!(byte, 0xc0 | 0xc1 | 0xc2 | 0xe0 | 0xe2 | 0xef | 0xf0)) {
         return None;
     }
     let mut out = Vec::with_capacity(bytes.len());
     let mut rest = bytes;
     let mut any = false;
     while let Some(&first) = rest.first() {
+        if let Some(len) = without_width(rest).filter(|_| out.last().is_some_and(u8::is_ascii_alphanumeric)) {
+            any = true;
+            rest = rest.get(len..)?;
+            continue;
+        }
         let (len, byte) = match ascii_of(rest) {
             Some((len, byte)) => {
                 any = true;
@@ -165,6 +189,16 @@ pub fn fold(bytes: &[u8]) -> Option<Vec<u8>> {
         rest = rest.get(len..)?;
     }
     any.then_some(out)
+}
+
+/// How long a character without width is: soft hyphen, zero-width space and joiners, direction marks, word joiner, mark
+/// of the byte order.
+fn without_width(bytes: &[u8]) -> Option<usize> {
+    match *bytes {
+        [0xc2, 0xad, ..] => Some(2),
+        [0xe2, 0x80, 0x8b..=0x8f, ..] | [0xe2, 0x81, 0xa0, ..] | [0xef, 0xbb, 0xbf, ..] => Some(3),
+        _ => None,
+    }
 }
 
 fn ascii_of(bytes: &[u8]) -> Option<(usize, u8)> {
@@ -224,6 +258,20 @@ mod tests {
         assert_eq!(utf16_ascii(b"a\0b\0c\0d\0"), Some(b"abcd".to_vec()));
         assert_eq!(utf16_ascii(b"\0a\0b\0c\0d"), Some(b"abcd".to_vec()));
         assert_eq!(utf16_ascii(b"abcdefgh"), None);
+        assert_eq!(utf16_ascii(b"\xfe\xff\0a\0b\0c\0d"), Some(b"abcd".to_vec()));
+    }
+
+    #[test]
+    fn bytes_spelled_one_by_one_are_decoded() {
+        assert_eq!(hex_bytes(b"0x2e0x2e0x2fetc0x2fhosts"), Some(b"../etc/hosts".to_vec()));
+        assert_eq!(hex_bytes(b"0x2e0x2e"), None);
+        assert_eq!(hex_bytes(b"color0x2eand0x0g0x2e"), None);
+    }
+
+    #[test]
+    fn characters_without_width_are_dropped() {
+        assert_eq!(fold("un\u{200b}ion".as_bytes()), Some(b"union".to_vec()));
+        assert_eq!(fold("\u{1f468}\u{200d}\u{1f469}".as_bytes()), None);
     }
 
     #[test]

@@ -22,7 +22,10 @@ impl Detector for Ldap {
     }
 
     fn wakes(&self) -> Wake {
-        Wake { literals: &[], bytes: &["(=a)", "(=a*", "*)\0", "(|&)", ")(&", "*(|", "(=a|", ")(=a"] }
+        Wake {
+            literals: &[":2.5.13.", ":1.2.840.113556."],
+            bytes: &["(=a)", "(=a*", "*)\0", "(|&)", ")(&", "*(|", "(=a|", ")(=a"],
+        }
     }
 
     fn inspect(&self, part: &Part<'_>, found: &mut Found, fuel: &mut Fuel) {
@@ -62,12 +65,25 @@ fn leaves_filter(value: &[u8]) -> Option<(usize, u16)> {
                     return Some((start, 100));
                 }
             }
-            b' ' | b'*' => {}
+            b' ' | b'*' | b'!' | b'&' | b'|' => {}
             _ => left = None,
         }
     }
-    whole_filter(value)
+    matching_rule(value).or_else(|| whole_filter(value))
 }
+
+/// `attribute:2.5.13.18:=value`: an assertion that names its matching rule by number, which only a filter does.
+fn matching_rule(value: &[u8]) -> Option<(usize, u16)> {
+    let at = memchr::memmem::find(value, b":=")?;
+    let before = value.get(..at)?;
+    let number = before.iter().rev().take_while(|b| b.is_ascii_digit() || **b == b'.').count();
+    let name = before.get(..before.len() - number)?.strip_suffix(b":")?;
+    let numbered = RULES.iter().any(|rule| before.get(before.len() - number..).unwrap_or_default().starts_with(rule));
+    (numbered && name.last().is_some_and(u8::is_ascii_alphanumeric)).then_some((0, 100))
+}
+
+/// Where the numbers of matching rules begin: those of X.520 and of Active Directory.
+const RULES: &[&[u8]] = &[b"2.5.13.", b"1.2.840.113556."];
 
 /// `*(|(mail=*`: a wildcard ends the value, and a further filter begins.
 fn wildcard_before(value: &[u8], at: usize) -> Option<usize> {
@@ -125,6 +141,9 @@ mod tests {
             "*(|(sn=*)",
             "*))\0",
             ")(!(&(1=0",
+            "*)!(sn=*",
+            "bob)&(cn=root",
+            "userPassword:2.5.13.18:=x",
         ] {
             assert_eq!(weight(value), 100, "{value}");
         }

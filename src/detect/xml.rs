@@ -176,7 +176,20 @@ const TABLE: &[Idiom] = &[
 static IDIOMS: Idioms = Idioms::new(TABLE, || compile(TABLE));
 
 fn includes(bytes: &[u8]) -> Option<Finding> {
-    Finding::clearest(IDIOMS.find(bytes))
+    Finding::clearest(IDIOMS.find(bytes).into_iter().map(|found| Finding {
+        strength: if brings_its_sheet(bytes, &found) { Strong } else { found.strength },
+        ..found
+    }))
+}
+
+/// A style sheet that is no file of the same site: `href="data:…"`, a script, a part of the document itself.
+fn brings_its_sheet(bytes: &[u8], found: &Finding) -> bool {
+    let rest = bytes.get(found.end..).unwrap_or_default();
+    let head = rest.get(..rest.len().min(160)).unwrap_or_default();
+    let Some(at) = cursor::find(head, b"href=").filter(|_| found.name == "xml-style-sheet") else { return false };
+    let target = head.get(at + 5..).unwrap_or_default();
+    let target = target.strip_prefix(b"\"").or(target.strip_prefix(b"'")).unwrap_or(target);
+    [&b"data:"[..], b"javascript:", b"#", b"//"].iter().any(|start| cursor::starts_with(target, start))
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ impl Detector for Code {
     }
 
     fn wakes(&self) -> Wake {
-        Wake { literals: LITERALS, bytes: &["$()", "<?", "$[]", "\u{80}\0"] }
+        Wake { literals: LITERALS, bytes: &["$()", "<?", "$[]", "${ }", "\u{80}\0"] }
     }
 
     fn reads_binaries(&self) -> bool {
@@ -40,7 +40,8 @@ impl Detector for Code {
         if fuel.spend(4 * bytes.len()).is_err() {
             return;
         }
-        let readings = [object(bytes), prototype(part), class_name(bytes), php::find(part), calls(bytes)];
+        let readings =
+            [object(bytes), prototype(part), class_name(bytes), php::find(part), calls(bytes), endless_loop(bytes)];
         let Some(best) = Finding::clearest(readings.into_iter().flatten()) else { return };
         if part.place == Place::BodyOpaque && best.name != "code-object" {
             return;
@@ -123,6 +124,18 @@ const LITERALS: &[&str] = &[
     "getmypid",
     "_basedir",
     "memory_limit",
+    "_errors",
+    "session.save",
+    "max_exec",
+    "max_input",
+    "error_report",
+    "post_max",
+    "upload_max",
+    "output_buff",
+    "expose_php",
+    "zlib.output",
+    "opcache.",
+    "register_g",
     "_server[",
     "_functions",
     "gzinflate",
@@ -142,6 +155,7 @@ const LITERALS: &[&str] = &[
     "beanshell",
     "invokertransformer",
     "constructor",
+    "__js_function",
     "while(",
     "console.",
     "data:,",
@@ -218,7 +232,7 @@ const TABLE: &[Idiom] = &[
     ("ysoserial", Certain, "code-object"), ("processbuilder.", Strong, "code-java"),
     (".processbuilder", Strong, "code-java"), ("new processbuilder(", Strong, "code-java"),
     ("objectdataprovider", Strong, "code-object"), ("windowsidentity, ", Weak, "code-object"),
-    ("xstream", Weak, "code-object"),
+    ("xstream", Weak, "code-object"), ("__js_function", Strong, "code-javascript"),
 ];
 static CALLS: Idioms = Idioms::new(TABLE, || compile(TABLE));
 
@@ -228,6 +242,15 @@ fn calls(bytes: &[u8]) -> Option<Finding> {
         .into_iter()
         .filter(|idiom| is_whole(bytes, idiom.at) && is_called(bytes, idiom))
         .max_by_key(|finding| finding.strength)
+}
+
+/// `while(…);` and nothing else: a loop that only keeps its interpreter busy.
+fn endless_loop(bytes: &[u8]) -> Option<Finding> {
+    let text = bytes.trim_ascii();
+    let text = text.strip_suffix(b"{}").unwrap_or(text);
+    let text = text.strip_suffix(b";").unwrap_or(text).trim_ascii();
+    let whole = text.len() <= 64 && cursor::starts_with(text, b"while(") && text.ends_with(b")");
+    whole.then_some(Finding { strength: Strong, name: "code-javascript", at: 0, end: bytes.len() })
 }
 
 /// A name is not the end of another one: `filesystem(`, `my_exec(`.
@@ -301,9 +324,11 @@ fn prototype(part: &Part<'_>) -> Option<Finding> {
     .iter()
     .find_map(|name| cursor::find(bytes, name));
     let at = proto.or(constructor)?;
-    let after = bytes.get(at + 9..).unwrap_or_default().trim_ascii_start();
+    let quoted = usize::from(proto.is_none());
+    let after = bytes.get(at + 9 + quoted..).unwrap_or_default().trim_ascii_start();
     let set = matches!(after.first(), Some(b'"' | b'\'' | b'[' | b'.' | b']' | b':' | b'='));
-    let strength = if key || proto.is_some() && set {
+    let nested = cursor::contains(bytes, b"constructor\"") || cursor::contains(bytes, b"constructor'");
+    let strength = if key || proto.is_some() && set || proto.is_none() && nested && set {
         Certain
     } else if proto.is_some() {
         Strong
@@ -369,6 +394,10 @@ mod tests {
             "__import__('os').popen('id')",
             "java.lang.ProcessBuilder",
             "<%eval request(\"x\")%>",
+            "exec /* x */ ('id')",
+            "unpack($x)",
+            "while(true);",
+            "$  {  NAME  }",
         ] {
             assert!(total(Place::QueryValue, value) >= 100, "{value}");
         }
@@ -391,6 +420,7 @@ mod tests {
 
     #[test]
     fn polluted_prototypes_are_attacks() {
+        assert!(total(Place::QueryValue, "{\"constructor\": {\"prototype\": {\"a\": 1}}}") >= 100);
         assert!(total(Place::QueryName, "__proto__[admin]") >= 100);
         assert!(total(Place::JsonKey, "__proto__") >= 100);
         assert!(total(Place::FormName, "constructor[prototype][a]") >= 100);

@@ -18,7 +18,24 @@ pub(super) fn find(part: &Part<'_>) -> Option<Finding> {
     if is_setting(bytes) {
         return Some(whole(Strong, "code-php-setting"));
     }
-    opening(bytes).or_else(|| variable_call(bytes))
+    opening(bytes).or_else(|| commented_call(bytes)).or_else(|| variable_call(bytes))
+}
+
+/// `exec /* … */ (…)`: a comment where only the interpreter does not see it.
+fn commented_call(bytes: &[u8]) -> Option<Finding> {
+    let at = memchr::memmem::find(bytes, b"/*").filter(|at| *at > 0)?;
+    let before = bytes.get(..at)?.trim_ascii_end();
+    let name = before.iter().rev().take(WINDOW).take_while(|b| is_name(b)).count();
+    let mut cursor = Cursor::new(bytes, at);
+    for _ in 0..8 {
+        cursor.take_while(|b| b.is_ascii_whitespace());
+        if !cursor.eat(b"/*") {
+            break;
+        }
+        cursor.skip(memchr::memmem::find(cursor.rest(), b"*/").map_or(usize::MAX, |at| at + 2));
+    }
+    let called = cursor.eat(b"(") && is_function(before.get(before.len() - name..)?);
+    called.then_some(Finding { strength: Certain, name: "code-php", at: before.len() - name, end: cursor.at() })
 }
 
 /// `_SERVER[x]`, `GLOBALS[x]`, `$_COOKIE` as the name of a parameter.
@@ -34,22 +51,49 @@ fn names_a_global(name: &[u8]) -> bool {
 const SETTINGS: &[&str] = &[
     "allow_url_fopen",
     "allow_url_include",
+    "arg_separator.output",
+    "assert.callback",
     "auto_append_file",
     "auto_prepend_file",
+    "date.timezone",
+    "default_socket_timeout",
     "disable_classes",
     "disable_functions",
     "display_errors",
     "enable_dl",
     "error_log",
+    "error_reporting",
+    "exif.encode_jis",
+    "expose_php",
     "extension_dir",
+    "file_uploads",
+    "html_errors",
+    "implicit_flush",
     "include_path",
     "log_errors",
+    "mail.log",
+    "max_execution_time",
+    "max_input_time",
+    "max_input_vars",
     "memory_limit",
+    "opcache.preload",
     "open_basedir",
+    "output_buffering",
+    "output_handler",
+    "post_max_size",
+    "register_globals",
     "safe_mode",
     "sendmail_path",
+    "session.save_handler",
+    "session.save_path",
+    "session.upload_progress",
+    "unserialize_callback_func",
+    "upload_max_filesize",
     "upload_tmp_dir",
+    "user_ini.filename",
+    "variables_order",
     "zend_extension",
+    "zlib.output_compression",
 ];
 
 /// `auto_prepend_file = /tmp/x`, alone or behind `-d`.
@@ -57,7 +101,7 @@ fn is_setting(bytes: &[u8]) -> bool {
     let mut cursor = Cursor::new(bytes, 0);
     cursor.eat(b"-d");
     cursor.blanks();
-    let name = cursor.take_up_to(24, |b| b.is_ascii_alphabetic() || b == b'_');
+    let name = cursor.take_up_to(32, |b| b.is_ascii_alphabetic() || matches!(b, b'_' | b'.'));
     cursor.blanks();
     cursor.eat(b"=") && cursor::is_one_of(name, SETTINGS)
 }
@@ -93,12 +137,84 @@ fn variable_call(bytes: &[u8]) -> Option<Finding> {
     while let Some(at) = memchr::memchr(b'(', text.get(from..)?).map(|at| from + at) {
         from = at + 1;
         let before = text.get(at.saturating_sub(WINDOW)..at).unwrap_or_default().trim_ascii_end();
+        let argument = text.get(at + 1..).unwrap_or_default().trim_ascii_start();
+        if takes_variable(before, argument) {
+            return Some(found(Strong));
+        }
         if let Some(strength) = callee(before, at <= WINDOW) {
             return Some(found(strength));
         }
     }
     None
 }
+
+/// `unpack($x`: a function of PHP that changes what the program does, given a variable.
+fn takes_variable(before: &[u8], argument: &[u8]) -> bool {
+    let variable =
+        argument.first() == Some(&b'$') && argument.get(1).is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_');
+    let length = before.iter().rev().take_while(|b| is_name(b)).count();
+    let (ahead, name) = before.split_at_checked(before.len() - length).unwrap_or_default();
+    variable && !matches!(ahead.last(), Some(b'$' | b'>' | b'.' | b':')) && cursor::is_one_of(name, HANDLED)
+}
+
+/// Functions of PHP that read, write, load or call what their variables name, sorted.
+const HANDLED: &[&str] = &[
+    "array_filter",
+    "array_walk",
+    "assert",
+    "call_user_func",
+    "create_function",
+    "dl",
+    "eval",
+    "exec",
+    "extract",
+    "fopen",
+    "forward_static_call",
+    "fputs",
+    "fwrite",
+    "getenv",
+    "glob",
+    "gzinflate",
+    "gzuncompress",
+    "include",
+    "include_once",
+    "ini_get",
+    "ini_set",
+    "is_callable",
+    "iterator_apply",
+    "mb_parse_str",
+    "move_uploaded_file",
+    "ob_start",
+    "opendir",
+    "pack",
+    "parse_str",
+    "passthru",
+    "phpinfo",
+    "popen",
+    "posix_kill",
+    "preg_replace_callback",
+    "proc_open",
+    "putenv",
+    "readfile",
+    "register_shutdown_function",
+    "register_tick_function",
+    "require",
+    "require_once",
+    "set_error_handler",
+    "shell_exec",
+    "show_source",
+    "simplexml_load_file",
+    "spl_autoload_register",
+    "str_rot13",
+    "stream_context_create",
+    "system",
+    "uasort",
+    "uksort",
+    "unlink",
+    "unpack",
+    "unserialize",
+    "usort",
+];
 
 /// Bytes looked at before a parenthesis.
 const WINDOW: usize = 48;
@@ -272,6 +388,6 @@ mod tests {
 
     #[test]
     fn tables_are_sorted() {
-        assert!(FUNCTIONS.is_sorted() && SETTINGS.is_sorted());
+        assert!(FUNCTIONS.is_sorted() && SETTINGS.is_sorted() && HANDLED.is_sorted());
     }
 }

@@ -75,6 +75,9 @@ impl Attribute<'_> {
         if elsewhere || self.value.iter().filter(|b| **b == b'&').count() >= 3 && self.value.starts_with(b"&#") {
             return Some((Strong, "html-active-attribute"));
         }
+        if tag.eq_ignore_ascii_case(b"meta") && self.name.eq_ignore_ascii_case(b"charset") {
+            return (!is_plain_charset(self.value)).then_some((Strong, "html-active-attribute"));
+        }
         let animates =
             matches!(tag.first(), Some(b's' | b'S' | b'a' | b'A')) && self.name.eq_ignore_ascii_case(b"attributename");
         (animates && !self.value.is_empty()).then_some((Strong, "html-active-attribute"))
@@ -89,6 +92,12 @@ impl Attribute<'_> {
         let runs = self.value.iter().any(|b| matches!(b, b'(' | b'`' | b'=' | b'.' | b'[' | b':' | b'\\' | b'&'));
         (!framework).then_some((if runs { Certain } else { Strong }, "html-event-handler"))
     }
+}
+
+/// Whether text in this character set spells its marks as ASCII does.
+fn is_plain_charset(name: &[u8]) -> bool {
+    const PLAIN: &[&[u8]] = &[b"utf-8", b"utf8", b"iso-8859", b"windows-125", b"us-ascii", b"ascii", b"latin", b"koi8"];
+    name.is_empty() || PLAIN.iter().any(|plain| cursor::starts_with(name, plain))
 }
 
 /// Attributes that say what an element loads, runs or sends, sorted.
@@ -223,7 +232,7 @@ pub(super) fn find_breakout(bytes: &[u8]) -> Option<Finding> {
             return Some(Finding { strength: Strong, name: "html-event-handler", at: 0, end: bytes.len() });
         }
         let mut cursor = Cursor::new(bytes, equals + 1);
-        cursor.take_up_to(8, |b| b <= b' ' || matches!(b, b'"' | b'\'' | b'`' | b'\\'));
+        cursor.take_up_to(8, |b| b <= b' ' || matches!(b, b'"' | b'\'' | b'`' | b'\\' | b';'));
         if let Some(strength) = handler_code(&cursor, outside) {
             return Some(Finding {
                 strength,
@@ -249,8 +258,10 @@ fn handler_code(cursor: &Cursor<'_>, before: Option<u8>) -> Option<Strength> {
         .position(|b| !b.is_ascii_alphanumeric() && !matches!(b, b'_' | b'$' | b'.' | b'\\'))
         .unwrap_or(code.len());
     let next = code.get(word).copied();
-    let runs = matches!(next, Some(b'(' | b'`' | b'[' | b'=' | b':' | b'+' | b'/'))
-        && next != code.first().copied().filter(|b| *b == b'/');
+    let chained = code.get(word..).is_some_and(|rest| rest.starts_with(b"?.") || rest.starts_with(b"=>"));
+    let runs = chained
+        || matches!(next, Some(b'(' | b'`' | b'[' | b'=' | b':' | b'+' | b'/'))
+            && next != code.first().copied().filter(|b| *b == b'/');
     if !runs || code.starts_with(b"{") || code.starts_with(b"(") && cursor::contains(code, b"=>") {
         return None;
     }

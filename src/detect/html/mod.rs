@@ -32,12 +32,15 @@ impl Detector for Html {
     }
 
     fn wakes(&self) -> Wake {
-        Wake { literals: script::LITERALS, bytes: &["<", "[]()", "[]+", "'+()", "\"+()"] }
+        Wake { literals: script::LITERALS, bytes: &["<", "[]()", "[]+", "'+()", "\"+()", "=>()"] }
     }
 
     fn is_worth(&self, part: &Part<'_>) -> bool {
         let bytes = part.canonical.as_ref();
-        tag::may_begin(bytes) || script::may_join(bytes) || script::may_be_punctuation(bytes)
+        tag::may_begin(bytes)
+            || handler_parameter(part).is_some()
+            || script::may_join(bytes)
+            || script::may_be_punctuation(bytes)
     }
 
     fn inspect(&self, part: &Part<'_>, found: &mut Found, fuel: &mut Fuel) {

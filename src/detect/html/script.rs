@@ -124,6 +124,8 @@ const TABLE: &[Idiom] = &[
     ("javascript:", Strong, "html-script-url"), ("vbscript:", Strong, "html-script-url"),
     ("data:text/html", Strong, "html-script-url"), ("livescript:", Strong, "html-script-url"),
     ("data:image/svg+xml", Weak, "html-script-url"), ("javascript&colon;", Certain, "html-script-url"),
+    ("alert\\\\`", Strong, "html-script-call"), ("expression\\28", Strong, "html-active-style"),
+    ("\"'`-->", Strong, "html-breakout"), ("'\"-->", Strong, "html-breakout"), ("\"'-->", Strong, "html-breakout"),
     ("while(!", Strong, "html-script-call"), ("console.info(", Weak, "html-script-call"),
 ];
 static IDIOMS: Idioms = Idioms::new(TABLE, || compile(TABLE));
@@ -138,7 +140,40 @@ pub(super) fn find(bytes: &[u8]) -> Option<Finding> {
         name: "html-script-hidden",
         ..f
     });
-    stronger(stronger(plain, hidden), punctuation(bytes))
+    let plain =
+        plain.map(|f| if f.strength == Weak && leaves_string(bytes) { Finding { strength: Strong, ..f } } else { f });
+    stronger(stronger(stronger(plain, hidden), punctuation(bytes)), spaced(bytes))
+}
+
+/// `x";f(1)//`: a quote near the start, and behind it what continues or ends the expression that it was in.
+fn leaves_string(bytes: &[u8]) -> bool {
+    let start = bytes.get(..bytes.len().min(16)).unwrap_or_default();
+    let Some(at) = start.iter().position(|b| matches!(b, b'\'' | b'"' | b'`')) else { return false };
+    let rest = bytes.get(at + 1..).unwrap_or_default();
+    let mark = rest.iter().find(|b| !matches!(b, b' ' | b')' | b'}' | b']'));
+    let word = start.get(..at).unwrap_or_default();
+    word.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'\\')
+        && mark.is_some_and(|b| matches!(b, b';' | b'+' | b'-' | b'*' | b'|' | b'&' | b'^' | b','))
+}
+
+/// `al&Tab;ert(1)`: words with the entities of blanks inside, which nobody writes there.
+fn spaced(bytes: &[u8]) -> Option<Finding> {
+    let blank = |rest: &[u8]| [&b"&tab;"[..], b"&newline;"].into_iter().find(|name| cursor::starts_with(rest, name));
+    let first = memchr::memchr_iter(b'&', bytes).find(|at| bytes.get(*at..).is_some_and(|rest| blank(rest).is_some()));
+    first.filter(|_| bytes.len() <= JOINED)?;
+    let mut text = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some((byte, tail)) = rest.split_first() {
+        let name = blank(rest);
+        text.extend(name.is_none().then_some(*byte));
+        rest = name.map_or(tail, |name| rest.get(name.len()..).unwrap_or_default());
+    }
+    clearest(&text).map(|f| Finding {
+        at: 0,
+        end: bytes.len(),
+        strength: f.strength.max(Strong),
+        name: "html-script-hidden",
+    })
 }
 
 fn clearest(bytes: &[u8]) -> Option<Finding> {
@@ -297,12 +332,26 @@ pub(super) fn runs_from_style(value: &[u8]) -> bool {
             rest = comment.get(end..).unwrap_or_default();
             continue;
         }
+        if let Some((byte, length)) = style_escape(rest) {
+            plain.extend(byte.filter(|b| *b > b' '));
+            rest = rest.get(length..).unwrap_or_default();
+            continue;
+        }
         plain.extend((*first > b' ' && *first != b'\\').then_some(*first));
         rest = tail;
     }
     [&b"expression("[..], b"-moz-binding", b"behavior:", b"behaviour:", b"javascript:", b"vbscript:", b"@import"]
         .iter()
         .any(|word| cursor::contains(&plain, word))
+}
+
+/// `\28`, `\000072 `: a character of a style by its number, of six hex digits at most, and the blank that ends it.
+fn style_escape(rest: &[u8]) -> Option<(Option<u8>, usize)> {
+    let digits = rest.strip_prefix(b"\\")?;
+    let count = digits.iter().take(6).take_while(|b| b.is_ascii_hexdigit()).count();
+    let code = digits.iter().take(count).filter_map(|b| hex(*b)).fold(0_u32, |code, b| code << 4 | u32::from(b));
+    let blank = usize::from(digits.get(count) == Some(&b' '));
+    (count >= 2).then(|| (u8::try_from(code).ok(), 1 + count + blank))
 }
 
 /// Without blanks, controls, backslash escapes of controls, and with entities of the characters that schemes are made of.

@@ -145,6 +145,7 @@ impl Tag<'_> {
 /// Attributes that name a source or a target, sorted.
 const SOURCES: &[&str] = &[
     "action",
+    "classid",
     "code",
     "codebase",
     "content",

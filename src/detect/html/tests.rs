@@ -26,6 +26,9 @@ fn markup_that_runs_is_an_attack() {
         "<x onpointerrawupdate=go(1)>",
         "</title><script>",
         "<embed src=//example.org/a.swf>",
+        "<div style=x:expression\\28go(1)\\29>",
+        "<object id=a classid=clsid:0>",
+        "<meta charset=x-imap4-modified-utf7>",
     ] {
         assert!(total(value) >= 100, "{value}");
     }
@@ -46,6 +49,10 @@ fn breaking_out_is_an_attack() {
         "[][(![]+[])[+[]]+(![]+[])[!+[]+!+[]]]",
         "String.fromCharCode(88,83,83)",
         "'+document.cookie+'",
+        "x\";setTimeout(name, 1)//",
+        "go&Tab;.a&Tab;le&Tab;rt(1)",
+        "autofocus/>/onfocus=top?.x(1)",
+        "\"'`-->]]>",
     ] {
         assert!(total(value) >= 100, "{value}");
     }
@@ -70,6 +77,7 @@ fn ordinary_text_is_nothing() {
         "<div class=\"row\"><span>text</span></div>",
         "data:image/png;base64,iVBORw0KGgo=",
         "please confirm (or deny)",
+        "say \"yes\", setTimeout takes milliseconds",
     ] {
         assert_eq!(total(value), 0, "{value}");
     }

@@ -30,10 +30,7 @@ impl Detector for PathDetector {
     }
 
     fn wakes(&self) -> Wake {
-        Wake {
-            literals: LITERALS,
-            bytes: &["%.", "\\.", "\0", "\u{80}.?", "\u{80}.\x01", "\u{80}/", "\u{80}\\", "\u{80}%"],
-        }
+        Wake { literals: LITERALS, bytes: &["%.", "\\.", "\0", "\u{80}.", "\u{80}/", "\u{80}\\", "\u{80}%"] }
     }
 
     fn is_worth(&self, part: &Part<'_>) -> bool {

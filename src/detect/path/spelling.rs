@@ -56,7 +56,7 @@ static HIDING: ByteSet = ByteSet::of(b"%0\x01\xc0\xc1\xe0\xe2\xee\xef\xf0\xf8\xf
 fn may_hide(first: u8, second: Option<u8>) -> bool {
     match first {
         b'0' => second == Some(b'x'),
-        b'%' => second.is_some_and(|b| matches!(b | 0x20, b'2' | b'5' | b'b' | b'c' | b'u')),
+        b'%' => second.is_some_and(|b| matches!(b | 0x20, b'2' | b'5' | b'b' | b'c' | b'u' | 0xe0)),
         0x01 | 0xc0 | 0xc1 | 0xee | 0xf8 | 0xfc => true,
         0xe0 | 0xf0 => second == Some(0x80),
         0xe2 => matches!(second, Some(0x80 | 0x81 | 0x88)),
@@ -82,6 +82,7 @@ const SPELLINGS: &[(&[u8], Token)] = &[
     (b"\xc0\xee", Token::Dot), (b"\xc0\xfe", Token::Dot), (b"\xc0%qf", Token::Separator),
     (b"\xc0%9v", Token::Separator), (b"\xc1%8s", Token::Separator), (b"\xc1%pc", Token::Separator),
     (b"\xc1\x1c", Token::Separator), (b"\xc0\x1c", Token::Separator), (b"\xc1\xaf", Token::Separator),
+    (b"%\xc0n", Token::Dot), (b"\xc0n", Token::Dot), (b"%\xc0^", Token::Dot), (b"\xc0^", Token::Dot),
     (b"\xc0.", Token::Dot), (b"\xc0/", Token::Separator), (b"\xc0\\", Token::Separator),
     (b"\x01\xc0%9v", Token::Separator),
 ];

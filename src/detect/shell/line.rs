@@ -46,11 +46,20 @@ impl Line {
     pub(super) fn command(&mut self, bytes: &[u8], (start, before): (usize, Before)) -> Option<Finding> {
         let mut cursor = Cursor::new(bytes, start);
         let before = if start == 0 && skip_spelled_break(&mut cursor) { Before::Newline } else { before };
-        let disguised = skip_openers(&mut cursor);
+        let mut disguised = skip_openers(&mut cursor);
+        if before == Before::Nothing && self.argument && self.short {
+            skip_lone_quote(&mut cursor);
+        }
         if self.is_other_word(&cursor) {
             return None;
         }
         let mut word = shell::word(bytes, cursor.at());
+        if word.expands && word.text().is_empty() && self.argument && before == Before::Separator && !self.assigns {
+            // A variable that was never set is nothing: `;$x cat y` is `;cat y`.
+            cursor.skip(word.end - cursor.at());
+            disguised |= shell::skip_blanks(&mut cursor) || bytes.get(word.end) == Some(&b' ');
+            word = shell::word(bytes, cursor.at());
+        }
         if word.text().is_empty() && !word.expands {
             return None;
         }
@@ -64,7 +73,7 @@ impl Line {
         if word.glob && is_globbed_path(word.text()) {
             return found(if separated { Certain } else { Strong }, "shell-globbed-command");
         }
-        let Some(mut takes) = commands::takes(word.command()) else {
+        let Some(mut takes) = commands::takes(word.command()).or_else(|| versioned(word.command())) else {
             return self.stranger(bytes, before, &word).then_some(found(Strong, "shell-unknown-command")?);
         };
         let wrapper = wrapped(bytes, &word);
@@ -91,7 +100,8 @@ impl Line {
         }
         let rare = if takes & RARE != 0 { END | PATH } else { 0 };
         let sane = follows.fits(takes | rare)
-            || before == Before::Separator && has_subcommand(bytes, &word)
+            || before == Before::Separator
+                && (has_subcommand(bytes, &word) || is_tool(&word, takes) && follows.fits(WORD))
             || before == Before::Substitution && follows.kind != 0;
         if !sane || before == Before::Separator && in_template(bytes, start) {
             return None;
@@ -203,6 +213,28 @@ fn runs_program(bytes: &[u8], word: &Word, takes: Takes) -> bool {
     shell::skip_blanks(&mut cursor);
     let option = cursor.eat(b"-e") || cursor.eat(b"-c") || cursor.eat(b"-r");
     takes & QUOTED != 0 && option && cursor.blanks() > 0 && matches!(cursor.peek(), Some(b'\'' | b'"'))
+}
+
+/// `python3.10`, `php8.2`: an interpreter with its version, which is no word of any other language.
+fn versioned(name: &[u8]) -> Option<Takes> {
+    const INTERPRETERS: &[&str] = &["lua", "node", "perl", "php", "pypy", "python", "ruby", "tclsh"];
+    let digits = name.iter().rev().take_while(|b| b.is_ascii_digit() || **b == b'.').count();
+    let stem = name.get(..name.len() - digits)?;
+    (digits > 0 && cursor::is_one_of(stem, INTERPRETERS)).then_some(RARE | END | PATH | QUOTED)
+}
+
+/// The name of a tool that is made of two words: it is no word of a sentence, so that any word may follow it.
+fn is_tool(word: &Word, takes: Takes) -> bool {
+    takes & RARE != 0 && word.command().contains(&b'-')
+}
+
+/// A quote that ends the string in which the value stands, with a command behind it.
+fn skip_lone_quote(cursor: &mut Cursor<'_>) {
+    let rest = cursor.rest();
+    let quote = rest.first().filter(|b| matches!(b, b'\'' | b'"'));
+    if quote.is_some_and(|quote| memchr::memchr(*quote, rest.get(1..).unwrap_or_default()).is_none()) {
+        cursor.skip(1);
+    }
 }
 
 /// `net user`, `reg add`: commands of Windows that take a command of their own, sorted pairs.

@@ -7,6 +7,7 @@
 mod commands;
 mod idioms;
 mod line;
+mod whole;
 
 use super::context::Strength;
 use super::finding::Finding;
@@ -33,7 +34,7 @@ impl Detector for Shell {
     fn wakes(&self) -> Wake {
         Wake {
             literals: idioms::LITERALS,
-            bytes: &[";", "|", "&", "`", "$(", "\n", "$", "<(", "() {", "'/", "\\/", "{,"],
+            bytes: &[";", "|", "&", "`", "$(", "\n", "$", "<(", "() {", "'/", "\\/", "{,", "\\a", ">()", "~+", "~-"],
         }
     }
 
@@ -43,6 +44,7 @@ impl Detector for Shell {
         let unspaced = memchr::memchr(b'+', bytes).is_some() && memchr::memchr(b' ', bytes).is_none();
         unspaced
             || idioms::may_control(bytes)
+            || whole::find(bytes).is_some()
             || memchr::memmem::find(bytes, b"()").is_some()
             || Starts::new(bytes).any(|start| line.may_be_command(bytes, start))
     }
@@ -64,7 +66,12 @@ fn inspect(part: &Part<'_>, idioms: fn(&[u8]) -> Option<Finding>, found: &mut Fo
     let respelled = respell(&part.canonical);
     let bytes = respelled.as_deref().unwrap_or(&part.canonical);
     let idioms = if respelled.is_some() { idioms::find } else { idioms };
-    let mut line = Line::new(bytes, is_argument(part.place));
+    let argument = is_argument(part.place);
+    let named = matches!(part.place, Place::QueryName | Place::FormName | Place::CookieName);
+    if let Some(whole) = whole::find(&part.canonical).filter(|_| argument || named) {
+        return whole.report(NAME, part, found);
+    }
+    let mut line = Line::new(bytes, argument);
     let Some(best) = strongest(bytes, idioms(bytes), &mut line, fuel) else { return };
     let strength = plausible(part, &best, &line);
     Finding { strength, ..best }.report(NAME, part, found);

@@ -18,6 +18,12 @@ pub(super) fn find(value: &[u8]) -> Option<Finding> {
     if is_cast(value) {
         return Some(whole(Strong, "sql-cast"));
     }
+    if cuts_off(value) {
+        return Some(whole(Strong, "sql-cut-off"));
+    }
+    if splices_words(value) {
+        return Some(whole(Strong, "sql-spliced-words"));
+    }
     if runs_script(value) {
         return Some(whole(Strong, "sql-script"));
     }
@@ -25,6 +31,41 @@ pub(super) fn find(value: &[u8]) -> Option<Finding> {
         .map(|at| (at, "sql-executable-comment"))
         .or_else(|| empty_exponent(value).map(|at| (at, "sql-empty-exponent")))?;
     Some(Finding { strength: Strong, name, at, end: value.len().min(at + 16) })
+}
+
+/// `1'--x`, `a')--sp_password`: one word, a quote that ends its string, and a comment that begins right there.
+fn cuts_off(value: &[u8]) -> bool {
+    let Some(at) = value.iter().position(|b| matches!(b, b'\'' | b'"')).filter(|_| value.len() <= MAX_WHOLE_BYTES)
+    else {
+        return false;
+    };
+    let (before, rest) = value.split_at_checked(at).unwrap_or_default();
+    let behind = rest.get(1..).unwrap_or_default();
+    let closed = behind.iter().take_while(|b| matches!(b, b')' | b';')).count();
+    let comment = behind.get(closed..).unwrap_or_default();
+    let one_word = |text: &[u8]| text.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_');
+    one_word(before) && comment.strip_prefix(b"--").is_some_and(one_word)
+}
+
+/// `uni/**/on sel/**/ect`, `uni","on`: words of a statement, taken apart by what a careless filter takes out of values, or
+/// by what joins the items of a list.
+fn splices_words(value: &[u8]) -> bool {
+    const JOINTS: &[&[u8]] = &[b"/**/", b"\\\",\\\"", b"\",\""];
+    const MAX_BYTES: usize = 512;
+    if value.len() > MAX_BYTES || !JOINTS.iter().any(|joint| memchr::memmem::find(value, joint).is_some()) {
+        return false;
+    }
+    let mut text = Vec::with_capacity(value.len());
+    let mut rest = value;
+    while let Some((first, tail)) = rest.split_first() {
+        let letter = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphabetic);
+        let inside = letter(text.last());
+        let joint = JOINTS.iter().find(|joint| inside && rest.starts_with(joint) && letter(rest.get(joint.len())));
+        text.extend(joint.is_none().then_some(*first));
+        rest = joint.map_or(tail, |joint| rest.get(joint.len()..).unwrap_or_default());
+    }
+    let words = [&b"union select"[..], b"union all select", b"insert into", b"drop table", b"order by"];
+    text.len() < value.len() && words.iter().any(|word| cursor::contains(&text, word) && !cursor::contains(value, word))
 }
 
 /// `hex(`, `exec (@`: the name of a function of a database, opened and left so. Whoever appends it to a statement learns
@@ -39,7 +80,25 @@ fn is_unfinished_call(value: &[u8]) -> bool {
 
 /// Types of PostgreSQL that a value is cast to in order to learn something from the error, sorted.
 const TYPES: &[&str] =
-    &["bigint", "int", "int4", "int8", "integer", "numeric", "regclass", "regproc", "text", "varchar"];
+    &["bigint", "int", "int4", "int8", "integer", "numeric", "regclass", "regproc", "smallint", "text", "varchar"];
+
+/// Those whose names other languages have as well: the value must be a call, sorted.
+const SHARED_TYPES: &[&str] = &[
+    "bool",
+    "boolean",
+    "date",
+    "double precision",
+    "float",
+    "float4",
+    "float8",
+    "json",
+    "jsonb",
+    "oid",
+    "time",
+    "timestamp",
+    "timestamptz",
+    "uuid",
+];
 
 /// `password::int`: nothing but a name, perhaps in a call, with its cast.
 fn is_cast(value: &[u8]) -> bool {
@@ -48,7 +107,8 @@ fn is_cast(value: &[u8]) -> bool {
     let kind = kind.get(2..).unwrap_or_default().trim_ascii();
     let names = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'(' | b')');
     let lower = name.first().is_some_and(u8::is_ascii_lowercase);
-    lower && name.iter().all(names) && cursor::is_one_of(kind, TYPES)
+    let typed = cursor::is_one_of(kind, TYPES) || name.ends_with(b")") && cursor::is_one_of(kind, SHARED_TYPES);
+    lower && name.iter().all(names) && typed
 }
 
 /// `… declare @s varchar(99); set @s = …; exec(@s)`: a program that builds its statement, behind anything at all.
@@ -100,6 +160,10 @@ mod tests {
         for (value, expected) in [
             ("db_name(", "sql-unfinished-call"),
             ("Hex ( ", "sql-unfinished-call"),
+            ("1'--sp_password", "sql-cut-off"),
+            ("uni/**/on sel/**/ect 1", "sql-spliced-words"),
+            ("uni\",\"on sel\",\"ect 1,2", "sql-spliced-words"),
+            ("lookup(x)::double precision", "sql-cast"),
             ("owner::int", "sql-cast"),
             ("version()::text", "sql-cast"),
             ("x' goto a a: declare @q varchar(99);set @q=0x61;exec(@q)--", "sql-script"),
@@ -115,6 +179,10 @@ mod tests {
     fn other_texts_are_nothing() {
         for value in [
             "call me (",
+            "he said 'yes'--and left",
+            "chrono::date",
+            "SELECT a/**/, b/**/FROM t",
+            "a\",\"b",
             "see hex(ff)",
             "std::string",
             "Foo::int",
@@ -132,6 +200,6 @@ mod tests {
 
     #[test]
     fn table_is_sorted() {
-        assert!(TYPES.is_sorted());
+        assert!(TYPES.is_sorted() && SHARED_TYPES.is_sorted());
     }
 }

@@ -20,7 +20,7 @@ pub(super) use statement::inspect as inspect_statement;
 
 use super::context::Context as Surroundings;
 use super::{Detector, Wake};
-use crate::canon::cursor::ByteSet;
+use crate::canon::cursor::{self, ByteSet};
 use crate::canon::sql::{Kind, Lexer, Operator, Reading, Word};
 use crate::flow::{Empty, Found, Fuel, Hit, Part, Place, Weight};
 use std::ops::Range;
@@ -138,6 +138,21 @@ const LITERALS: &[&str] = &[
     "trim(",
     "strcmp(",
     "db_name(",
+    "'--",
+    "/**/",
+    "\",\"",
+    "::big",
+    "::bool",
+    "::date",
+    "::double",
+    "::float",
+    "::json",
+    "::oid",
+    "::small",
+    "::time",
+    "::uuid",
+    "coercib",
+    "find_in_set",
     "md5(",
     "encode(",
 ];
@@ -177,7 +192,8 @@ impl Detector for Sql {
 
     fn inspect_marks(&self, part: &Part<'_>, found: &mut Found, fuel: &mut Fuel) {
         if let Ok(Some((name, weight, range))) = heaviest(&part.canonical, fuel) {
-            let weight = if is_own_statement(part, name) { Weight::CERTAIN } else { weight };
+            let clear = is_own_statement(part, name) || joins_itself(part, name);
+            let weight = if clear { Weight::CERTAIN } else { weight };
             found.add(part, Hit { detector: NAME, signature: name.into(), range, weight });
         }
     }
@@ -189,7 +205,8 @@ impl Detector for Sql {
         let Ok(read) = heaviest(&part.canonical, fuel) else { return };
         let denies = read.as_ref().is_some_and(|(_, weight, _)| *weight >= Weight::CERTAIN);
         if let Some((name, weight, range)) = read {
-            let weight = if is_own_statement(part, name) { Weight::CERTAIN } else { weight };
+            let clear = is_own_statement(part, name) || joins_itself(part, name);
+            let weight = if clear { Weight::CERTAIN } else { weight };
             found.add(part, Hit { detector: NAME, signature: name.into(), range, weight });
         }
         if let Some(finding) = idioms::find(&part.canonical).filter(|_| !denies) {
@@ -220,13 +237,33 @@ fn goes_on_behind_quote(value: &[u8]) -> bool {
     })
 }
 
+/// `a'+'b`, `' >> '`: two quotes around an operator are all of an argument, so that its string becomes an expression.
+fn joins_itself(part: &Part<'_>, name: &str) -> bool {
+    const MAX_BYTES: usize = 24;
+    let value = part.canonical.as_ref();
+    if name != "sql-expression" || value.len() > MAX_BYTES || !is_argument(part.place) {
+        return false;
+    }
+    let mut pieces = value.split(|b| matches!(b, b'\'' | b'"'));
+    let (Some(before), Some(operator), Some(after), None) =
+        (pieces.next(), pieces.next(), pieces.next(), pieces.next())
+    else {
+        return false;
+    };
+    let word = |text: &[u8]| text.trim_ascii().iter().all(u8::is_ascii_alphanumeric);
+    let mark = operator.trim_ascii();
+    let quoted_mark = before.is_empty() && after.is_empty() && mark.len() == operator.len();
+    !quoted_mark && word(before) && word(after) && !mark.is_empty() && mark.iter().all(u8::is_ascii_punctuation)
+}
+
+/// Places of single values.
+fn is_argument(place: Place) -> bool {
+    matches!(place, Place::QueryValue | Place::FormValue | Place::CookieValue | Place::HeaderValue | Place::PathSegment)
+}
+
 /// A whole statement where values stand, and nothing else: whoever sends it wants it run.
 fn is_own_statement(part: &Part<'_>, name: &str) -> bool {
-    let argument = matches!(
-        part.place,
-        Place::QueryValue | Place::FormValue | Place::CookieValue | Place::HeaderValue | Place::PathSegment
-    );
-    name == "sql-statement" && argument && Surroundings::of(part) == Surroundings::Value
+    name == "sql-statement" && is_argument(part.place) && Surroundings::of(part) == Surroundings::Value
 }
 
 /// What was recognised, its weight, and the bytes that show it.
@@ -289,7 +326,8 @@ impl Marks {
             double: has(b'"'),
             back: has(b'`'),
             differs: memchr::memchr3(b'\\', b'#', b'[', value).is_some() || has(b'$'),
-            plus_for_space: first_space == value.len() && memchr::memchr_iter(b'+', value).nth(1).is_some(),
+            plus_for_space: memchr::memchr_iter(b'+', value).nth(1).is_some()
+                && (first_space == value.len() || has_joined_words(value)),
             assigned: memchr::memchr_iter(b'=', first_word)
                 .find(|at| before(*at).is_ascii_alphanumeric())
                 .map(|at| at + 1),
@@ -324,6 +362,11 @@ impl Marks {
         let present = quotes.into_iter().filter_map(|(present, quote)| present.then_some(quote));
         present.filter_map(move |quote| Lexer::leave_string(value, 0, quote, reading))
     }
+}
+
+/// Whether words of statements stand between plus signs although there are blanks too.
+fn has_joined_words(value: &[u8]) -> bool {
+    [&b"+and+"[..], b"+or+", b"+union+", b"+select+", b"+from+"].iter().any(|word| cursor::contains(value, word))
 }
 
 /// Whether a bare value begins as if an operand stood before it: ` OR 1=1`, `) UNION …`.

@@ -17,6 +17,9 @@ pub(super) enum Context {
 /// A name for what was found, and its weight.
 pub(super) type Sign = (&'static str, Weight);
 
+/// The most tokens of a value that is a condition and nothing else: `or x=y`, `and (x=y)`.
+const SHORT_CONDITION: u32 = 6;
+
 /// The heaviest sign, or none.
 pub(super) fn weigh(facts: &Facts, context: Context) -> Option<Sign> {
     const RULES: &[fn(&Facts, Context) -> Option<Sign>] =
@@ -175,6 +178,12 @@ fn condition(facts: &Facts, context: Context) -> Option<Sign> {
         return sign("sql-condition", 100);
     }
     if facts.literal_conditions > 0 && facts.compares > 0 {
+        return sign("sql-condition", 100);
+    }
+    if facts.start == Start::Operator && facts.marks_compare > 0 && facts.tokens <= SHORT_CONDITION {
+        return sign("sql-condition", 100);
+    }
+    if facts.names + facts.unknown == 0 && facts.calls() > 1 && facts.marks_compare > 0 {
         return sign("sql-condition", 100);
     }
     if continues && (facts.truncated || facts.is_curious()) {

@@ -44,10 +44,16 @@ impl Detector for Url {
                 "expect:",
                 ":\\\\",
                 "0x7f",
-                "@google",
+                "http:1",
+                "http:0",
+                "https:1",
             ],
-            bytes: &["/\\"],
+            bytes: &["/\\", "@a."],
         }
+    }
+
+    fn is_worth(&self, part: &Part<'_>) -> bool {
+        part.canonical.starts_with(b"@") || memchr::memchr(b'\\', &part.canonical).is_some()
     }
 
     fn inspect(&self, part: &Part<'_>, found: &mut Found, fuel: &mut Fuel) {
@@ -77,6 +83,14 @@ fn is_argument(part: &Part<'_>) -> bool {
     const BACK: &[&[u8]] = &[b"redirect", b"return", b"origin", b"next", b"refer", b"continue"];
     let place = matches!(part.place, Place::QueryValue | Place::FormValue | Place::CookieValue | Place::PathSegment);
     place && !BACK.iter().any(|word| cursor::contains(&part.name, word))
+}
+
+/// Schemes that a library which fetches URLs speaks besides those of the web.
+const FETCHED: &[&[u8]] = &[b"sftp", b"scp", b"smb", b"telnet", b"imap", b"pop3", b"smtp", b"ftps", b"rtsp", b"ssh2"];
+
+/// Whether a part is an argument, or a value of a document that stands for one.
+fn is_argument_or_text(part: &Part<'_>) -> bool {
+    is_argument(part) || part.place == Place::JsonValue
 }
 
 /// Headers in which a client names itself or the page it comes from: a URL on loopback is ordinary there.
@@ -124,7 +138,9 @@ impl<'a> Parts<'a> {
             return Some((if whole { strength } else { strength.min(Weak) }, "url-scheme"));
         }
         if !is_web(self.scheme) {
-            return None;
+            let inside = matches!(host, Host::Loopback | Host::LinkLocal | Host::Metadata | Host::Disguised);
+            let fetched = FETCHED.iter().any(|scheme| self.scheme.eq_ignore_ascii_case(scheme));
+            return (whole && inside && fetched && is_argument_or_text(part)).then_some((Strong, "url-scheme"));
         }
         let misleading = self.misleads().then_some((if whole { Strong } else { Weak }, "url-misleading-host"));
         let inside = matches!(host, Host::Loopback | Host::LinkLocal);
@@ -278,6 +294,9 @@ fn bare_host(part: &Part<'_>) -> Option<Finding> {
     {
         return None;
     }
+    let web =
+        if cursor::starts_with(bytes, b"https:") { Some(6) } else { cursor::starts_with(bytes, b"http:").then_some(5) };
+    let bytes = bytes.get(web.unwrap_or_default()..)?;
     let slashes = bytes.iter().take_while(|b| matches!(b, b'/' | b'\\' | b':' | b'@')).count();
     let url = bytes.get(slashes..)?;
     let end = url.iter().position(|b| matches!(b, b'/' | b'?' | b'#')).unwrap_or(url.len());
@@ -288,10 +307,22 @@ fn bare_host(part: &Part<'_>) -> Option<Finding> {
         }
         Host::Disguised if slashes > 1 => (Strong, "url-disguised-loopback"),
         Host::Loopback if is_argument(part) && url.get(end) == Some(&b'/') => (Strong, "url-loopback"),
+        Host::Loopback | Host::LinkLocal if web.is_some() && is_argument(part) => (Strong, "url-loopback"),
         _ if misspelt_root(bytes, slashes, url) && is_argument(part) => (Strong, "url-misleading-host"),
+        _ if slashes == 1 && bytes.starts_with(b"@") && names_a_url(&part.name) && is_host_name(url) => {
+            (Strong, "url-misleading-host")
+        }
         _ => return None,
     };
     Some(Finding { strength, name, at: 0, end: slashes + end })
+}
+
+/// `@host.example` behind an address that the application puts before it: what was the host becomes a user's name.
+fn is_host_name(url: &[u8]) -> bool {
+    let name = url.split(|b| *b == b'/').next().unwrap_or_default();
+    let plain = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-');
+    let last = name.rsplit(|b| *b == b'.').next().unwrap_or_default();
+    name.iter().all(plain) && last.len() < name.len() && last.len() >= 2 && last.iter().all(u8::is_ascii_alphabetic)
 }
 
 /// `///host.example`, `/\\host.example`: browsers go to another host where checks see a path.
