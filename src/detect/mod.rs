@@ -40,7 +40,7 @@ pub use classes::Classes;
 pub use filter::Filter;
 pub use signature::Signature;
 
-use crate::flow::{Found, Fuel, Hit, Part, Place, Weight};
+use crate::flow::{Found, Fuel, Hit, Layer, Part, Place, Weight};
 use filter::Occurrence;
 use sha2::{Digest, Sha256};
 use std::fmt;
@@ -238,7 +238,7 @@ impl Detectors {
         if peel::peel(part, classes, derived).is_err() {
             found.add(part, too_deep(part));
         }
-        if !is_plain(part, classes) {
+        if !is_plain(part, classes) || is_hidden(part) {
             self.wake(part, classes, found, fuel);
         }
     }
@@ -302,6 +302,11 @@ impl Detectors {
 #[inline]
 fn is_plain(part: &Part<'_>, classes: Classes) -> bool {
     classes.only(Classes::PLAIN) && !is_name(part.place)
+}
+
+/// Whether a value was undone from an encoding that even a lone word is seldom given: a word that is hidden is worth a look.
+fn is_hidden(part: &Part<'_>) -> bool {
+    matches!(part.chain.layers().last(), Some(Layer::Base64 | Layer::Base64Url | Layer::Hex))
 }
 
 /// Few, and telling as they are: the names of parameters and cookies, and the values of headers.

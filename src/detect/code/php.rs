@@ -18,6 +18,9 @@ pub(super) fn find(part: &Part<'_>) -> Option<Finding> {
     if is_setting(bytes) {
         return Some(whole(Strong, "code-php-setting"));
     }
+    if begins_with_variable(bytes) || is_telling_name(bytes) {
+        return Some(whole(Strong, "code-php"));
+    }
     opening(bytes).or_else(|| commented_call(bytes)).or_else(|| variable_call(bytes))
 }
 
@@ -46,6 +49,68 @@ fn names_a_global(name: &[u8]) -> bool {
     let found = global.iter().find_map(|global| bare.strip_prefix(*global));
     found.is_some_and(|rest| rest.starts_with(b"[") || rest.is_empty() && bare.len() < name.len())
 }
+
+/// `$_POST`, `$GLOBALS`, `$argv`, alone or with what follows a variable: one of the interpreter's own.
+fn begins_with_variable(bytes: &[u8]) -> bool {
+    const OWN: &[&str] = &[
+        "_COOKIE",
+        "_ENV",
+        "_FILES",
+        "_GET",
+        "_POST",
+        "_REQUEST",
+        "_SERVER",
+        "_SESSION",
+        "GLOBALS",
+        "HTTP_COOKIE_VARS",
+        "HTTP_ENV_VARS",
+        "HTTP_GET_VARS",
+        "HTTP_POST_FILES",
+        "HTTP_POST_VARS",
+        "HTTP_RAW_POST_DATA",
+        "HTTP_SERVER_VARS",
+        "HTTP_SESSION_VARS",
+        "argc",
+        "argv",
+        "http_response_header",
+        "php_errormsg",
+    ];
+    let Some(rest) = bytes.trim_ascii_start().strip_prefix(b"$") else { return false };
+    let name = rest.iter().take_while(|b| is_name(b)).count();
+    let ends = matches!(rest.get(name), None | Some(b'[' | b'{' | b';' | b'-' | b' ' | b')'));
+    let name = rest.get(..name).unwrap_or_default();
+    ends && OWN.iter().any(|own| own.as_bytes() == name)
+}
+
+/// `call_user_func`: the name of a function that runs what it is given, as all of a value; no word of any text.
+fn is_telling_name(bytes: &[u8]) -> bool {
+    let name = bytes.trim_ascii();
+    name.contains(&b'_') && (is_function(name) || cursor::is_one_of(name, RUNNING))
+}
+
+/// Functions that run or load what they are given, besides those of [`FUNCTIONS`], sorted.
+const RUNNING: &[&str] = &[
+    "array_walk_recursive",
+    "call_user_func_array",
+    "call_user_method",
+    "call_user_method_array",
+    "forward_static_call",
+    "forward_static_call_array",
+    "get_defined_functions",
+    "get_defined_vars",
+    "include_once",
+    "mb_ereg_replace_callback",
+    "move_uploaded_file",
+    "pcntl_exec",
+    "pcntl_fork",
+    "preg_replace_callback",
+    "register_shutdown_function",
+    "register_tick_function",
+    "require_once",
+    "set_exception_handler",
+    "spl_autoload_register",
+    "unserialize_callback_func",
+];
 
 /// Settings that change what the interpreter loads or lets run, sorted.
 const SETTINGS: &[&str] = &[
@@ -103,7 +168,18 @@ fn is_setting(bytes: &[u8]) -> bool {
     cursor.blanks();
     let name = cursor.take_up_to(32, |b| b.is_ascii_alphabetic() || matches!(b, b'_' | b'.'));
     cursor.blanks();
-    cursor.eat(b"=") && cursor::is_one_of(name, SETTINGS)
+    cursor.eat(b"=") && (cursor::is_one_of(name, SETTINGS) || is_module_setting(name))
+}
+
+/// `opcache.preload`: a setting of one of the interpreter's modules.
+fn is_module_setting(name: &[u8]) -> bool {
+    const MODULES: &[&str] = &[
+        "assert", "exif", "mbstring", "mysqli", "oci8", "opcache", "pcre", "pgsql", "phar", "session", "soap",
+        "suhosin", "tidy", "xdebug", "zend", "zlib",
+    ];
+    let Some(dot) = name.iter().position(|b| *b == b'.') else { return false };
+    let (module, setting) = name.split_at_checked(dot).unwrap_or_default();
+    cursor::is_one_of(module, MODULES) && setting.len() >= 4
 }
 
 /// `<?` with code behind it: not `<?xml version`, not a processing instruction of XML.
@@ -138,7 +214,7 @@ fn variable_call(bytes: &[u8]) -> Option<Finding> {
         from = at + 1;
         let before = text.get(at.saturating_sub(WINDOW)..at).unwrap_or_default().trim_ascii_end();
         let argument = text.get(at + 1..).unwrap_or_default().trim_ascii_start();
-        if takes_variable(before, argument) {
+        if takes_variable(before, argument) || is_of_family(before) {
             return Some(found(Strong));
         }
         if let Some(strength) = callee(before, at <= WINDOW) {
@@ -155,6 +231,48 @@ fn takes_variable(before: &[u8], argument: &[u8]) -> bool {
     let length = before.iter().rev().take_while(|b| is_name(b)).count();
     let (ahead, name) = before.split_at_checked(before.len() - length).unwrap_or_default();
     variable && !matches!(ahead.last(), Some(b'$' | b'>' | b'.' | b':')) && cursor::is_one_of(name, HANDLED)
+}
+
+/// `posix_getpwuid(`, `ini_restore(`: a function by the prefix of its family, which only PHP has.
+fn is_of_family(before: &[u8]) -> bool {
+    const FAMILIES: &[&str] = &[
+        "apache_",
+        "curl_",
+        "escapeshell",
+        "ftp_",
+        "get_cfg_var",
+        "get_current_user",
+        "get_defined_",
+        "get_include_path",
+        "getmygid",
+        "getmyinode",
+        "getmypid",
+        "getmyuid",
+        "ini_",
+        "mysqli_",
+        "ob_",
+        "opcache_",
+        "parse_ini_",
+        "pcntl_",
+        "php_",
+        "phpcredits",
+        "phpinfo",
+        "phpversion",
+        "posix_",
+        "proc_",
+        "runkit_",
+        "session_",
+        "shell_",
+        "spl_",
+        "stream_",
+        "sys_get",
+        "zend_version",
+    ];
+    let length = before.iter().rev().take_while(|b| is_name(b)).count();
+    let (ahead, name) = before.split_at_checked(before.len() - length).unwrap_or_default();
+    let free = !matches!(ahead.last(), Some(b'$' | b'>' | b'.' | b':' | b'@'));
+    let spoken = name.ends_with(b"_") || name.len() < 6;
+    free && !spoken && FAMILIES.iter().any(|family| cursor::starts_with(name, family.as_bytes()))
 }
 
 /// Functions of PHP that read, write, load or call what their variables name, sorted.
@@ -373,7 +491,20 @@ mod tests {
     }
 
     #[test]
+    fn functions_and_variables_are_told_by_their_names() {
+        for text in
+            ["$_POST", "$GLOBALS['x']", "$argv;", "call_user_func_array", "posix_getpwuid(0)", "ini_restore ('x')"]
+        {
+            assert!(finds(Place::FormValue, text), "{text}");
+        }
+        for text in ["$_POSTS", "$args", "see call_user_func", "$x.ini_get(1)", "job_(x)", "zend.x"] {
+            assert!(!finds(Place::FormValue, text), "{text}");
+        }
+    }
+
+    #[test]
     fn settings_are_found() {
+        assert!(finds(Place::FormValue, "opcache.preload=/tmp/a") && !finds(Place::FormValue, "date.x=1"));
         assert!(
             finds(Place::QueryValue, "-d allow_url_include=1") && finds(Place::FormValue, "auto_prepend_file = /tmp/a")
         );
@@ -388,6 +519,6 @@ mod tests {
 
     #[test]
     fn tables_are_sorted() {
-        assert!(FUNCTIONS.is_sorted() && SETTINGS.is_sorted() && HANDLED.is_sorted());
+        assert!(FUNCTIONS.is_sorted() && SETTINGS.is_sorted() && HANDLED.is_sorted() && RUNNING.is_sorted());
     }
 }

@@ -5,6 +5,7 @@
 //! part of an operation, comments that cut off the rest, functions that wait, reach files or raise errors with data.
 //! One pass, with a bounded number of tokens looked at around each.
 
+mod broken;
 mod conditions;
 #[cfg(test)]
 mod tests;
@@ -61,6 +62,8 @@ struct Statement<'a> {
     glued: Option<Token>,
     /// A name stands in double quotes; else they quote strings.
     quoted_names: bool,
+    /// Double quotes are those of names by the reading itself.
+    names_only: bool,
     /// The statement itself reads one of the server's own catalogues, or what a function gives.
     reads_catalogue: bool,
 }
@@ -76,7 +79,8 @@ impl<'a> Statement<'a> {
         };
         let tail = tail.filter(same_line);
         let quoted_names = !reading.backslash || tokens.windows(2).any(|pair| names_with_quotes(text, pair));
-        let mut statement = Self { text, tokens, tail, glued, quoted_names, reads_catalogue: false };
+        let mut statement =
+            Self { text, tokens, tail, glued, quoted_names, names_only: !reading.backslash, reads_catalogue: false };
         let first = statement.tokens.iter().position(|token| token.kind == Kind::Word(Word::From));
         let named = |from: usize| statement.names_catalogue(from + 1) || statement.kind(from + 2) == Some(Kind::Open);
         let reads_catalogue = first.into_iter().chain(statement.own_from()).any(named);
@@ -125,6 +129,10 @@ impl<'a> Statement<'a> {
                 self.bits(at),
                 self.spelled(at),
                 self.output(at),
+                self.cut_string(at),
+                self.misplaced(at),
+                self.union_behind_order(at),
+                self.odd_name(at),
             ];
             signs.extend(found.into_iter().flatten());
         }
@@ -182,6 +190,7 @@ impl<'a> Statement<'a> {
             return None;
         }
         match self.purpose(at) {
+            Purpose::Wait if self.makes_few_bytes(at) => None,
             Purpose::Wait => Some(self.sign("sql-time", 100, at, at + 1)),
             Purpose::Reach => Some(self.sign("sql-reach", 100, at, at + 1)),
             Purpose::Leak => Some(self.sign("sql-error", 100, at, at + 1)),

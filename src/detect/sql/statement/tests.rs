@@ -78,8 +78,37 @@ fn what_applications_write_is_clean() {
 }
 
 #[test]
+fn statement_that_no_server_takes_is_found() {
+    for (dialect, text) in [
+        ("", "SELECT a FROM t WHERE b = ' ORDER BY 1,MD5('A')),4' LIMIT 1"),
+        ("", "SELECT a FROM t WHERE b = '1 into outfile 'x'' AND c = 1"),
+        ("", "SELECT a FROM t WHERE b = limit AND c = 1"),
+        ("", "SELECT a FROM t WHERE b = (delete) AND c = 1"),
+        ("", "SELECT a FROM t ORDER BY b UNION SELECT c FROM u"),
+        ("postgres", "SELECT a FROM t WHERE b = \"&\" AND c = 1"),
+        ("postgres", "SELECT a FROM t WHERE b = \" or \"\" \" AND c = 1"),
+    ] {
+        assert!(sign(dialect, text).is_some(), "{text}");
+    }
+    for text in [
+        "(SELECT a FROM t ORDER BY b LIMIT 1) UNION (SELECT c FROM u)",
+        "SELECT row_number() OVER (ORDER BY a) FROM t UNION ALL SELECT b FROM u",
+        "SELECT a FROM t WHERE \"b\" = \"c\" AND d = N'x' AND e = 'y'::text",
+        "SELECT a FROM t WHERE b = (SELECT c FROM u) AND d = limit.x",
+    ] {
+        assert_eq!(sign("", text), None, "{text}");
+    }
+}
+
+#[test]
+fn bytes_are_made_in_small_numbers_by_right() {
+    assert_eq!(sign("sqlite", "INSERT INTO t VALUES (randomblob(16), zeroblob(4 * 1024 + 100))"), None);
+    assert!(sign("sqlite", "SELECT a FROM t WHERE b = randomblob(500000000 / 2)").is_some());
+}
+
+#[test]
 fn time_is_linear_in_the_statement() {
-    for piece in ["(select ", "select a union ", "((((", "order by ", "1=1 or ", "'a'", "/**/1"] {
+    for piece in ["(select ", "select a union ", "((((", "order by ", "union select ", "1=1 or ", "'a'", "/**/1"] {
         let text = format!("SELECT a FROM t WHERE {}", piece.repeat(20_000 / piece.len()));
         let mut fuel = Fuel::new(50_000 + 200 * text.len() as u64);
         inspect(&Part::plain(Place::SqlText, b"", text.as_bytes()), &mut Found::default(), &mut fuel);
