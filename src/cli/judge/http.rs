@@ -21,30 +21,31 @@ const PIECE_BYTES: usize = 64 << 10;
 /// A row of the kind `request`.
 pub(super) fn row(judge: &Judge, row: Row) -> io::Result<Verdict> {
     let request: Request = serde_json::from_value(row.of("request"))?;
-    Ok(judge.first(&request.wire()?))
+    Ok(judge.request(&request.wire()?, &request.messages()?).0)
 }
 
 impl Judge {
     /// Judges the first request in `bytes`.
     pub(super) fn first(&self, bytes: &[u8]) -> Verdict {
-        self.request(bytes).0
+        self.request(bytes, &[]).0
     }
 
     /// Judges every request in `bytes`, up to the first that is denied: the connection ends there.
     pub(super) fn each(&self, bytes: &[u8]) -> Vec<Verdict> {
         let (mut verdicts, mut rest) = (Vec::new(), bytes);
         while !rest.is_empty() || verdicts.is_empty() {
-            let (verdict, after) = self.request(rest);
+            let (verdict, after) = self.request(rest, &[]);
             rest = if verdict.denies() { &[] } else { after };
             verdicts.push(verdict);
         }
         verdicts
     }
 
-    fn request<'a>(&self, bytes: &'a [u8]) -> (Verdict, &'a [u8]) {
+    /// Judges the first request in `bytes`, and the messages of the WebSocket that it opens.
+    fn request<'a>(&self, bytes: &'a [u8], messages: &[Vec<u8>]) -> (Verdict, &'a [u8]) {
         let began = clock::cpu();
         let (mut verdict, rest) = match RequestHead::decode(bytes, &self.limits.http1) {
-            Ok(Some(head)) => self.exchange(&head, bytes),
+            Ok(Some(head)) => self.exchange(&head, bytes, messages),
             Ok(None) => (self.refused(INCOMPLETE), &[][..]),
             Err(malformed) => (self.refused(malformed.why), &[][..]),
         };
@@ -62,7 +63,7 @@ impl Judge {
     }
 
     /// Head, then body. What is denied is denied, whatever the mode does with it.
-    fn exchange<'a>(&self, head: &RequestHead, bytes: &'a [u8]) -> (Verdict, &'a [u8]) {
+    fn exchange<'a>(&self, head: &RequestHead, bytes: &'a [u8], messages: &[Vec<u8>]) -> (Verdict, &'a [u8]) {
         let (session, past) = (&self.session, Past::default());
         let scene = Scene { connection: &self.connection, session, past: &past, now: self.now };
         let mut case = self.engine.open(&scene);
@@ -72,6 +73,11 @@ impl Judge {
         let mut rest = bytes.get(head.len..).unwrap_or_default();
         if has_body && judgement.verdict == Decision::Allow {
             (judgement, rest) = self.body(&mut case, &scene, (head, view), rest);
+        }
+        for message in messages {
+            if judgement.verdict == Decision::Allow {
+                judgement = case.judge_message(&scene, view, message, &self.limits.body);
+            }
         }
         (Verdict::of(judgement, &case, self.threshold()), rest)
     }

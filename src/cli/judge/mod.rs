@@ -36,7 +36,8 @@ Usage: podwall judge [OPTIONS] FILE...                  HTTP/1.1 requests as on 
   --sensitivity WORD  low, default or high; not with --config
   --with PATH         a file, or a folder of *.yaml, of own signatures; may be repeated; not with --config
   --rows              each line of FILEs is one JSON object with an `id` and one of these:
-                      request  {\"method\", \"path\", \"headers\": [[name, value]...], \"body_b64\"} or {\"raw_b64\"}
+                      request  {\"method\", \"path\", \"headers\": [[name, value]...], \"body_b64\"} or {\"raw_b64\"};
+                               \"messages_b64\": [...] are what follows on the WebSocket that it opens
                       sql      a statement's text; `dialect` may say postgres, mysql or another. What it asks for is
                                granted here, and what does not parse is looked at all the same
                       seq      [[milliseconds, name, type]...]: DNS questions of one pod; denied if one of them is

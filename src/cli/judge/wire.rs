@@ -12,7 +12,15 @@ pub(super) enum Request {
     /// Its bytes.
     Raw { raw_b64: String },
     /// Its pieces.
-    Written { method: String, path: String, headers: Vec<(String, String)>, body_b64: Option<String> },
+    Written {
+        method: String,
+        path: String,
+        headers: Vec<(String, String)>,
+        body_b64: Option<String>,
+        /// What the client sends once its upgrade to a WebSocket was answered, message by message.
+        #[serde(default)]
+        messages_b64: Vec<String>,
+    },
 }
 
 impl Request {
@@ -20,11 +28,21 @@ impl Request {
     pub(super) fn wire(&self) -> io::Result<Vec<u8>> {
         match self {
             Self::Raw { raw_b64 } => decoded(raw_b64),
-            Self::Written { method, path, headers, body_b64 } => {
+            Self::Written { method, path, headers, body_b64, .. } => {
                 let body = body_b64.as_deref().map(decoded).transpose()?;
                 let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
                 Ok(written(method, path, headers, body.as_deref()))
             }
+        }
+    }
+}
+
+impl Request {
+    /// The messages that follow it.
+    pub(super) fn messages(&self) -> io::Result<Vec<Vec<u8>>> {
+        match self {
+            Self::Raw { .. } => Ok(Vec::new()),
+            Self::Written { messages_b64, .. } => messages_b64.iter().map(|message| decoded(message)).collect(),
         }
     }
 }
