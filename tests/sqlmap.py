@@ -4,7 +4,8 @@
 
 One line per check, as in `clients.py`. First without a verdict being acted on (`mode: shadow`): sqlmap must get the
 secret out, or the test would prove nothing. Then with it: sqlmap gets no injection point and no data, at `--level 5
---risk 3`, with a random agent, and again with each set of tamper scripts. No rates and no bans are set.
+--risk 3`, with a random agent, again with each set of tamper scripts, and again with a pause before each request, as
+those make who wait for a detector to forget them. No rates and no bans are set.
 
 Bounded to about three minutes: one parameter per place (query, form, JSON, cookie), the database is named, time-based
 blind injection is tried with a delay of one second, and each run ends after `SECONDS`.
@@ -63,8 +64,8 @@ def extracts(url, place, folder):
         raise Failed(f"nothing was extracted without inspection: {said[-1500:]}")
 
 
-def gets_nothing(url, place, tamper, folder):
-    code, said = sqlmap(url, place, tamper, folder)
+def gets_nothing(url, place, tamper, folder, *more):
+    code, said = sqlmap(url, place, tamper, folder, *more)
     if SECRET in said or FOUND in said:
         raise Failed(f"an injection went through: {said[said.find(FOUND) :][:1500]}")
     if "403 (Forbidden)" not in said:
@@ -101,6 +102,8 @@ def check(tally, binary, folder, programs):
         for place in PLACES if tamper == "none" else [list(PLACES)[number % len(PLACES)]]:
             output = folder / f"on-{place}-{tamper}"
             tally.check(f"sqlmap gets nothing {place} {tamper}", gets_nothing, url, place, tamper, output)
+    slowly = ("--delay", "0.2", "--threads", "1")
+    tally.check("sqlmap gets nothing slowly", gets_nothing, url, "query", "none", folder / "on-slowly", *slowly)
 
 
 def main():
