@@ -192,9 +192,7 @@ impl Detector for Sql {
 
     fn inspect_marks(&self, part: &Part<'_>, found: &mut Found, fuel: &mut Fuel) {
         if let Ok(Some((name, weight, range))) = heaviest(&part.canonical, fuel) {
-            let clear = is_own_statement(part, name) || joins_itself(part, name);
-            let weight = if clear { Weight::CERTAIN } else { weight };
-            found.add(part, Hit { detector: NAME, signature: name.into(), range, weight });
+            report(part, name, weight, range, found);
         }
     }
 
@@ -205,9 +203,7 @@ impl Detector for Sql {
         let Ok(read) = heaviest(&part.canonical, fuel) else { return };
         let denies = read.as_ref().is_some_and(|(_, weight, _)| *weight >= Weight::CERTAIN);
         if let Some((name, weight, range)) = read {
-            let clear = is_own_statement(part, name) || joins_itself(part, name);
-            let weight = if clear { Weight::CERTAIN } else { weight };
-            found.add(part, Hit { detector: NAME, signature: name.into(), range, weight });
+            report(part, name, weight, range, found);
         }
         if let Some(finding) = idioms::find(&part.canonical).filter(|_| !denies) {
             finding.report(NAME, part, found);
@@ -235,6 +231,16 @@ fn goes_on_behind_quote(value: &[u8]) -> bool {
             _ => true,
         }
     })
+}
+
+/// Reports what was recognised. In bytes of no known kind, which are read value by value where that is possible, a sign that
+/// needs company is none: it would be its own.
+fn report(part: &Part<'_>, name: &'static str, weight: Weight, range: Range<usize>, found: &mut Found) {
+    let clear = is_own_statement(part, name) || joins_itself(part, name);
+    let weight = if clear { Weight::CERTAIN } else { weight };
+    if part.place != Place::BodyOpaque || weight >= Weight::CERTAIN {
+        found.add(part, Hit { detector: NAME, signature: name.into(), range, weight });
+    }
 }
 
 /// `a'+'b`, `' >> '`: two quotes around an operator are all of an argument, so that its string becomes an expression.

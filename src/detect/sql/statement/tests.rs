@@ -81,7 +81,7 @@ fn what_applications_write_is_clean() {
 fn statement_that_no_server_takes_is_found() {
     for (dialect, text) in [
         ("", "SELECT a FROM t WHERE b = ' ORDER BY 1,MD5('A')),4' LIMIT 1"),
-        ("", "SELECT a FROM t WHERE b = '1 into outfile 'x'' AND c = 1"),
+        ("", "SELECT a FROM t WHERE b = '1 into outfile 'one'' AND c = 1"),
         ("", "SELECT a FROM t WHERE b = limit AND c = 1"),
         ("", "SELECT a FROM t WHERE b = (delete) AND c = 1"),
         ("", "SELECT a FROM t ORDER BY b UNION SELECT c FROM u"),
