@@ -7,6 +7,7 @@ happens in network namespaces that it makes and removes itself.
 """
 
 import contextlib
+import hashlib
 import re
 import shutil
 import sys
@@ -166,6 +167,15 @@ def ech(world):
         expect(f"ech of {name}", "ech=" in done.stdout or "6B657921" in done.stdout.upper(), shown)
 
 
+def excused(world):
+    """Names that look like a tunnel's, where an exception names the domain, and where none does."""
+    for domain, cut in (("lists.example", False), ("books.example", True)):
+        names = [f"{hashlib.sha256(bytes([n])).hexdigest()[:40]}.{domain}" for n in range(8)]
+        done = world.dig(OPEN, *(word for name in names for word in (name, "A")))
+        expect(f"answers under {domain}", done.stdout.count("status: "), len(names))
+        expect(f"denied under {domain}", "EDE: 15" in done.stdout, cut)
+
+
 def zone_transfer(world):
     done = world.dig(OPEN, "hostile.example", "AXFR")
     world.sidecars[OPEN].recorded(reason="attack-detected", action="AXFR")
@@ -280,7 +290,7 @@ def main():
 def checks(tally, world):
     for check in (
         granted, failover, denied, denied_type, over_tcp, shadow, glibc, musl, unbound_upstream, dnsperf, big_text,
-        long_life, many_records, spoofed, ech, zone_transfer,
+        long_life, many_records, spoofed, ech, excused, zone_transfer,
     ):
         tally.check(f"dns: {check.__name__.replace('_', ' ')}", check, world)
     for how, reason in (

@@ -9,7 +9,8 @@ say() { printf '\n== %s\n' "$*"; }
 
 say "programs that the tests talk to"
 packages=(ca-certificates nginx-light nghttp2-client apache2 caddy curl wrk openssl python3 python3-venv iproute2 nftables sqlmap postgresql
-    bind9-dnsutils openssh-server msmtp-mta dnsmasq-base unbound dnsperf iodine dns2tcp musl-tools)
+    bind9-dnsutils openssh-server msmtp-mta dnsmasq-base unbound dnsperf iodine dns2tcp musl-tools
+    redis-server redis-tools socat netcat-openbsd)
 command -v node >/dev/null || packages+=(nodejs npm)
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     missing=()
@@ -76,6 +77,12 @@ tests/.venv/bin/python tests/neighbours.py target/release/podwall target/debug/t
 
 say "a real database"
 tests/.venv/bin/python tests/databases.py target/release/podwall
+
+say "a real Redis"
+tests/.venv/bin/python tests/caches.py target/release/podwall
+
+say "reverse shells over raw TCP"
+tests/.venv/bin/python tests/shells.py target/release/podwall
 
 say "what real servers act on"
 tests/.venv/bin/python tests/spellings.py target/release/podwall

@@ -38,12 +38,17 @@ impl<K: Hash + Eq + Clone, V: Default> Store<K, V> {
     /// Lets `look` read and change the value of a key, a default one if there is none.
     pub fn with<T>(&self, key: &K, now: Duration, look: impl FnOnce(&mut V) -> T) -> T {
         let mut shard = self.shard(key);
-        if !shard.contains_key(key) && shard.len() >= self.capacity {
+        if let Some(entry) = shard.get_mut(key) {
+            entry.touched = now;
+            return look(&mut entry.value);
+        }
+        if shard.len() >= self.capacity {
             make_room(&mut shard);
         }
-        let entry = shard.entry(key.clone()).or_insert_with(|| Entry { value: V::default(), touched: now });
-        entry.touched = now;
-        look(&mut entry.value)
+        let mut value = V::default();
+        let seen = look(&mut value);
+        shard.insert(key.clone(), Entry { value, touched: now });
+        seen
     }
 
     /// Lets `look` read the value of a key, if there is one.

@@ -2,9 +2,11 @@
 //! signatures, before a sidecar reads them. Each path is looked at as one pod's; a bootstrap configuration together
 //! with the allowlists it names.
 
+use crate::behave;
 use crate::detect::{DETECTORS, signature};
 use crate::document::{self, Document, Problem, Severity, Tree};
 use crate::policy::{self, Allowlist, Context, load};
+use crate::protocol::redis::commands;
 use lexopt::prelude::{Long, Short, Value, ValueExt};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -116,6 +118,7 @@ impl Report {
 
     fn compile(&mut self, allowlists: &[Document<Allowlist>], context: &Context<'_>) {
         self.problems.extend(allowlists.iter().flat_map(unknown_signs));
+        self.problems.extend(allowlists.iter().flat_map(unknown_commands));
         match policy::compile(allowlists, context) {
             Ok(compiled) => {
                 self.rules += compiled.policy.len();
@@ -179,7 +182,8 @@ impl Report {
 fn unknown_signs(document: &Document<Allowlist>) -> Vec<Problem> {
     let shipped = signature::shipped().unwrap_or_default();
     let detectors = || DETECTORS.iter().map(|detector| detector.name());
-    let known = || detectors().chain(shipped.iter().map(|signature| &*signature.id));
+    let observed = || behave::dns::SIGNS.iter().chain(behave::stream::SIGNS).copied();
+    let known = || detectors().chain(observed()).chain(shipped.iter().map(|signature| &*signature.id));
     // What a detector recognises has a name of its own after the detector's: `sql-tautology`.
     let is_known = |sign: &str| {
         known().chain(["scan"]).any(|known| known == sign)
@@ -191,8 +195,35 @@ fn unknown_signs(document: &Document<Allowlist>) -> Vec<Problem> {
             let remedy =
                 document::nearest(sign, known()).map(|near| format!("did you mean `{near}`?")).unwrap_or_default();
             let (field, found) = (format!("exceptions[{at}].signature"), format!("`{sign}`"));
-            let expected = "a detector, or a shipped signature (`podwall signatures list`)";
+            let expected = "a detector, an observer, or a shipped signature (`podwall signatures list`)";
             problems.push(document.problem(Severity::Warning, &field, found, expected, remedy));
+        }
+    }
+    problems
+}
+
+/// Commands that are granted by a name that no command has: of a module, or a slip.
+fn unknown_commands(document: &Document<Allowlist>) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (at, rule) in document.value.caches.iter().enumerate() {
+        let mut look = |field: String, name: &str, others: &[&str]| {
+            let has_dot = name.contains('.');
+            if others.contains(&name) || has_dot || commands::is_known(name) {
+                return;
+            }
+            let near = document::nearest(name, commands::names()).map(|near| format!("did you mean `{near}`?"));
+            let expected = "a command that is known; those of modules have a dot";
+            problems.push(document.problem(
+                Severity::Warning,
+                &field,
+                format!("`{name}`"),
+                expected,
+                near.unwrap_or_default(),
+            ));
+        };
+        rule.commands.iter().for_each(|name| look(format!("caches[{at}].commands"), name, &[]));
+        for (key, words) in &rule.keys {
+            words.as_slice().iter().for_each(|word| look(format!("caches[{at}].keys.{key}"), word, &["read", "write"]));
         }
     }
     problems

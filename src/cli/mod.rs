@@ -1,6 +1,8 @@
 //! Floor 4: the commands. Each is one file with a `HELP` text and a `run`; adding one is that file and one line of
 //! [`COMMANDS`].
 
+#[cfg(feature = "sidecar")]
+pub mod bans;
 pub mod check;
 #[cfg(feature = "sidecar")]
 pub mod config;
@@ -65,6 +67,13 @@ pub static COMMANDS: &[Command] = &[
         summary: "verify and show the record",
         help: log::HELP,
         run: |arguments| log::run(arguments),
+    },
+    #[cfg(feature = "sidecar")]
+    Command {
+        name: "bans",
+        summary: "list and lift bans of a running sidecar",
+        help: bans::HELP,
+        run: |arguments| bans::run(arguments),
     },
     #[cfg(feature = "sidecar")]
     Command {

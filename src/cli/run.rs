@@ -3,6 +3,7 @@
 use crate::control::admin;
 use crate::control::config::{self, Environment};
 use crate::control::life::{Life, State};
+use crate::control::socket;
 use crate::control::watch::Watch;
 use crate::document::render_all;
 use lexopt::prelude::{Long, Short, ValueExt};
@@ -76,11 +77,20 @@ async fn live(config: &config::Config) -> Result<(), String> {
     let admin = TcpListener::bind(config.admin.listen).await;
     let admin = admin.map_err(|error| format!("error: admin.listen {}: {error}", config.admin.listen))?;
     let serving = tokio::spawn(admin::serve(admin, life.state().status().clone()));
+    let controlled = match &config.bans.socket {
+        Some(path) => {
+            let opened =
+                socket::open(path).map_err(|error| format!("error: bans.socket {}: {error}", path.display()))?;
+            Some(tokio::spawn(socket::serve(opened, life.state().shared().clone())))
+        }
+        None => None,
+    };
     let why = told_to_stop(&life, signals, config.watch_interval.0).await;
     life.state().status().draining();
     let died = !life.is_alive();
     let cut = tokio::task::spawn_blocking(move || life.stop(why)).await.unwrap_or_default();
     serving.abort();
+    controlled.iter().for_each(|task| task.abort());
     match (died, cut) {
         (true, _) => Err("error: a worker died".into()),
         (false, 0) => Ok(()),

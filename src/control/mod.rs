@@ -5,6 +5,7 @@ pub mod admin;
 pub mod config;
 pub mod judging;
 pub mod life;
+pub mod socket;
 pub mod status;
 pub mod translate;
 pub mod watch;

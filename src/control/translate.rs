@@ -23,6 +23,7 @@ pub fn data_path(config: &Config) -> Settings {
         roots: known_roots(roots, &mut known),
         listeners: config.listeners.iter().map(|one| listener(one, &mut known)).collect(),
         limits: limits(config),
+        bans: config.bans.settings(),
         dns: config.dns.as_ref().map(resolver),
         workers: usize::from(config.workers()),
     }
@@ -66,6 +67,7 @@ fn port(listener: &Listener, port: &Port, roots: &mut Vec<Arc<Roots>>) -> settin
     let (protocol, alpn) = match port.protocol {
         Protocol::Http => (settings::Protocol::Http, Alpn::Http2),
         Protocol::Postgres => (settings::Protocol::Postgres, Alpn::default()),
+        Protocol::Exchanges(name) => (settings::Protocol::Exchanges(name), Alpn::default()),
     };
     settings::Port {
         port: port.port,

@@ -200,6 +200,10 @@ impl Detectors {
                 sql::inspect_statement(part, found, fuel);
                 continue;
             }
+            if part.place.is_anything() {
+                self.inspect_anything(part, found, fuel);
+                continue;
+            }
             let classes = Classes::in_bytes(&part.canonical);
             if is_plain(part, classes) && !peel::may_be_encoded(part) || memo::is_clean(self.id, part) {
                 continue;
@@ -209,6 +213,19 @@ impl Detectors {
                 memo::remember(self.id, part);
             }
         }
+    }
+
+    /// Looks only for what signatures look for there by name: any language may rightly stand there.
+    fn inspect_anything(&self, part: &Part<'_>, found: &mut Found, fuel: &mut Fuel) {
+        if part.canonical.len() < Filter::MIN_LITERAL_BYTES || fuel.spend(part.canonical.len()).is_err() {
+            return;
+        }
+        let mut spans = Vec::new();
+        self.filter.find(&part.canonical, |occurrence| match self.wakes.get(occurrence.literal as usize) {
+            Some(Woken::Signature(index)) => self.widen(&mut spans, *index, occurrence),
+            Some(Woken::Detector(_)) | None => {}
+        });
+        self.confirm(part, &spans, found, fuel);
     }
 
     /// Looks at a part, then at what is encoded in it, and so on to the depth of [`crate::flow::Chain::MAX`].

@@ -5,10 +5,12 @@ mod case;
 pub mod dns;
 pub mod egress;
 mod http;
+mod overheard;
 mod screen;
 
 pub use case::Case;
 pub use http::{BODY_TOO_LARGE, Content};
+pub use overheard::Overheard;
 pub use screen::{Blocked, LEAK, Screen};
 
 use crate::detect::Detectors;

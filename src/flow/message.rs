@@ -93,6 +93,12 @@ pub enum FactKind {
     Hidden,
     /// A ClientHello that says no name. No name.
     Nameless,
+    /// What the path names, as `name`: `key`, `channel`, `database`, or `command` when it names nothing; the value is
+    /// `pattern` when it stands for all that it may become.
+    Object,
+    /// What a command does to it, as `name`: `read`, `write`, `publish`, `subscribe`, `free` (comes with any grant), `named`
+    /// (must be granted by its name).
+    Class,
 }
 
 /// A piece of a message that its sender chose.
@@ -202,11 +208,17 @@ pub enum Place {
     SqlText,
     /// A name that is looked up.
     DnsName,
+    /// A value on its way into a store of keys and values.
+    StoredValue,
+    /// A program that a server is to run: Lua.
+    Script,
+    /// Bytes of a connection that nobody takes apart.
+    Chunk,
 }
 
 impl Place {
     /// The word that signatures, exceptions and records use: `path`, `query`, `header`, `cookie`, `form`, `file`,
-    /// `json`, `xml`, `graphql`, `body`, `method`, `sql`.
+    /// `json`, `xml`, `graphql`, `body`, `method`, `sql`, `dns`, `store`, `script`, `stream`.
     pub fn group(self) -> &'static str {
         match self {
             Self::Method => "method",
@@ -222,8 +234,16 @@ impl Place {
             Self::BodyText | Self::BodyOpaque | Self::BodyBinary => "body",
             Self::SqlText => "sql",
             Self::DnsName => "dns",
+            Self::StoredValue => "store",
+            Self::Script => "script",
+            Self::Chunk => "stream",
             Self::Response => "response",
         }
+    }
+
+    /// Whether anything at all may stand there, so that only what is looked for there by name is an attack.
+    pub fn is_anything(self) -> bool {
+        matches!(self, Self::StoredValue | Self::Script | Self::Chunk)
     }
 
     /// Whether it is a piece of a binary: what stands there is no value that anything splices into a command.
@@ -265,6 +285,9 @@ impl Place {
             Self::TrailerValue => "trailer-value",
             Self::SqlText => "sql-text",
             Self::DnsName => "dns-name",
+            Self::StoredValue => "stored-value",
+            Self::Script => "script",
+            Self::Chunk => "stream-chunk",
         }
     }
 }

@@ -5,7 +5,7 @@ use super::compile::{Context, Placed, Tls};
 use super::describe::listed;
 use super::document::Allowlist;
 use super::exceptions::Excepted;
-use super::pattern::PathTemplate;
+use super::pattern::{Host, PathTemplate};
 use super::rule::{Conditions, Expiry, Party, Rule};
 use crate::document::{Document, Problem, Severity, capped};
 use crate::flow::Mode;
@@ -46,6 +46,11 @@ pub(super) fn warnings(
                 "some paths",
                 remedy,
             );
+        }
+        if placed.rule.domains.contains(&Host::Any) {
+            let field = format!("{}.domain", placed.field);
+            let remedy = "name the domains whose lookups look so; everywhere else it is an attack";
+            check.warn(placed, &field, "an exception for every name".into(), "some names", remedy);
         }
     }
     capped(check.warnings)

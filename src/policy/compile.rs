@@ -1,7 +1,7 @@
 //! Documents as written → the policy as meant. Reports everything that is wrong at once; a policy comes out only when
 //! nothing is.
 
-use super::document::{Allowlist, DatabaseRule, DenyRule, InboundRule, OutboundRule, Probe, Written};
+use super::document::{Allowlist, CacheRule, DatabaseRule, DenyRule, InboundRule, OutboundRule, Probe, Written};
 use super::exceptions::Excepted;
 use super::meaning::Reader;
 use super::ports::{self, Ports};
@@ -131,6 +131,9 @@ impl Gathered {
         for (index, written) in allowlist.databases.iter().enumerate() {
             self.database(home, format!("databases[{index}]"), written);
         }
+        for (index, written) in allowlist.caches.iter().enumerate() {
+            self.cache(home, format!("caches[{index}]"), written);
+        }
         for (index, probe) in allowlist.probes.iter().enumerate() {
             self.probe(home, format!("probes[{index}]"), probe);
         }
@@ -175,6 +178,15 @@ impl Gathered {
     fn database(&mut self, home: Home<'_>, field: String, rule: &DatabaseRule) {
         let mut reader = self.reader(home);
         let conditions = reader.database(&field, rule);
+        let expires = reader.expiry(&field, rule.expires.as_deref());
+        let about = home.about(rule.owner.as_deref(), rule.reason.as_deref());
+        let heading = Heading { field, name: rule.name.as_deref(), line: None, about };
+        self.grants.extend(conditions.map(|conditions| heading.place(home, conditions, expires)));
+    }
+
+    fn cache(&mut self, home: Home<'_>, field: String, rule: &CacheRule) {
+        let mut reader = self.reader(home);
+        let conditions = reader.cache(&field, rule);
         let expires = reader.expiry(&field, rule.expires.as_deref());
         let about = home.about(rule.owner.as_deref(), rule.reason.as_deref());
         let heading = Heading { field, name: rule.name.as_deref(), line: None, about };

@@ -51,6 +51,7 @@ impl Conditions {
             && (self.protocol != Protocol::Http || self.covers_requests(other))
             && (self.protocol != Protocol::Dns || self.methods.cover(&other.methods))
             && (self.protocol != Protocol::Postgres || self.database.covers(&other.database))
+            && (self.protocol != Protocol::Redis || self.commands.covers(&other.commands))
             && self.party.covers(&other.party)
     }
 

@@ -25,6 +25,7 @@ impl Display for Conditions {
             Protocol::Tcp | Protocol::Named(_) => f.write_str(self.protocol.name())?,
             Protocol::Dns => write!(f, "dns {}", self.methods)?,
             Protocol::Postgres => self.database.fmt(f)?,
+            Protocol::Redis => self.commands.fmt(f)?,
         }
         if !self.hosts.is_empty() {
             write!(f, " of {}", listed(&self.hosts))?;

@@ -44,6 +44,9 @@ pub struct Allowlist {
     /// What callers may ask of a database that this pod runs.
     #[serde(default)]
     pub databases: Vec<DatabaseRule>,
+    /// What callers may ask of a Redis that this pod runs, and what this pod may ask of one.
+    #[serde(default)]
+    pub caches: Vec<CacheRule>,
     /// What is no attack here, although it looks like one.
     #[serde(default)]
     pub exceptions: Vec<ExceptionRule>,
@@ -239,6 +242,42 @@ pub struct DatabaseRule {
     pub unbounded: bool,
 }
 
+/// What may be asked of a Redis. What no rule grants is denied. Commands that concern only the connection and its
+/// transactions (AUTH, HELLO, PING, MULTI, …) come with any rule; those that reach beyond keys must be named.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CacheRule {
+    /// What the rule is called in records; unique. Default: its document with its place in the list.
+    #[schemars(length(min = 1, max = 200))]
+    pub name: Option<String>,
+    /// Who answers for it.
+    pub owner: Option<String>,
+    /// Why it is there.
+    pub reason: Option<String>,
+    /// The last day (UTC) on which it grants: `2027-01-31`.
+    #[schemars(extend("format" = "date"))]
+    pub expires: Option<String>,
+    /// Who may call a Redis of this pod: one of them is enough.
+    pub from: Option<OneOrMany<Written<FromEntry>>>,
+    /// In place of `from`, which Redis this pod may call.
+    pub to: Option<OneOrMany<Written<ToEntry>>>,
+    /// The ports it holds for. Default: all that speak Redis.
+    pub port: Option<OneOrMany<u16>>,
+    /// For each key or pattern (`session:*`; only `*` is special) what may be done: `read`, `write`, or commands by their
+    /// name. Commands that change keys are granted by `write`, also those that answer what was there.
+    #[serde(default)]
+    pub keys: BTreeMap<String, OneOrMany<String>>,
+    /// For each channel or pattern of channels: `publish`, `subscribe`.
+    #[serde(default)]
+    pub channels: BTreeMap<String, OneOrMany<String>>,
+    /// Commands that are granted by their name: those that name no key (`INFO`, `DBSIZE`, `SCAN`), that run code or move keys
+    /// (`EVAL`, `EVALSHA`, `RESTORE`; their keys must be granted besides), and those of modules, whose keys are not known.
+    #[serde(default)]
+    pub commands: Vec<String>,
+    /// Databases that may be selected, besides 0.
+    pub database: Option<OneOrMany<u16>>,
+}
+
 /// What no caller may do. Paths and methods are compared without letter case, paths without trailing slashes.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -286,8 +325,10 @@ pub struct ExceptionRule {
     /// What does not count: signatures by their id (`sql-tautology`), detectors by their name (`sql`).
     pub signature: OneOrMany<String>,
     /// Path templates of the requests it holds for.
-    pub path: OneOrMany<String>,
-    /// The ports it holds for. Default: all.
+    pub path: Option<OneOrMany<String>>,
+    /// Names of the lookups it holds for: `lists.example`, `*.lists.example`.
+    pub domain: Option<OneOrMany<String>>,
+    /// The ports it holds for. Default: all. Alone, without `path` and `domain`, for protocols that have neither.
     pub port: Option<OneOrMany<u16>>,
     /// Where in a request. Default: everywhere.
     pub place: Option<OneOrMany<PlaceGroup>>,
@@ -349,6 +390,7 @@ pub enum PlaceGroup {
     Xml,
     GraphQl,
     Body,
+    Dns,
 }
 
 impl PlaceGroup {
@@ -365,6 +407,7 @@ impl PlaceGroup {
             Self::Xml => "xml",
             Self::GraphQl => "graphql",
             Self::Body => "body",
+            Self::Dns => "dns",
         }
     }
 }
@@ -403,6 +446,9 @@ pub enum Protocol {
     /// A protocol that is told apart and judged once, as the connection it opens; only outbound.
     #[serde(skip)]
     Named(Word),
+    /// Redis; its rules stand under `caches`.
+    #[serde(skip)]
+    Redis,
 }
 
 /// What a connection may be upgraded to.

@@ -1,7 +1,7 @@
 //! Exceptions as meant: which signs of an attack do not count, for which requests.
 
 use super::describe::listed;
-use super::pattern::PathTemplate;
+use super::pattern::{Host, PathTemplate};
 use super::rule::Expiry;
 use crate::flow::{Access, Exception, Scene};
 use std::fmt;
@@ -13,19 +13,31 @@ pub(super) struct Excepted {
     pub(super) exception: Arc<Exception>,
     /// Empty: all.
     pub(super) ports: Vec<u16>,
+    /// Of requests. With no domains either: what has no path, on its ports.
     pub(super) paths: Vec<PathTemplate>,
+    /// Of lookups.
+    pub(super) domains: Vec<Host>,
     pub(super) expires: Option<Expiry>,
 }
 
 impl Excepted {
     /// Whether it holds for an exchange: under every reading of its path.
     pub(super) fn holds(&self, scene: &Scene<'_>, accesses: &[Access<'_>]) -> bool {
-        let takes = |access: &Access<'_>| self.paths.iter().any(|template| template.matches(&access.path));
         let over = self.expires.as_ref().is_some_and(|expiry| scene.now.wall >= expiry.end);
         !over
             && (self.ports.is_empty() || self.ports.contains(&scene.connection.port))
             && !accesses.is_empty()
-            && accesses.iter().all(takes)
+            && accesses.iter().all(|access| self.takes(access))
+    }
+
+    fn takes(&self, access: &Access<'_>) -> bool {
+        let path = || self.paths.iter().any(|template| template.matches(&access.path));
+        let only_port = self.paths.is_empty() && self.domains.is_empty();
+        match access.scheme {
+            "dns" => self.domains.iter().any(|domain| domain.matches(access.authority)),
+            "http" => path(),
+            _ => only_port || path(),
+        }
     }
 
     /// Whether it excuses all that the other does, as long.
@@ -45,13 +57,19 @@ impl Excepted {
             && wider(&mine.parameters, &theirs.parameters)
             && theirs.signs.iter().all(|sign| mine.signs.contains(sign))
             && other.paths.iter().all(|their| self.paths.iter().any(|my| my.covers(their)))
+            && other.domains.iter().all(|their| self.domains.iter().any(|my| my.covers(their)))
+            && (!other.paths.is_empty()
+                || !other.domains.is_empty()
+                || self.paths.is_empty() && self.domains.is_empty())
     }
 }
 
 impl fmt::Display for Excepted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} in {}", listed(&self.exception.signs), listed(&self.paths))?;
+        write!(f, "{}", listed(&self.exception.signs))?;
         let lists = [
+            (" in ", listed(&self.paths)),
+            (" of lookups of ", listed(&self.domains)),
             (" on ", listed(&self.ports)),
             (" of ", listed(&self.exception.places)),
             (" named ", listed(&self.exception.parameters)),

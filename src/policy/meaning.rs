@@ -2,6 +2,7 @@
 //! problems are found at once.
 
 use super::caller::Caller;
+use super::commands;
 use super::compile::Context;
 use super::database::Granted;
 use super::document::{
@@ -70,6 +71,7 @@ impl Reader<'_> {
             tls: false,
             unsaid: Unsaid::default(),
             database: Granted::default(),
+            commands: commands::Granted::default(),
             paths,
             methods,
         };
@@ -166,10 +168,15 @@ impl Reader<'_> {
             places: sorted(places.iter().map(|place| place.name())),
             parameters: texts(rule.parameter.as_ref()),
         };
+        if rule.path.is_none() && rule.domain.is_none() && rule.port.is_none() {
+            let remedy = "add `path: /comments/{id}`, `domain: \"*.lists.example\"`, or the `port` of another protocol";
+            self.wrong(&format!("{field}.path"), "", Wrong::new("where it holds", remedy));
+        }
         let excepted = Excepted {
             exception: Arc::new(exception),
             ports: self.ports(field, rule.port.as_ref()),
-            paths: self.paths(field, Some(&rule.path)),
+            paths: self.paths(field, rule.path.as_ref()),
+            domains: sorted(self.each(&format!("{field}.domain"), rule.domain.as_ref(), Host::name)),
             expires: self.expiry(field, rule.expires.as_deref()),
         };
         (self.problems.len() == before).then_some(excepted)
@@ -334,6 +341,7 @@ impl Conditions {
             tls: false,
             unsaid: Unsaid::default(),
             database: Granted::default(),
+            commands: commands::Granted::default(),
         }
     }
 }

@@ -11,6 +11,7 @@
 
 mod caller;
 mod check;
+mod commands;
 mod compile;
 mod covers;
 mod database;

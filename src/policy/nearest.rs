@@ -1,6 +1,7 @@
 //! Why nothing grants: the rule that came nearest, and what it lacked, in one sentence for the record. What was asked
 //! for is named only where it cannot carry a secret: the method, the proved identity, a query key's name.
 
+use super::commands;
 use super::database::Lack as Missing;
 use super::describe::listed;
 use super::rule::{Lack, Party, Rule, facts};
@@ -44,7 +45,8 @@ fn distance_below(limit: u32, rule: &Rule, scene: &Scene<'_>, access: &Access<'_
         Lack::Header | Lack::Query => 3,
         Lack::Database(Missing::User | Missing::Database) => 8,
         Lack::Database(Missing::Table) => 6,
-        Lack::Database(_) => 3,
+        Lack::Commands(commands::Lack::Key | commands::Lack::Channel) => 5,
+        Lack::Database(_) | Lack::Commands(_) => 3,
         Lack::Expired => 1,
     };
     lacks(rule, scene, access).try_fold(0, |sum, lack| Some(sum + weight(lack)).filter(|sum| *sum < limit))
@@ -82,6 +84,7 @@ fn says(rule: &Rule, lack: Lack, scene: &Scene<'_>, access: &Access<'_>) -> Stri
         Lack::Ech => "does not grant TLS that hides its name".to_owned(),
         Lack::Nameless => "does not grant TLS without a name".to_owned(),
         Lack::Database(lack) => conditions.database.says(lack, access),
+        Lack::Commands(lack) => commands::Granted::says(lack, access),
         Lack::Expired => format!("expired after {}", rule.expires.as_ref().map_or("", |expiry| &expiry.last_day)),
     }
 }

@@ -2,6 +2,7 @@
 //! done so.
 
 use super::caller::{Caller, Destination};
+use super::commands;
 use super::database;
 use super::document::Protocol;
 use super::pattern::{Host, PathTemplate};
@@ -48,6 +49,8 @@ pub(super) struct Conditions {
     pub(super) unsaid: Unsaid,
     /// What is granted on a database.
     pub(super) database: database::Granted,
+    /// What is granted on a store of keys and values.
+    pub(super) commands: commands::Granted,
 }
 
 /// The other side: one of these.
@@ -119,6 +122,7 @@ pub(super) enum Lack {
     Ech,
     Nameless,
     Database(database::Lack),
+    Commands(commands::Lack),
     Expired,
 }
 
@@ -190,7 +194,8 @@ impl Conditions {
         let of_all =
             CHECKS.into_iter().filter(move |(_, meets)| !meets(self, connection, access)).map(|(lack, _)| lack);
         let of_database = (self.protocol == Protocol::Postgres).then(|| self.database.lacks(access)).flatten();
-        of_all.chain(of_database.map(Lack::Database))
+        let of_store = (self.protocol == Protocol::Redis).then(|| self.commands.lacks(access)).flatten();
+        of_all.chain(of_database.map(Lack::Database)).chain(of_store.map(Lack::Commands))
     }
 
     /// Whether everything that a deny rule asks for is there, the path apart. Names are compared as loosely as servers
@@ -230,6 +235,7 @@ impl Protocol {
             Self::Dns => "dns",
             Self::Postgres => "postgres",
             Self::Named(_) => "tcp",
+            Self::Redis => "redis",
         }
     }
 
@@ -251,7 +257,7 @@ impl Protocol {
                 Self::Tcp => spoken().is_none_or(|name| !JUDGED.contains(&name)),
                 Self::Named("https") => spoken() == Some("tls") && only_http(),
                 Self::Named(name) => spoken() == Some(name),
-                Self::Http | Self::Dns | Self::Postgres => true,
+                Self::Http | Self::Dns | Self::Postgres | Self::Redis => true,
             }
     }
 

@@ -356,6 +356,31 @@ fn exceptions_hold_under_every_reading() {
 }
 
 #[test]
+fn exceptions_hold_for_what_they_name() {
+    let written = "
+exceptions:
+  - {name: lists, owner: a, reason: b, signature: dns-tunnel, domain: '*.lists.example'}
+  - {name: lines, owner: a, reason: b, signature: shell, port: 8080}
+  - {name: page, owner: a, reason: b, signature: sql, path: /a, port: 8080}
+";
+    let policy = policy(written);
+    let held = |scheme: &'static str, authority: &str, path: &str| {
+        let (connection, session, past) = (connection(None), Session::default(), Past::default());
+        let now = Now { wall: context().now, since_start: Duration::ZERO };
+        let scene = Scene { connection: &connection, session: &session, past: &past, now };
+        let access = Access { action: "A", scheme, authority, path: path.to_owned().into(), facts: &[] };
+        policy.exceptions(&scene, &[access]).iter().map(|exception| exception.name.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(held("dns", "x.lists.example", ""), ["lists"]);
+    assert_eq!(held("dns", "lists.example", ""), [""; 0]);
+    assert_eq!(held("http", "x.lists.example", "/a"), ["page"]);
+    assert_eq!(held("http", "x.lists.example", "/b"), [""; 0]);
+    assert_eq!(held("tcp", "", ""), ["lines"]);
+    let nowhere = refused("exceptions: [{name: a, owner: b, reason: c, signature: sql}]\n");
+    assert!(nowhere[0].starts_with("exceptions[0].path: "), "{nowhere:?}");
+}
+
+#[test]
 fn exceptions_are_checked() {
     let found = warned(EXCEPTIONS);
     assert!(found.iter().any(|said| said.starts_with("exceptions[1].expires: a rule that expired")), "{found:?}");

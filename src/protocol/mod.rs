@@ -3,6 +3,7 @@
 
 pub mod body;
 pub mod dns;
+pub mod exchange;
 pub mod forwarded;
 pub mod grpc;
 pub mod head;
@@ -13,6 +14,7 @@ pub mod identify;
 pub mod names;
 pub mod postgres;
 pub mod protobuf;
+pub mod redis;
 pub mod websocket;
 
 use crate::flow::{Kind, Reason, Side};
@@ -48,6 +50,17 @@ pub struct Protocol {
     pub speaks_first: Side,
     /// Whether bytes of that side open this protocol.
     pub identify: fn(&[u8]) -> Guess,
+    /// How it is carried.
+    pub carriage: Carriage,
+}
+
+/// How a protocol is carried.
+#[derive(Clone, Copy, Debug)]
+pub enum Carriage {
+    /// By a carrier of its own.
+    Own,
+    /// As questions and answers, each message of a client at most so many bytes long.
+    Exchanges(fn(usize) -> Box<dyn exchange::Decoder>),
 }
 
 /// What the first bytes of a connection say about a protocol.
@@ -62,7 +75,16 @@ pub enum Guess {
 }
 
 /// Every protocol that is understood, tried in this order.
-pub static PROTOCOLS: &[&Protocol] = &[&http2::PROTOCOL, &http1::PROTOCOL, &postgres::PROTOCOL, &dns::PROTOCOL];
+pub static PROTOCOLS: &[&Protocol] =
+    &[&http2::PROTOCOL, &http1::PROTOCOL, &postgres::PROTOCOL, &dns::PROTOCOL, &redis::PROTOCOL];
+
+/// A decoder of a registered protocol that is carried as questions and answers, for messages of at most so many bytes.
+pub fn exchanges(name: &str, most_bytes: usize) -> Option<Box<dyn exchange::Decoder>> {
+    PROTOCOLS.iter().find(|protocol| protocol.name == name).and_then(|protocol| match protocol.carriage {
+        Carriage::Exchanges(open) => Some(open(most_bytes)),
+        Carriage::Own => None,
+    })
+}
 
 #[cfg(test)]
 mod tests {

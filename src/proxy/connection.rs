@@ -3,6 +3,7 @@
 
 use super::door::Inside;
 use super::egress;
+use super::exchange;
 use super::http1::Guest;
 use super::listen;
 use super::postgres;
@@ -56,6 +57,9 @@ pub(super) async fn serve(worker: &Rc<Worker>, listener: usize, socket: TcpStrea
             if let Some(handshake) = &handshake {
                 worker.metrics.handshake(handshake.resumed, handshake.took);
             }
+            if let Err(reason) = worker.welcomes(&connection) {
+                return worker.refused_connection(&connection, reason);
+            }
             match port.protocol {
                 Protocol::Http => {
                     connection.protocol = protocol::http1::PROTOCOL.name;
@@ -64,6 +68,12 @@ pub(super) async fn serve(worker: &Rc<Worker>, listener: usize, socket: TcpStrea
                 Protocol::Postgres => {
                     connection.protocol = protocol::postgres::PROTOCOL.name;
                     Box::pin(postgres::serve(worker, stream, connection, handshake, port)).await;
+                }
+                Protocol::Exchanges(name) => {
+                    connection.protocol = name;
+                    // It was registered when the configuration was read.
+                    let Some(decoder) = protocol::exchanges(name, worker.limits().inspect_bytes) else { return };
+                    Box::pin(exchange::serve(worker, stream, connection, handshake, port, decoder)).await;
                 }
             }
         }

@@ -1,11 +1,13 @@
 //! Floor 3: the data path. Sockets, TLS, HTTP: bytes come in, judged messages go on. `Sidecar::start` opens every
 //! listening socket before the first worker runs, so that what cannot work fails at once.
 
+pub mod bans;
 mod connection;
 mod deadline;
 pub mod dns;
 mod door;
 mod egress;
+mod exchange;
 mod halves;
 mod held;
 mod http1;

@@ -25,6 +25,8 @@ pub struct Settings {
     pub limits: Limits,
     /// The CA certificates to which hosts outside of the mesh prove their names.
     pub roots: Arc<Roots>,
+    /// Who is refused for a time, and for what.
+    pub bans: super::bans::Settings,
     /// The pod's resolver, if it is one.
     pub dns: Option<super::dns::Settings>,
     /// Worker threads, each with a runtime, listeners and an upstream pool of its own. At least 1.
@@ -140,6 +142,8 @@ pub enum Protocol {
     Http,
     /// PostgreSQL.
     Postgres,
+    /// One that is carried as questions and answers, by its registered name.
+    Exchanges(&'static str),
 }
 
 /// What an upstream speaks.

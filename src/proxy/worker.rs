@@ -8,6 +8,7 @@ use super::inbox::Scratch;
 use super::settings::{Limits, Settings};
 use super::upstream::Pool;
 use super::{connection, dns, postgres, tls};
+use crate::behave::bans::Bans;
 use crate::behave::dns::Watch;
 use crate::behave::{Pins, Rates};
 use crate::engine::Engine;
@@ -38,6 +39,8 @@ pub struct Shared {
     /// What cancels statements of open PostgreSQL sessions.
     pub(super) cancel: Arc<postgres::Keys>,
     pub(super) door: Arc<Door>,
+    /// Who is refused for a time.
+    pub(super) bans: Bans<Caller>,
     pub(super) started: Instant,
     /// What the pod looks up.
     pub(super) lookups: Option<Arc<Watch>>,
@@ -55,10 +58,11 @@ impl Shared {
         recorder: Recorder,
         metrics: Metrics,
     ) -> Arc<Self> {
-        Arc::new(Self {
+        let shared = Arc::new(Self {
             cancel: Arc::default(),
             rates: Rates::new(settings.limits.rate_counters),
             held: Account::new(settings.limits.held_bytes),
+            bans: Bans::new(settings.bans.rules.clone(), settings.bans.share),
             lookups: settings.dns.as_ref().map(|dns| Arc::new(dns.watch())),
             pins: settings.dns.as_ref().map(dns::Settings::pins),
             settings,
@@ -69,7 +73,9 @@ impl Shared {
             door: Arc::default(),
             started: Instant::now(),
             next_connection: AtomicU64::new(1),
-        })
+        });
+        shared.hear_offences();
+        shared
     }
 
     /// Puts another engine in place; open connections meet it with their next message.

@@ -65,6 +65,18 @@ pub(super) struct Shared {
     pub(super) written: AtomicU64,
     pub(super) write_failed: AtomicU64,
     pub(super) build: OnceLock<String>,
+    listener: OnceLock<Listener>,
+}
+
+/// Whoever is told of judgements.
+struct Listener(Box<Hears>);
+
+type Hears = dyn Fn(&Event) -> Option<Event> + Send + Sync;
+
+impl std::fmt::Debug for Listener {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Listener")
+    }
 }
 
 /// Behind the lock: refused traffic only, for as long as a push takes; allowed traffic never comes here.
@@ -124,8 +136,21 @@ impl Recorder {
         aggregate
     }
 
+    /// Who is told of each judgement before it is recorded, and may have an event to add. Only the first is taken.
+    pub fn listen(&self, listener: impl Fn(&Event) -> Option<Event> + Send + Sync + 'static) {
+        let _ = self.0.listener.set(Listener(Box::new(listener)));
+    }
+
     /// Records a judgement.
     pub fn judged(&self, event: Event) {
+        let more = self.0.listener.get().and_then(|listener| (listener.0)(&event));
+        self.record(event);
+        if let Some(more) = more {
+            self.record(Event { id: self.id(more.time), ..more });
+        }
+    }
+
+    fn record(&self, event: Event) {
         let same = event.reason().map(|reason| {
             let rule = event.rules.first().cloned();
             Same { caller: event.caller(), reason, rule }
@@ -206,6 +231,7 @@ impl Shared {
             written: AtomicU64::new(0),
             write_failed: AtomicU64::new(0),
             build: OnceLock::new(),
+            listener: OnceLock::new(),
         }
     }
 

@@ -15,7 +15,13 @@ OPEN, NARROW, SHADOW = "127.0.0.1", "127.0.0.2", "127.0.0.3"
 
 HEAD = "apiVersion: podwall.dev/v1\nkind: Allowlist\nmetadata: {name: lookups}\nowner: team-tests\n"
 ALLOWLISTS = {
-    OPEN: HEAD + "outbound:\n- {name: every name, to: '*', protocol: dns, types: any}\n",
+    OPEN: HEAD
+    + """\
+outbound:
+- {name: every name, to: '*', protocol: dns, types: any}
+exceptions:
+- {name: lists ask by hash, reason: a test, signature: dns-tunnel, domain: '*.lists.example'}
+""",
     NARROW: HEAD
     + """\
 outbound:
@@ -60,6 +66,18 @@ server:
 remote-control:
   control-enable: no
 """
+
+
+# Ordinary names, none of which looks like another: what is measured must be granted, not denied.
+SHOPS = (
+    "anchor barley candle dolphin ember falcon garden harbor island jasmine kettle lantern meadow nectar orchid pepper "
+    "quartz raven saddle timber umbrella velvet walnut yellow zephyr acorn butter copper domino engine fabric ginger "
+    "hazel ivory jungle kernel lemon mirror novel oyster"
+).split()
+
+
+def shop(number):
+    return SHOPS[number % len(SHOPS)]
 
 
 def command(*words, **options):
@@ -120,7 +138,7 @@ class World:
             command("ip", "-n", name, "link", "set", "eth0", "up")
         self.resolv_conf(NARROW)
         wildcards = "".join(
-            f"address=/wild{n % 40}.example/203.0.113.5\nhost-record=kept-{n}.wild{n % 40}.example,203.0.113.6,60\n"
+            f"address=/{shop(n)}.example/203.0.113.5\nhost-record=kept-{n}.{shop(n)}.example,203.0.113.6,60\n"
             for n in range(200 if wild else 0)
         )
         (folder / "dnsmasq.conf").write_text(DNSMASQ.format(**globals()) + wildcards)

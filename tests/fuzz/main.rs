@@ -11,6 +11,7 @@ mod carriers;
 mod codec;
 mod dns;
 mod documents;
+mod exchanges;
 mod messages;
 mod mutate;
 mod parts;
@@ -50,6 +51,8 @@ const TARGETS: &[Target] = &[
     Target { name: "postgres-statements", seeds: postgres::texts, holds: postgres::text },
     Target { name: "postgres-clients", seeds: postgres::asked, holds: postgres::ask },
     Target { name: "postgres-servers", seeds: postgres::answers, holds: postgres::answer },
+    Target { name: "exchange-questions", seeds: exchanges::questions, holds: exchanges::question },
+    Target { name: "exchange-answers", seeds: exchanges::answers, holds: exchanges::answer },
     Target { name: "first-bytes", seeds: dns::openings, holds: dns::opening },
     Target { name: "allowlists", seeds: documents::allowlists, holds: documents::allowlist },
     Target { name: "signatures", seeds: documents::signatures, holds: documents::signature },

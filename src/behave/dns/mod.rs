@@ -37,6 +37,17 @@ pub struct Watch {
     inside: Vec<Vec<Box<[u8]>>>,
 }
 
+/// What the observers are called, and what they call what they see: what exceptions may name.
+pub static SIGNS: &[&str] = &[
+    "dns-tunnel",
+    "dns-tunnel-names",
+    "dns-burst",
+    "dns-generated-names",
+    "dns-abuse",
+    "dns-zone-transfer",
+    "dns-any",
+];
+
 /// Registered domains remembered at once. Each takes 2 KiB at most: 4 MiB altogether.
 const DOMAINS: usize = 2048;
 

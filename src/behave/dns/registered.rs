@@ -133,9 +133,14 @@ fn is_open(label: &[u8]) -> bool {
     SECOND.iter().any(|open| label.eq_ignore_ascii_case(open.as_bytes()))
 }
 
+/// Whether a name's last two labels are `suffix`. Lengths differ mostly: they are compared first.
 fn ends_with(labels: &[&[u8]], suffix: &str) -> bool {
-    let mut own = labels.iter().rev();
-    suffix.split('.').rev().all(|label| own.next().is_some_and(|own| own.eq_ignore_ascii_case(label.as_bytes())))
+    let [.., second, last] = labels else { return false };
+    if second.len() + 1 + last.len() != suffix.len() {
+        return false;
+    }
+    let Some((first, end)) = suffix.as_bytes().split_at_checked(second.len()) else { return false };
+    first.eq_ignore_ascii_case(second) && end.split_first().is_some_and(|(_, end)| end.eq_ignore_ascii_case(last))
 }
 
 #[cfg(test)]

@@ -3,13 +3,17 @@
 use super::{Identity, Limits, Protocol, RecordSinks};
 use crate::document::ByteSize;
 use crate::protocol::http2::frames;
-use crate::protocol::{body, http1};
+use crate::protocol::{Carriage, PROTOCOLS, body, http1};
 use crate::proxy::settings::Bounds;
 use crate::proxy::tls;
 use crate::record::file::RotatedFile;
 use crate::record::queue::Room;
 use crate::record::sink::{Sink, Stdout};
 use crate::{identity, record};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::borrow::Cow;
 use std::fs;
 use std::io;
 
@@ -19,7 +23,39 @@ impl Protocol {
         match self {
             Self::Http => "http",
             Self::Postgres => "postgres",
+            Self::Exchanges(name) => name,
         }
+    }
+
+    /// Every protocol that a port can be declared to speak.
+    fn all() -> impl Iterator<Item = Self> {
+        let exchanges = PROTOCOLS.iter().filter(|protocol| matches!(protocol.carriage, Carriage::Exchanges(_)));
+        [Self::Http, Self::Postgres].into_iter().chain(exchanges.map(|protocol| Self::Exchanges(protocol.name)))
+    }
+}
+
+impl Serialize for Protocol {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for Protocol {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(from)?;
+        let known = Self::all().find(|protocol| protocol.name() == name);
+        known.ok_or_else(|| D::Error::custom(format!("unknown protocol `{name}`")))
+    }
+}
+
+impl JsonSchema for Protocol {
+    fn schema_name() -> Cow<'static, str> {
+        "Protocol".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let names: Vec<&str> = Self::all().map(Self::name).collect();
+        json_schema!({"type": "string", "enum": names, "description": "A protocol that a port can be declared to speak."})
     }
 }
 

@@ -4,6 +4,7 @@
 //!
 //! [`load()`] reads it, [`check`] holds it against itself, [`settings()`] lists every setting.
 
+pub mod bans;
 pub mod check;
 pub mod dns;
 pub mod load;
@@ -61,6 +62,9 @@ pub struct Config {
     /// The endpoint for metrics, probes and status. It only reads.
     #[serde(default)]
     pub admin: Admin,
+    /// Who is refused for a time, and for what. Without rules nobody is.
+    #[serde(default)]
+    pub bans: bans::Bans,
     /// The pod's resolver. Without it no DNS is served.
     #[serde(default)]
     pub dns: Option<dns::Dns>,
@@ -177,14 +181,15 @@ pub struct Port {
 }
 
 /// A protocol that a port can be declared to speak.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Protocol {
     /// HTTP/2, HTTP/1.1 and HTTP/1.0.
     #[default]
     Http,
     /// PostgreSQL. Statements are judged by the rules under `databases` of the allowlists.
     Postgres,
+    /// Any registered protocol of questions and answers, by its name: `redis`.
+    Exchanges(&'static str),
 }
 
 /// Our own certificate, and whom we believe. All files are PEM, watched, and replaced without dropping a connection.

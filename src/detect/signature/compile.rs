@@ -41,6 +41,8 @@ const PLACES: &[Place] = &[
     Place::BodyBinary,
     Place::TrailerName,
     Place::TrailerValue,
+    Place::StoredValue,
+    Place::Script,
 ];
 
 /// Bytes that a compiled expression may take.

@@ -58,7 +58,7 @@ impl Signature {
     /// Whether it looks at this place and name.
     pub fn looks_at(&self, place: Place, name: &[u8]) -> bool {
         let here = |wanted: &String| wanted == place.group() || wanted == place.name();
-        (self.places.is_empty() && !place.is_binary() || self.places.iter().any(here))
+        (self.places.is_empty() && !place.is_binary() && !place.is_anything() || self.places.iter().any(here))
             && (self.named.is_empty() || self.named.iter().any(|wanted| wanted.as_bytes().eq_ignore_ascii_case(name)))
     }
 

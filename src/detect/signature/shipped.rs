@@ -21,6 +21,7 @@ const FILES: &[(&str, &str)] = &[
     ("signatures/serialized.yaml", include_str!("../../../signatures/serialized.yaml")),
     ("signatures/sessions.yaml", include_str!("../../../signatures/sessions.yaml")),
     ("signatures/shell.yaml", include_str!("../../../signatures/shell.yaml")),
+    ("signatures/stores.yaml", include_str!("../../../signatures/stores.yaml")),
     ("signatures/webshells.yaml", include_str!("../../../signatures/webshells.yaml")),
     ("signatures/windows.yaml", include_str!("../../../signatures/windows.yaml")),
 ];

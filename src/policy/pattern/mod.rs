@@ -1,10 +1,12 @@
 //! What patterns in an allowlist mean. Each is parsed once, matches in linear time, knows whether it covers another
 //! (for warnings, and to tell what a reload weakens), and shows itself as it is written.
 
+mod glob;
 mod host;
 mod network;
 mod path;
 
+pub(super) use glob::Glob;
 pub(super) use host::Host;
 pub(super) use network::Network;
 pub(super) use path::{PathTemplate, Segment};

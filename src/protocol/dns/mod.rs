@@ -43,11 +43,11 @@ pub use record::{Data, Record};
 pub use refusal::Refusal;
 pub use types::{Class, Type};
 
-use super::{Guess, Protocol};
+use super::{Carriage, Guess, Protocol};
 use crate::flow::Side;
 
 /// DNS over TCP; over UDP there is nothing to identify.
-pub const PROTOCOL: Protocol = Protocol { name: "dns", speaks_first: Side::Client, identify };
+pub const PROTOCOL: Protocol = Protocol { name: "dns", speaks_first: Side::Client, identify, carriage: Carriage::Own };
 
 /// RFC 1035 §4.2.2: the largest message that a length prefix can announce.
 pub const MAX_MESSAGE: usize = 65_535;

@@ -46,11 +46,12 @@ pub use response::{Asked, ResponseHead, ResponseView};
 pub use scan::Scan;
 pub use trailers::Trailers;
 
-use super::Protocol;
+use super::{Carriage, Protocol};
 use crate::flow::Side;
 
 /// HTTP/1.0 and 1.1.
-pub const PROTOCOL: Protocol = Protocol { name: "http1", speaks_first: Side::Client, identify: request::identify };
+pub const PROTOCOL: Protocol =
+    Protocol { name: "http1", speaks_first: Side::Client, identify: request::identify, carriage: Carriage::Own };
 
 /// Header lines that fit any configuration; `Limits::headers` above it means this.
 pub const MAX_HEADERS: usize = 256;

@@ -7,11 +7,12 @@
 pub mod frames;
 pub mod text;
 
-use super::{Guess, Protocol};
+use super::{Carriage, Guess, Protocol};
 use crate::flow::Side;
 
 /// HTTP/2, over TLS or with prior knowledge.
-pub const PROTOCOL: Protocol = Protocol { name: "http2", speaks_first: Side::Client, identify };
+pub const PROTOCOL: Protocol =
+    Protocol { name: "http2", speaks_first: Side::Client, identify, carriage: Carriage::Own };
 
 /// What a client's connection begins with (RFC 9113 §3.4).
 pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";

@@ -7,7 +7,7 @@
 mod binary;
 mod text;
 
-use super::{Guess, dns};
+use super::{Guess, dns, redis};
 use crate::flow::Side;
 use binary::{
     amqp, bittorrent, cassandra, clickhouse, couchbase, kafka, ldap, memcached_binary, mongodb, mqtt, mysql, oracle,
@@ -15,7 +15,7 @@ use binary::{
 };
 use text::{
     connect, ftp_server, http1, http2, imap_client, imap_server, memcached, nats, nats_client, pop3_client,
-    pop3_server, redis, rtsp, sip, smtp_client, smtp_server, ssh, stomp, stratum, syslog, vnc,
+    pop3_server, rtsp, sip, smtp_client, smtp_server, ssh, stomp, stratum, syslog, vnc,
 };
 
 /// How far a protocol is understood once it is identified.
@@ -65,7 +65,7 @@ pub static SIGNS: &[Sign] = &[
     client("imap", imap_client, Depth::Identified),
     client("pop3", pop3_client, Depth::Identified),
     client("nats", nats_client, Depth::Identified),
-    client("redis", redis, Depth::Identified),
+    client("redis", redis::identify, Depth::Judged),
     client("stratum", stratum, Depth::Identified),
     client("stomp", stomp, Depth::Identified),
     client("memcached", memcached, Depth::Identified),

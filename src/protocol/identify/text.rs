@@ -115,19 +115,6 @@ pub(super) fn nats_client(bytes: &[u8]) -> Guess {
     starts(bytes, b"CONNECT {")
 }
 
-/// RESP: an array of bulk strings.
-pub(super) fn redis(bytes: &[u8]) -> Guess {
-    let Some((b'*', rest)) = bytes.split_first() else {
-        return if bytes.is_empty() { Guess::NeedMore } else { Guess::No };
-    };
-    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    match rest.get(digits..) {
-        Some([]) | None if digits <= 5 => Guess::NeedMore,
-        Some(end) if (1..=5).contains(&digits) => starts(end, b"\r\n$"),
-        _ => Guess::No,
-    }
-}
-
 /// JSON-RPC of miners: Stratum, and the login of its Monero kin.
 pub(super) fn stratum(bytes: &[u8]) -> Guess {
     command(bytes, &["{"], |line| {

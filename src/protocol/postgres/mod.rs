@@ -17,11 +17,12 @@ pub mod prepared;
 pub mod session;
 pub mod startup;
 
-use super::Protocol;
+use super::{Carriage, Protocol};
 use crate::flow::{Kind, Reason, Side};
 
 /// What PostgreSQL is, for whoever lists protocols.
-pub static PROTOCOL: Protocol = Protocol { name: "postgres", speaks_first: Side::Client, identify: startup::identify };
+pub static PROTOCOL: Protocol =
+    Protocol { name: "postgres", speaks_first: Side::Client, identify: startup::identify, carriage: Carriage::Own };
 
 /// A message's length is impossible, or larger than its kind may be.
 pub const LENGTH: Reason = Reason::new("postgres-length", Kind::TooLarge, "a message is longer than its kind may be");

@@ -9,6 +9,8 @@ use tokio::sync::watch;
 
 /// The longest question: a name, an OPT record with a few options.
 const LONGEST: usize = 4096;
+/// Questions taken in a row before others have their turn.
+const AT_ONCE: usize = 32;
 
 /// Serves a socket until the sidecar is told to stop.
 pub(super) async fn serve(
@@ -26,17 +28,25 @@ pub(super) async fn serve(
         };
         // An error is about an answer that somebody did not take; the next question may come all the same.
         let Ok((length, from)) = received else { continue };
-        let message = buffer.get(..length).unwrap_or_default();
-        match resolver.begin(message, from, to, Transport::Udp) {
-            Step::Drop => {}
-            Step::Answer(answer) => send(&socket, &answer, from),
-            Step::Wait(pending) => {
-                let socket = socket.clone();
-                tokio::task::spawn_local(async move {
-                    let answer = pending.answer().await;
-                    send(&socket, &answer, from);
-                });
-            }
+        take(&resolver, &socket, buffer.get(..length).unwrap_or_default(), from, to);
+        // What else has come already needs no waiting.
+        for _ in 0..AT_ONCE {
+            let Ok((length, from)) = socket.try_recv_from(&mut buffer) else { break };
+            take(&resolver, &socket, buffer.get(..length).unwrap_or_default(), from, to);
+        }
+    }
+}
+
+fn take(resolver: &Rc<Resolver>, socket: &Rc<UdpSocket>, message: &[u8], from: SocketAddr, to: SocketAddr) {
+    match resolver.begin(message, from, to, Transport::Udp) {
+        Step::Drop => {}
+        Step::Answer(answer) => send(socket, &answer, from),
+        Step::Wait(pending) => {
+            let socket = socket.clone();
+            tokio::task::spawn_local(async move {
+                let answer = pending.answer().await;
+                send(&socket, &answer, from);
+            });
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use super::opening::Opened;
 use super::tell;
+use crate::behave::stream::Way;
+use crate::engine::Overheard;
 use crate::engine::egress::Opening;
 use crate::flow::{Connection, Side};
 use crate::protocol::hello::Hello;
@@ -16,6 +18,8 @@ const MOST_BYTES: usize = 8 << 10;
 pub(super) struct Observers<'w> {
     standing: Standing<'w>,
     first: FirstWords<'w>,
+    /// Nothing where the bytes say nothing: they are encrypted.
+    overheard: Option<Overheard>,
 }
 
 impl<'w> Observers<'w> {
@@ -23,9 +27,11 @@ impl<'w> Observers<'w> {
     pub(super) fn new(worker: &'w Worker, connection: &'w Connection, opened: Opened) -> Self {
         let heard = (opened.by != Some(Side::Client)).then(Vec::new);
         let generation = worker.engine().revision().generation;
+        let overheard = (!matches!(connection.protocol, "tls" | "ssh")).then(Overheard::default);
         Self {
             standing: Standing { worker, connection, opened, generation },
             first: FirstWords { worker, connection, heard },
+            overheard,
         }
     }
 }
@@ -33,7 +39,17 @@ impl<'w> Observers<'w> {
 impl Observe for Observers<'_> {
     fn look(&mut self, side: Side, chunk: &[u8]) -> Result<(), Box<Cut>> {
         self.standing.look(side, chunk)?;
-        self.first.look(side, chunk)
+        self.first.look(side, chunk)?;
+        let Some(overheard) = &mut self.overheard else { return Ok(()) };
+        let way = if side == Side::Client { Way::Out } else { Way::In };
+        let (worker, connection) = (self.first.worker, self.first.connection);
+        let judgement = worker.judging(connection, |scene| {
+            let engine = worker.engine();
+            let opening = Opening { protocol: Some(connection.protocol).filter(|name| *name != "tcp"), hello: None };
+            let mode = || engine.connect(scene, &opening).case.mode();
+            overheard.look(&engine, scene, mode, (way, chunk))
+        });
+        judgement.map_or(Ok(()), |judgement| tell::overheard(worker, connection, judgement))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::opening;
 use crate::engine::egress::{Dialled, Opening};
-use crate::flow::{Connection, Cut as Ends, Denial, Direction, Mode, Reason, RuleName, Verdict};
+use crate::flow::{Connection, Cut as Ends, Denial, Direction, Judgement, Mode, Reason, RuleName, Verdict};
 use crate::proxy::stream::{Cut, End, IDLE};
 use crate::proxy::upstream::Unreached;
 use crate::proxy::worker::Worker;
@@ -57,6 +57,22 @@ pub(super) fn cut(worker: &Worker, connection: &Connection, opening: &Opening<'_
             None => Ok(()),
         }
     })
+}
+
+/// Acts on what was overheard: the chunk does not go on, or, where nothing is acted on, it is recorded.
+pub(super) fn overheard(worker: &Worker, connection: &Connection, judgement: Judgement) -> Result<(), Box<Cut>> {
+    if let Some(denial) = judgement.stops() {
+        return Err(Box::new(Cut { reason: denial.reason, evidence: judgement.evidence, detail: None }));
+    }
+    worker.judging(connection, |scene| {
+        let (recorder, resource) =
+            (&worker.shared.recorder, format!("tcp://{}:{}", connection.to.host(), connection.port));
+        let exchange = Exchange { number: 1, action: "connect", resource: &resource, ..Exchange::default() };
+        let id = recorder.id(scene.now.wall);
+        recorder.judged(Event::judged(id, scene, &judgement, &exchange, &worker.revision()));
+        worker.metrics.judged(Direction::Outbound, judgement.mode, &judgement.verdict);
+    });
+    Ok(())
 }
 
 /// A connection that ended before it said what it is.

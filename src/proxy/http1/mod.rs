@@ -11,6 +11,7 @@ mod upload;
 use crate::flow::{Connection, Direction, Kind, Now, Past, Proof, Reason, Scene, Session, Terms};
 use crate::protocol::forwarded::Forwarded;
 use crate::protocol::{self, Malformed};
+use crate::proxy::bans::BANNED;
 use crate::proxy::http2::{self, Carried};
 use crate::proxy::inbox::Inbox;
 use crate::proxy::settings::Port;
@@ -223,6 +224,9 @@ impl Guest {
 
     /// Before each message: trust ends when it ends. `chain` is the peer's.
     pub(super) fn still_welcome(&mut self, worker: &Worker, chain: &[CertificateDer<'_>]) -> Result<(), Unwelcome> {
+        if worker.bans(&self.connection) {
+            return Err((BANNED, "banned".into()));
+        }
         let now = SystemTime::now();
         if self.connection.peer.identity().is_some_and(|identity| identity.not_after <= now) {
             return Err((ENDED, "at notAfter".into()));

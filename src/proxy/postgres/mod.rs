@@ -16,6 +16,7 @@ pub(super) use texts::Texts;
 use crate::flow::{Connection, Kind, Past, Reason, RuleName, Scene, Session as Exchanges};
 use crate::protocol::postgres::Limits;
 use crate::protocol::postgres::session::Session;
+use crate::proxy::bans::BANNED;
 use crate::proxy::deadline::Deadline;
 use crate::proxy::held::Share;
 use crate::proxy::inbox::Inbox;
@@ -154,6 +155,9 @@ impl Wire<'_> {
 
     /// Before each statement: trust ends when it ends.
     fn still_welcome(&mut self) -> Result<(), Reason> {
+        if self.worker.bans(&self.connection) {
+            return Err(BANNED);
+        }
         let now = SystemTime::now();
         if self.connection.peer.identity().is_some_and(|identity| identity.not_after <= now) {
             return Err(crate::proxy::http1::ENDED);
