@@ -39,6 +39,7 @@ http {{
   server {{
     listen 127.0.0.1:{plain};
     listen 127.0.0.1:{tls} ssl http2;
+    listen 127.0.0.1:{older} ssl;
     location /caller {{ return 200 "$http_x_forwarded_client_cert"; }}
     location / {{ return 200 "$server_protocol $scheme $request_method $request_uri $content_length"; }}
   }}
@@ -79,8 +80,8 @@ class Nginx(Program):
         if program is None:
             raise Skipped("no nginx")
         folder.mkdir()
-        self.plain, self.tls, self.folder = free_port(), free_port(), folder
-        text = NGINX.format(folder=folder, certs=certs, plain=self.plain, tls=self.tls)
+        self.plain, self.tls, self.older, self.folder = free_port(), free_port(), free_port(), folder
+        text = NGINX.format(folder=folder, certs=certs, plain=self.plain, tls=self.tls, older=self.older)
         (folder / "nginx.conf").write_text(text)
         super().__init__([program, "-p", folder, "-c", folder / "nginx.conf"], folder / "nginx.out")
         until("nginx listens", listening(self.plain))
@@ -110,8 +111,8 @@ class World:
         ]
         self.orders = Podwall(binary, folder / "orders", listeners, CALLED, self.certs)
         programs.callback(self.orders.end)
-        self.ports = {name: free_port() for name in ("http1", "http2", "auto", "grpc", "outside", "nobody")}
-        to = {"grpc": strict["grpc"], "outside": self.nginx.tls, "nobody": free_port()}
+        self.ports = {name: free_port() for name in ("http1", "http2", "auto", "grpc", "outside", "older", "nobody")}
+        to = {"grpc": strict["grpc"], "outside": self.nginx.tls, "older": self.nginx.older, "nobody": free_port()}
         listeners = [
             {"listen": f"127.0.0.1:{port}", "direction": "outbound", "upstream": f"127.0.0.1:{to.get(name, strict['http1'])}",
              "upstream_protocol": {"grpc": "http2", "http1": "http1", "http2": "http2"}.get(name, "auto")}
@@ -264,6 +265,13 @@ def outside(world):
     expect("answer", (told, body), ("2 200", "HTTP/2.0 https GET /outside/2 "))
 
 
+def outside_older(world):
+    """A server that speaks HTTP/1.1 alone is asked in it, on connections that are kept."""
+    for number in range(6):
+        told, body, _ = world.curl("older", f"/outside/{number}", "--http2-prior-knowledge")
+        expect("answer", (told, body), ("2 200", f"HTTP/1.1 https GET /outside/{number} "))
+
+
 def outside_other_name(world):
     """A host that is granted, and another server at its address."""
     world.refused("outside", "/outside/3", "502", "upstream-untrusted", "-H", "host: other.example")
@@ -276,7 +284,7 @@ def outside_unknown_host(world):
 CHECKS = [("not-granted", not_granted), ("attack", attack), ("proved", proved), ("someone-else", someone_else),
           ("nobody-there", nobody), ("kept-connections", kept)]
 GRPC = [("every-kind", grpc_kinds), ("refused", grpc_refused), ("cancelled", grpc_cancelled)]
-OUTSIDE = [("answered", outside), ("another-name", outside_other_name), ("unknown-host", outside_unknown_host)]
+OUTSIDE = [("answered", outside), ("older-server", outside_older), ("another-name", outside_other_name), ("unknown-host", outside_unknown_host)]
 
 
 def main():

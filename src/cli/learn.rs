@@ -47,12 +47,15 @@ struct Options {
 /// Different accesses that are read from a record; what is over is counted.
 const MAX_ACCESSES: usize = 100_000;
 
-/// One access of one caller, as a line tells it.
+/// One access of one caller, or to one server, as a line tells it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Access {
+    /// Whether the pod called.
+    outbound: bool,
     path: String,
     needs: Needs,
     method: String,
+    /// Outbound, the host that was asked for, or the address.
     caller: String,
     port: u16,
 }
@@ -135,17 +138,19 @@ fn read(files: &[PathBuf]) -> io::Result<(BTreeMap<Access, Times>, u64)> {
 }
 
 impl Access {
-    /// Nothing when the line tells of what was over the limits, or of something else than a request to us.
+    /// Nothing when the line tells of what was over the limits.
     fn of(line: &Value) -> Option<Self> {
         let text = |field: &str| line.get(field).and_then(Value::as_str);
         let is = |field: &str| line.get(field).and_then(Value::as_bool).unwrap_or_default();
         let needs = Needs { websocket: is("websocket"), absolute_form: is("absolute_form"), stream: is("stream") };
-        (text("direction") == Some("inbound")).then_some(())?;
+        let outbound = text("direction")? == "outbound";
+        let host = text("host").filter(|host| outbound && !host.is_empty());
         Some(Self {
+            outbound,
             path: text("path")?.to_owned(),
             needs,
             method: text("action")?.to_owned(),
-            caller: text("caller")?.to_owned(),
+            caller: host.or(text("caller"))?.to_owned(),
             port: line.get("port").and_then(Value::as_u64)?.try_into().ok()?,
         })
     }
@@ -156,27 +161,93 @@ fn propose(options: &Options, mut seen: BTreeMap<Access, Times>, mut beyond: u64
     let failed: u64 = seen.values().filter(|times| times.succeeded == 0).map(|times| times.requests).sum();
     seen.retain(|_, times| options.all || times.succeeded > 0);
     let domain = common_domain(&seen);
-    let one_port = seen.keys().map(|access| access.port).collect::<BTreeSet<_>>().len() == 1;
-    let mut rules = String::new();
-    let mut requests = 0_u64;
-    for (key, mut rule) in grouped(seen) {
+    let (outbound, inbound): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        seen.into_iter().partition(|(access, _)| access.outbound);
+    let one_port = inbound.keys().map(|access| access.port).collect::<BTreeSet<_>>().len() == 1;
+    let mut rules = Proposed::default();
+    for (key, mut rule) in grouped(inbound) {
         if one_port {
             rule.ports.clear();
         }
-        let text = written(&key, &rule, domain.as_deref());
-        if is_accepted(&document(options, domain.as_deref(), &text)) {
-            requests += rule.times.requests;
-            rules += &text;
-        } else {
-            beyond = beyond.saturating_add(rule.times.requests);
-        }
+        rules.inbound.add(options, domain.as_deref(), "inbound", &rule, &written(&key, &rule, domain.as_deref()));
     }
+    for ((path, needs, server), rule) in called(outbound) {
+        let text = written_call(&path, needs, &server, &rule);
+        rules.outbound.add(options, domain.as_deref(), "outbound", &rule, &text);
+    }
+    beyond = beyond.saturating_add(rules.inbound.beyond + rules.outbound.beyond);
+    let requests = rules.inbound.requests + rules.outbound.requests;
     let left_out = if options.all { 0 } else { failed };
     let head = format!(
         "# Proposed from {requests} requests that no rule granted. Left out: {left_out} that never succeeded, {beyond} that\n\
          # no rule can tell apart. Read every rule: whatever callers asked for is here, wanted or not.\n"
     );
+    let rules = format!("{}{}", rules.inbound.listed("inbound"), rules.outbound.listed("outbound"));
     (!rules.is_empty()).then(|| head + &document(options, domain.as_deref(), &rules))
+}
+
+/// Rules of both directions.
+#[derive(Default)]
+struct Proposed {
+    inbound: Accepted,
+    outbound: Accepted,
+}
+
+/// Rules that `podwall check` would take.
+#[derive(Default)]
+struct Accepted {
+    text: String,
+    requests: u64,
+    /// Requests of rules that it would not.
+    beyond: u64,
+}
+
+impl Accepted {
+    fn add(&mut self, options: &Options, domain: Option<&str>, list: &str, rule: &Rule, text: &str) {
+        if is_accepted(&document(options, domain, &format!("{list}:\n{text}"))) {
+            self.requests += rule.times.requests;
+            self.text += text;
+        } else {
+            self.beyond = self.beyond.saturating_add(rule.times.requests);
+        }
+    }
+
+    fn listed(&self, list: &str) -> String {
+        if self.text.is_empty() { String::new() } else { format!("{list}:\n{}", self.text) }
+    }
+}
+
+/// One rule for each path of each server. GET grants HEAD.
+fn called(seen: BTreeMap<Access, Times>) -> BTreeMap<(String, Needs, (String, u16)), Rule> {
+    let templates = fold::templates(seen.keys().map(|access| access.path.as_str()));
+    let mut rules: BTreeMap<_, Rule> = BTreeMap::new();
+    for ((access, times), path) in seen.into_iter().zip(templates) {
+        let server = (access.caller, access.port);
+        let rule = rules.entry((path.unwrap_or(access.path), access.needs, server)).or_default();
+        rule.methods.insert(access.method);
+        rule.times.add(times);
+    }
+    for rule in rules.values_mut().filter(|rule| rule.methods.contains("GET")) {
+        rule.methods.remove("HEAD");
+    }
+    rules
+}
+
+/// A rule for what the pod calls; on one line when it needs no more. Bodies of any size may go out.
+fn written_call(path: &str, needs: Needs, (server, port): &(String, u16), rule: &Rule) -> String {
+    let times = format!("# requests: {}", rule.times.requests);
+    let methods: Vec<String> = rule.methods.iter().cloned().collect();
+    let plain = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b"/_.~{}-".contains(&b));
+    let brief = !needs.websocket && plain(path) && plain(server) && methods.iter().all(|method| plain(method));
+    if brief && !needs.absolute_form {
+        return format!("  - {} {path} to {server}:{port}    {times}\n", methods.join(","));
+    }
+    let list = methods.iter().map(|one| quoted(one)).collect::<Vec<_>>().join(", ");
+    let (to, path) = (quoted(server), quoted(path));
+    let mut text = format!("  - to: {to}    {times}\n    port: {port}\n    methods: [{list}]\n    path: {path}\n");
+    text += if needs.websocket { "    upgrade: [websocket]\n" } else { "" };
+    // No rule grants a proxy's form of target: it is told apart as what cannot be proposed.
+    text + if needs.absolute_form { "    absoluteForm: true\n" } else { "" }
 }
 
 fn document(options: &Options, domain: Option<&str>, rules: &str) -> String {
@@ -185,7 +256,7 @@ fn document(options: &Options, domain: Option<&str>, rules: &str) -> String {
     let name = quoted(&options.name);
     format!(
         "apiVersion: podwall.dev/v1\nkind: Allowlist\nmetadata: {{name: {name}}}\n{owner}{domain}\
-         mode: shadow    # record what would be denied; enforce once nothing is missing\ninbound:\n{rules}"
+         mode: shadow    # record what would be denied; enforce once nothing is missing\n{rules}"
     )
 }
 
@@ -279,7 +350,12 @@ mod tests {
     use super::*;
 
     fn access(method: &str, path: &str, caller: &str) -> Access {
-        Access { path: path.into(), needs: Needs::default(), method: method.into(), caller: caller.into(), port: 80 }
+        let (path, method, caller) = (path.into(), method.into(), caller.into());
+        Access { outbound: false, path, needs: Needs::default(), method, caller, port: 80 }
+    }
+
+    fn call(method: &str, path: &str, server: &str, port: u16) -> Access {
+        Access { outbound: true, port, ..access(method, path, server) }
     }
 
     fn proposed(seen: Vec<(Access, u64)>) -> String {
@@ -298,6 +374,34 @@ mod tests {
         let seen = [("GET", CART), ("GET", web), ("HEAD", CART), ("HEAD", web)];
         let rules = proposed(seen.map(|(method, caller)| (access(method, "/orders/7", caller), 10)).to_vec());
         assert_eq!(rules, "  - GET /orders/{id} from shop/cart, shop/web    # requests: 40\n");
+    }
+
+    #[test]
+    fn calls_become_outbound_rules() {
+        let seen = [
+            call("GET", "/items/7", "catalog.shop", 8080),
+            call("HEAD", "/items/8", "catalog.shop", 8080),
+            call("POST", "/log", "10.4.7.9", 80),
+            Access { needs: Needs { websocket: true, ..Needs::default() }, ..call("GET", "/live", "push.shop", 80) },
+            Access {
+                needs: Needs { absolute_form: true, ..Needs::default() },
+                ..call("GET", "/proxied", "a.shop", 80)
+            },
+        ];
+        let options = parse(["x".into()]).unwrap().unwrap();
+        let times = Times { requests: 10, succeeded: 1 };
+        let text = propose(&options, seen.map(|access| (access, times)).into(), 0).unwrap();
+        let rules = text.split_once("outbound:\n").unwrap().1;
+        let expected = "  - GET /items/{id} to catalog.shop:8080    # requests: 20
+  - to: \"push.shop\"    # requests: 10
+    port: 80
+    methods: [\"GET\"]
+    path: \"/live\"
+    upgrade: [websocket]
+  - POST /log to 10.4.7.9:80    # requests: 10
+";
+        assert_eq!(rules, expected);
+        assert!(!text.contains("inbound:") && text.contains("Left out: 0 that never succeeded, 10 that"), "{text}");
     }
 
     #[test]

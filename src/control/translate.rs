@@ -24,6 +24,10 @@ pub fn data_path(config: &Config) -> Settings {
         listeners: config.listeners.iter().map(|one| listener(one, &mut known)).collect(),
         limits: limits(config),
         bans: config.bans.settings(),
+        circuit: config
+            .circuit_breaker
+            .as_ref()
+            .map(|breaker| settings::Circuit { failures: breaker.failures, open_for: breaker.open_for.0 }),
         dns: config.dns.as_ref().map(resolver),
         workers: usize::from(config.workers()),
     }

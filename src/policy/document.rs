@@ -518,6 +518,9 @@ pub struct OutboundRule {
     /// Whether TLS may do without a name (SNI): programs that dial an address send none.
     #[serde(default)]
     pub without_name: bool,
+    /// What connections may be upgraded to.
+    #[serde(default)]
+    pub upgrade: Vec<Upgrade>,
 }
 
 /// What is called; all fields that are given must fit. As one line: `10.0.0.7`, `10.0.0.0/8`, `catalog.shop`,

@@ -44,6 +44,7 @@ impl Reader<'_> {
             methods,
             stream: protocol != Protocol::Dns,
             tls: rule.tls,
+            websocket: http && !rule.upgrade.is_empty(),
             unsaid: self.unsaid(field, rule),
             ..Conditions::nothing(protocol)
         };

@@ -92,6 +92,7 @@ pub(super) fn outbound(line: &str) -> Result<OutboundRule, Wrong> {
         tls: false,
         ech: false,
         without_name: false,
+        upgrade: Vec::new(),
     })
 }
 

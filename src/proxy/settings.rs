@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use super::http2;
 use super::tls;
+pub use super::upstream::Circuit;
 use super::upstream::{Target, Tls};
 use crate::protocol::{body, http1};
 pub use http2::Bounds;
@@ -27,6 +28,8 @@ pub struct Settings {
     pub roots: Arc<Roots>,
     /// Who is refused for a time, and for what.
     pub bans: super::bans::Settings,
+    /// When a called upstream is left alone; nothing: never.
+    pub circuit: Option<Circuit>,
     /// The pod's resolver, if it is one.
     pub dns: Option<super::dns::Settings>,
     /// Worker threads, each with a runtime, listeners and an upstream pool of its own. At least 1.

@@ -57,7 +57,8 @@ impl Worker {
                 absolute_form: has(FactKind::TargetForm, "absolute"),
                 stream,
             };
-            let asked = Asked { port, action: access.action.into(), path: access.path.as_ref().into(), needs };
+            let host = (caller.direction() == Direction::Outbound).then(|| access.authority.into());
+            let asked = Asked { host, port, action: access.action.into(), path: access.path.as_ref().into(), needs };
             self.aggregate.learn(caller, asked, (100..400).contains(&status));
         }
     }

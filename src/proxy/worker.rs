@@ -6,7 +6,7 @@ use super::held::Account;
 use super::http2::Connections;
 use super::inbox::Scratch;
 use super::settings::{Limits, Settings};
-use super::upstream::Pool;
+use super::upstream::{Circuits, Pool};
 use super::{connection, dns, postgres, tls};
 use crate::behave::bans::Bans;
 use crate::behave::dns::Watch;
@@ -116,6 +116,7 @@ pub(super) struct Worker {
     pub(super) texts: postgres::Texts,
     pub(super) pool: Pool,
     pub(super) connections: Connections,
+    pub(super) circuits: Circuits,
     /// What the sidecar's listeners listen on.
     pub(super) own: Arc<[SocketAddr]>,
     pub(super) acceptor: tls::Acceptor,
@@ -208,16 +209,18 @@ pub(super) fn run(shared: Arc<Shared>, sockets: Own, stop: watch::Receiver<bool>
         .build_local(tokio::runtime::LocalOptions::default())?;
     runtime.block_on(async move {
         let limits = &shared.settings.limits;
+        let metrics = Rc::new(shared.metrics.worker());
         let worker = Rc::new(Worker {
             scratch: Scratch::new(),
             texts: postgres::Texts::default(),
             pool: Pool::new(limits.upstream_pool, limits.upstream_idle),
             connections: Connections::new(limits.upstream_idle),
+            circuits: Circuits::new(shared.settings.circuit, &metrics),
             own: Arc::clone(&sockets.addresses),
             acceptor: tls::Acceptor::new(shared.identity.clone(), limits.tls),
             stop: stop.clone(),
             aggregate: shared.recorder.worker(),
-            metrics: Rc::new(shared.metrics.worker()),
+            metrics,
             engine: RefCell::new(Rc::new(InPlace(shared.engine()))),
             alive: Cell::new(0),
             ended: Notify::new(),
@@ -266,6 +269,7 @@ async fn sweep(worker: Rc<Worker>, mut stop: watch::Receiver<bool>) {
     while tokio::time::timeout(SWEEP, stop.wait_for(|stop| *stop)).await.is_err() {
         worker.pool.sweep();
         worker.connections.sweep();
+        worker.circuits.sweep();
     }
 }
 

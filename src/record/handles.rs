@@ -1,8 +1,8 @@
 //! One worker's counters, made once. A request costs a few relaxed additions on cache lines of the worker's own.
 
 use super::metrics::{
-    ACCEPTED, BYTES, DECISIONS, DECODE, HANDSHAKE, HANDSHAKES, JUDGE, LIMITS, Metric, OPEN, Process, REFUSED, REQUESTS,
-    TOTAL, UPSTREAM_ERRORS, UPSTREAM_OPEN, counter, gauge, histogram,
+    ACCEPTED, BYTES, CIRCUITS, CIRCUITS_OPEN, DECISIONS, DECODE, HANDSHAKE, HANDSHAKES, JUDGE, LIMITS, Metric, OPEN,
+    Process, REFUSED, REQUESTS, TOTAL, UPSTREAM_ERRORS, UPSTREAM_OPEN, counter, gauge, histogram,
 };
 use super::registry::Registry;
 use crate::flow::{Direction, Kind, Mode, Reason, Verdict};
@@ -20,6 +20,8 @@ pub struct Handles {
     handshake_resumed: Counter,
     handshake_seconds: Histogram,
     upstream_open: Gauge,
+    circuits: Counter,
+    circuits_open: Gauge,
     /// Counters by reason. A lock of this worker's own, taken for refusals only.
     by_reason: Mutex<HashMap<ByReason, Counter>>,
 }
@@ -52,6 +54,8 @@ impl Handles {
             handshake_resumed: counter(registry, &HANDSHAKES, &["resumed", ""]),
             handshake_seconds: histogram(registry, &HANDSHAKE, &[]),
             upstream_open: gauge(registry, &UPSTREAM_OPEN, &[]),
+            circuits: counter(registry, &CIRCUITS, &[]),
+            circuits_open: gauge(registry, &CIRCUITS_OPEN, &[]),
             by_reason: Mutex::default(),
         }
     }
@@ -134,6 +138,17 @@ impl Handles {
     /// A connection to an upstream has ended.
     pub fn upstream_closed(&self) {
         self.upstream_open.decrement(1);
+    }
+
+    /// An upstream is left alone from here on.
+    pub fn circuit_opened(&self) {
+        self.circuits.increment(1);
+        self.circuits_open.increment(1);
+    }
+
+    /// An upstream is asked again.
+    pub fn circuit_closed(&self) {
+        self.circuits_open.decrement(1);
     }
 
     fn denied(&self, direction: Direction, mode: Mode, reason: Reason) {

@@ -10,7 +10,9 @@ use std::time::SystemTime;
 /// What was asked for, as a rule would have to grant it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Asked {
-    /// The declared port.
+    /// Outbound, the host that was asked for; empty when none was.
+    pub host: Option<Box<str>>,
+    /// The declared port; outbound, the one that was dialled.
     pub port: u16,
     /// `GET`.
     pub action: Box<str>,
@@ -134,7 +136,7 @@ mod tests {
     }
 
     fn asked(path: &str) -> Asked {
-        Asked { port: 80, action: "GET".into(), path: path.into(), needs: Needs::default() }
+        Asked { host: None, port: 80, action: "GET".into(), path: path.into(), needs: Needs::default() }
     }
 
     fn learned(paths: impl Iterator<Item = String>) -> Vec<(String, u64)> {

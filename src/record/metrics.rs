@@ -85,6 +85,10 @@ metrics! {
         "Exchanges that failed at the upstream.";
     UPSTREAM_OPEN = Gauge "podwall_upstream_connections_open" []
         "Connections to upstreams, idle ones included.";
+    CIRCUITS = Counter "podwall_circuits_opened_total" []
+        "Called upstreams that were left alone because they had failed too often.";
+    CIRCUITS_OPEN = Gauge "podwall_circuits_open" []
+        "Called upstreams that are left alone, counted for each worker.";
     LIMITS = Counter "podwall_limits_hit_total" ["direction" "reason"]
         "Refusals and ends because of a size, a deadline or a number.";
     PANICS = Counter "podwall_panics_total" []

@@ -227,6 +227,8 @@ impl Renderer {
         #[derive(Serialize)]
         struct AskedPart {
             direction: &'static str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            host: Option<String>,
             port: u16,
             action: String,
             path: String,
@@ -239,6 +241,7 @@ impl Renderer {
         }
         let asked = learned.asked.as_ref().map(|(caller, asked)| AskedPart {
             direction: caller.direction().name(),
+            host: asked.host.as_ref().map(|host| self.redactor.text(host)),
             port: asked.port,
             action: self.redactor.text(&asked.action),
             path: self.redactor.text(&asked.path),

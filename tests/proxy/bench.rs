@@ -25,6 +25,8 @@ pub(crate) struct Setup {
     /// More of the listener.
     listener: String,
     has_identity: bool,
+    /// More of the configuration.
+    more: String,
     folder: TempDir,
     upstream: Upstream,
     behind: SocketAddr,
@@ -64,6 +66,7 @@ impl Setup {
             tls: "off".to_owned(),
             listener: String::new(),
             has_identity: false,
+            more: String::new(),
             folder: tempfile::tempdir().unwrap(),
             behind: upstream.address,
             upstream,
@@ -123,10 +126,21 @@ impl Setup {
         self
     }
 
+    /// Sets more of the configuration, in lines.
+    pub(crate) fn also(mut self, lines: &str) -> Self {
+        self.more += lines;
+        self
+    }
+
+    /// The upstream behind it.
+    pub(crate) fn behind_address(&self) -> SocketAddr {
+        self.behind
+    }
+
     pub(crate) fn start(self) -> Bench {
         let at = self.folder.path().display();
         let port = self.port();
-        let Self { limits, tls, listener, behind, .. } = &self;
+        let Self { limits, tls, listener, behind, more, .. } = &self;
         let identity = format!(
             "identity: {{certificate: {at}/server.crt, key: {at}/server.key, trust: [{{domain: cluster.test, bundle: {at}/ca.crt}}]}}\n"
         );
@@ -134,7 +148,7 @@ impl Setup {
         let limits = if limits.is_empty() { String::new() } else { format!("limits:\n{limits}") };
         let text = format!(
             "apiVersion: podwall.dev/v1\nkind: Podwall\nlisteners:\n  - {{listen: '127.0.0.1:{port}', tls: {tls}, upstream: '{behind}'{listener}}}\n\
-             allowlists: [{at}/allowlist.yaml]\nrecord: {{stdout: false, file: {{path: {at}/record.jsonl}}}}\nworkers: 1\n{identity}{limits}"
+             allowlists: [{at}/allowlist.yaml]\nrecord: {{stdout: false, file: {{path: {at}/record.jsonl}}}}\nworkers: 1\n{more}{identity}{limits}"
         );
         write_rules(self.folder.path(), self.mode, &self.rules);
         let loaded = load::read("podwall.yaml", &text, &Environment::of(std::iter::empty())).expect("a configuration");

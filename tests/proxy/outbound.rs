@@ -3,7 +3,9 @@
 use crate::bench::{Bench, Setup};
 use crate::client::get;
 use crate::trust::{authority, issue, write};
+use crate::upstream::Talk;
 use podwall::identity::dev::Authority;
+use std::process::Command;
 
 /// A sidecar in front of an application, and one before it that originates mTLS and expects `id` there.
 fn two(authority: &Authority, id: &str, listener: &str) -> (Bench, Bench) {
@@ -77,21 +79,20 @@ fn calling(setup: Setup, rules: &str) -> Setup {
 
 #[test]
 fn what_the_pod_may_not_call_is_refused() {
-    let bench = calling(Setup::new(), "\n  - GET /items/{id} to catalog.shop").start();
+    let setup = calling(Setup::new(), "\n  - GET /items/{id} to catalog.shop");
+    let destination = setup.behind_address().to_string();
+    let bench = setup.start();
     let mut client = bench.client();
     let ask = |target: &str, host: &str| format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n");
     assert_eq!(client.ask(ask("/items/7", "catalog.shop")).status, 200);
     assert_eq!(client.ask(ask("/items/7", "other.shop")).status, 403);
     assert_eq!(client.ask(ask("/orders/7", "catalog.shop")).status, 403);
     assert_eq!(client.ask(ask("/items/7%27%20OR%201=1--", "catalog.shop")).status, 403);
-    let destination = client.ask(ask("/items/8", "catalog.shop"));
-    assert_eq!(destination.status, 200);
+    assert_eq!(client.ask(ask("/items/8", "catalog.shop")).status, 200);
     let ended = bench.end();
     assert_eq!(ended.reasons(), ["policy-no-rule", "policy-no-rule", "attack-detected"]);
-    for event in ended.of("event") {
-        assert_eq!(event["direction"], "outbound");
-        assert_ne!(event["to"], "");
-    }
+    assert_eq!(ended.of("judged").count(), 3);
+    assert!(ended.of("judged").all(|event| event["direction"] == "outbound" && event["to"] == destination));
     assert_eq!(ended.all().matches("GET ").count(), 2);
     assert!(ended.metrics.contains("direction=\"outbound\""));
 }
@@ -122,4 +123,44 @@ fn without_a_certificate_of_ours_nobody_is_asked_for_one() {
     let ended = bench.end();
     assert_eq!(ended.reasons(), ["upstream-no-trust"]);
     assert_eq!(ended.all(), "");
+}
+
+#[test]
+fn an_upstream_that_keeps_failing_is_left_alone() {
+    let unavailable = |talk: &mut Talk| {
+        while talk.request().is_some() && talk.say("HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n") {}
+    };
+    let setup = calling(Setup::before(unavailable), "\n  - http to shop");
+    let bench = setup.also("circuit_breaker: {failures: 3, open_for: 1h}\n").start();
+    let mut client = bench.client();
+    let answers: Vec<_> = (0..5).map(|_| client.ask("GET / HTTP/1.1\r\nHost: shop\r\n\r\n")).collect();
+    assert!(answers.iter().all(|answer| answer.status == 503));
+    let left_alone: Vec<bool> = answers.iter().map(|answer| answer.head.contains("retry-after: 3")).collect();
+    assert_eq!(left_alone, [false, false, false, true, true]);
+    let ended = bench.end();
+    assert_eq!(ended.reasons(), ["upstream-circuit-open"; 2]);
+    assert_eq!(ended.all().matches("GET ").count(), 3);
+    assert!(ended.metrics.contains("\npodwall_circuits_open 1\n"), "{}", ended.metrics);
+}
+
+#[test]
+fn what_the_pod_calls_is_learned() {
+    let setup = calling(Setup::new(), "\n  - http to nobody");
+    let port = setup.behind_address().port();
+    let bench = setup.mode("learn").start();
+    let mut client = bench.client();
+    for number in 0..3 {
+        assert_eq!(client.ask(format!("GET /items/{number} HTTP/1.1\r\nHost: catalog.shop\r\n\r\n")).status, 200);
+    }
+    let ended = bench.end();
+    assert!(ended.of("learned").all(|line| line["host"] == "catalog.shop" && line["direction"] == "outbound"));
+    let kept = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(kept.path(), &ended.record).unwrap();
+    let podwall = &mut Command::new(env!("CARGO_BIN_EXE_podwall"));
+    let output = podwall.args(["log", "learn"]).arg(kept.path()).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        text.contains(&format!("outbound:\n  - GET /items/{{id}} to catalog.shop:{port}    # requests: 3")),
+        "{text}"
+    );
 }

@@ -18,6 +18,7 @@ use setup::Judge;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -33,6 +34,7 @@ Usage: podwall judge [OPTIONS] FILE...                  HTTP/1.1 requests as on 
   --config FILE       the bootstrap configuration whose allowlists, signatures and limits hold (kind: Podwall)
   --port N            the declared port that they arrive on; the first one otherwise
   --peer SPIFFE-ID    who sends them; nobody who is known, otherwise
+  --to ADDRESS:PORT   the pod itself sends them, there: its outbound rules hold
   --sensitivity WORD  low, default or high; not with --config
   --with PATH         a file, or a folder of *.yaml, of own signatures; may be repeated; not with --config
   --rows              each line of FILEs is one JSON object with an `id` and one of these:
@@ -64,6 +66,8 @@ struct Asked {
 struct Terms {
     config: Option<PathBuf>,
     port: Option<u16>,
+    /// Where the pod sends them; nothing: others send them to it.
+    to: Option<SocketAddr>,
     peer: Option<SpiffeId>,
     sensitivity: Option<Sensitivity>,
     with: Vec<PathBuf>,
@@ -96,6 +100,7 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Option<Asked>,
             Long("config") => asked.terms.config = Some(parser.value()?.into()),
             Long("port") => asked.terms.port = Some(parser.value()?.parse()?),
             Long("peer") => asked.terms.peer = Some(peer(&parser.value()?.string()?)?),
+            Long("to") => asked.terms.to = Some(parser.value()?.parse()?),
             Long("with") => asked.terms.with.push(parser.value()?.into()),
             Long("sensitivity") => asked.terms.sensitivity = Some(sensitivity(&parser.value()?.string()?)?),
             Long("help") | Short('h') => return Ok(None),
@@ -106,6 +111,9 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Option<Asked>,
     let own = asked.terms.sensitivity.is_some() || !asked.terms.with.is_empty();
     match asked.files.is_empty() {
         true => Err("name a file".into()),
+        _ if asked.terms.to.is_some() && (asked.terms.port.is_some() || asked.terms.peer.is_some()) => {
+            Err("--to says the port, and the pod is its own peer".into())
+        }
         _ if asked.out.is_some() && !asked.rows => Err("--out goes with --rows".into()),
         _ if own && asked.terms.config.is_some() => Err("the configuration names sensitivity and signatures".into()),
         _ => Ok(Some(asked)),

@@ -39,13 +39,13 @@ impl Judge {
     /// # Errors
     /// Every problem of every file that the terms name, as text for a terminal.
     pub(super) fn new(terms: &Terms) -> Result<Self, String> {
-        let (engine, limits, port) = match &terms.config {
+        let (engine, limits, declared) = match &terms.config {
             Some(file) => configured(file, terms)?,
             None => (open_engine(terms)?, Limits::default(), terms.port.unwrap_or(PORT)),
         };
         let now = Now { wall: SystemTime::now(), since_start: std::time::Duration::ZERO };
         let session = Session { exchanges: 1 };
-        Ok(Self { engine, limits, connection: connection(terms, port, now.wall), session, now })
+        Ok(Self { engine, limits, connection: connection(terms, declared, now.wall), session, now })
     }
 }
 
@@ -57,7 +57,7 @@ impl Default for Limits {
 
 /// An engine whose policy grants everything, so that only inspection decides.
 fn open_engine(terms: &Terms) -> Result<Engine, String> {
-    let port = terms.port.unwrap_or(PORT);
+    let port = terms.to.map(|to| to.port()).or(terms.port).unwrap_or(PORT);
     let sensitivity = terms.sensitivity.unwrap_or_default();
     let everything = everything(port, sensitivity);
     let documents = document::read("everything", &everything).map_err(|problems| render_all(&problems))?;
@@ -70,9 +70,10 @@ fn open_engine(terms: &Terms) -> Result<Engine, String> {
 fn everything(port: u16, sensitivity: Sensitivity) -> String {
     format!(
         "apiVersion: podwall.dev/v1\nkind: Allowlist\nmetadata: {{name: everything}}\nowner: podwall judge\n\
-         ports: {{{port}: {{sensitivity: {}}}}}\ninbound:\n- name: everything\n  reason: only inspection decides\n  \
+         ports: {{{port}: {{sensitivity: {0}}}}}\noutboundPorts: {{{port}: {{sensitivity: {0}}}}}\ninbound:\n- name: everything\n  reason: only inspection decides\n  \
          from: any\n  methods: any\n  path: /{{rest...}}\n  upgrade: [websocket]\n  absoluteForm: true\n  stream: true\n\
-         outbound:\n- {{name: every name, reason: only inspection decides, to: '*', protocol: dns, types: any}}\n",
+         outbound:\n- {{name: every name, reason: only inspection decides, to: '*', protocol: dns, types: any}}\n\
+         - {{name: every call, reason: only inspection decides, to: [0.0.0.0/0, '::/0'], upgrade: [websocket]}}\n",
         sensitivity.name()
     )
 }
@@ -96,8 +97,8 @@ fn configured(file: &std::path::Path, terms: &Terms) -> Result<(Engine, Limits, 
         body: config.limits.body(),
         inspect_bytes: usize::try_from(config.limits.inspect_bytes.0).unwrap_or(usize::MAX),
     };
-    let declared: Vec<u16> =
-        config.listeners.iter().flat_map(config::Listener::declared).map(|port| port.port).collect();
+    let inbound = config.listeners.iter().filter(|listener| listener.direction == config::Direction::Inbound);
+    let declared: Vec<u16> = inbound.flat_map(config::Listener::declared).map(|port| port.port).collect();
     match terms.port {
         Some(port) if !declared.contains(&port) => Err(format!("no listener declares port {port}")),
         port => Ok((engine, limits, port.or(declared.first().copied()).unwrap_or(PORT))),
@@ -109,12 +110,13 @@ fn connection(terms: &Terms, port: u16, now: SystemTime) -> Connection {
     let peer = terms.peer.clone().map_or(Peer::Unverified, |id| {
         Peer::Verified(Arc::new(Identity { id, serial: String::new(), not_after: now }))
     });
+    let to = terms.to.unwrap_or(here(port));
     Connection {
         id: ConnectionId(1),
-        direction: Direction::Inbound,
+        direction: if terms.to.is_some() { Direction::Outbound } else { Direction::Inbound },
         from: ClientAddr(here(0)),
-        to: OriginalDestination(here(port)),
-        port,
+        to: OriginalDestination(to),
+        port: to.port(),
         names: Names::settled(),
         peer,
         protocol: http1::PROTOCOL.name,
@@ -131,5 +133,15 @@ mod tests {
         let terms = Terms { sensitivity: Some(Sensitivity::High), port: Some(81), ..Terms::default() };
         let judge = Judge::new(&terms).unwrap();
         assert_eq!(judge.engine.port(Direction::Inbound, 81).sensitivity, Sensitivity::High);
+    }
+
+    #[test]
+    fn calls_of_the_pod_are_outbound() {
+        let terms = Terms { to: Some("192.0.2.7:8080".parse().unwrap()), ..Terms::default() };
+        let judge = Judge::new(&terms).unwrap();
+        assert_eq!((judge.connection.direction, judge.connection.port), (Direction::Outbound, 8080));
+        let verdict = |request: &[u8]| judge.each(request).iter().map(|verdict| verdict.denies()).collect::<Vec<_>>();
+        assert_eq!(verdict(b"GET /items/7 HTTP/1.1\r\nHost: catalog\r\n\r\n"), [false]);
+        assert_eq!(verdict(b"GET /items/7%27%20OR%201=1-- HTTP/1.1\r\nHost: catalog\r\n\r\n"), [true]);
     }
 }

@@ -369,9 +369,10 @@ fn zeros(document: &Document<Config>) -> Vec<(String, bool)> {
         ("record.aggregate_interval", r.aggregate_interval),
         ("watch_interval", *watch_interval),
     ];
+    let open_for = document.value.circuit_breaker.iter().map(|breaker| ("circuit_breaker.open_for", breaker.open_for));
     let file = r.file.iter().map(|file| ("record.file.max_bytes", file.max_bytes));
     let sizes = sizes.into_iter().chain(file).map(|(field, size)| (field.to_owned(), size.0 == 0));
-    sizes.chain(times.into_iter().map(|(field, time)| (field.to_owned(), time.0.is_zero()))).collect()
+    sizes.chain(times.into_iter().chain(open_for).map(|(field, time)| (field.to_owned(), time.0.is_zero()))).collect()
 }
 
 /// Whether both cannot be listened on at once. Port 0 is a free one each time; an IPv6 listener takes no IPv4.

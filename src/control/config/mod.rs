@@ -68,6 +68,9 @@ pub struct Config {
     /// The pod's resolver. Without it no DNS is served.
     #[serde(default)]
     pub dns: Option<dns::Dns>,
+    /// When an upstream that the pod calls is left alone. Without it none is.
+    #[serde(default)]
+    pub circuit_breaker: Option<CircuitBreaker>,
     /// Every bound on what a peer can make us hold, wait for or do.
     #[serde(default)]
     pub limits: Limits,
@@ -190,6 +193,18 @@ pub enum Protocol {
     Postgres,
     /// Any registered protocol of questions and answers, by its name: `redis`.
     Exchanges(&'static str),
+}
+
+/// When an upstream that the pod calls is left alone: one that is not reached, does not answer in time or breaks off, or
+/// answers 502, 503 or 504, so often in a row. Each worker counts by itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct CircuitBreaker {
+    /// Failures in a row.
+    #[schemars(range(min = 1))]
+    pub failures: u32,
+    /// For how long requests to it are then answered 503 at once. After that one request tries whether it is well again.
+    pub open_for: HumanDuration,
 }
 
 /// Our own certificate, and whom we believe. All files are PEM, watched, and replaced without dropping a connection.
@@ -407,6 +422,12 @@ impl Listener {
     pub fn upstream(&self, port: &Port) -> Option<SocketAddr> {
         let same = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port.port);
         port.upstream.or_else(|| (self.direction == Direction::Inbound).then_some(same))
+    }
+}
+
+impl Default for CircuitBreaker {
+    fn default() -> Self {
+        Self { failures: 5, open_for: seconds(30) }
     }
 }
 

@@ -21,7 +21,7 @@ pub fn status(why: &Reason) -> u16 {
         Kind::TooMany if matches!(why.name, "limit-connections" | "limit-held-bytes") => 503,
         Kind::TooMany => 429,
         Kind::Upstream if why.name.ends_with("-timeout") => 504,
-        Kind::Upstream if why.name.ends_with("-connect") => 503,
+        Kind::Upstream if why.name.ends_with("-connect") || why.name == "upstream-circuit-open" => 503,
         Kind::Upstream => 502,
         Kind::Ours => 503,
     }

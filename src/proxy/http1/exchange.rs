@@ -8,7 +8,7 @@ use super::report::Told;
 use super::upload::{self, Judging};
 use super::{Conversation, Next, REQUESTS, Tunnel};
 use crate::engine::{BODY_TOO_LARGE, Case, Content};
-use crate::flow::{Denial, Judgement, Kind, Past, Reason, Scene, Side};
+use crate::flow::{Denial, Direction, Judgement, Kind, Past, Reason, Scene, Side};
 use crate::identity::Alpn;
 use crate::protocol::grpc::{self, Flavour};
 use crate::protocol::head::Form;
@@ -17,7 +17,7 @@ use crate::protocol::websocket::close;
 use crate::proxy::rates::Counted;
 use crate::proxy::settings::Speaks;
 use crate::proxy::tunnel::{self, Ended, Lane, Shut};
-use crate::proxy::upstream::{self, Target, Tls, Unreached, Upstream};
+use crate::proxy::upstream::{self, Attempt, Target, Tls, Unreached, Upstream};
 use crate::proxy::wire::Wire;
 use crate::proxy::worker::Worker;
 use std::cell::{Cell, RefCell};
@@ -66,7 +66,7 @@ impl Body {
     }
 }
 
-impl Conversation<'_> {
+impl<'w> Conversation<'w> {
     /// Carries one exchange to its end.
     pub(super) async fn exchange(&mut self, head: RequestHead) -> Next {
         let request = Request { bytes: self.client.inbox.take(head.len), head };
@@ -175,10 +175,22 @@ impl Conversation<'_> {
             Ok(to) => to,
             Err(reason) => return self.fail(told, request, Broken::Upstream(reason)).await,
         };
+        let mut attempt = match self.attempt(&to) {
+            Ok(attempt) => attempt,
+            Err(wait) => {
+                told.retry_after = Some(wait.as_secs_f64().ceil() as u64);
+                return self.fail(told, request, Broken::Upstream(upstream::OPEN)).await;
+            }
+        };
         loop {
             let mut upstream = match self.reach(request, &to, fresh_only).await {
                 Ok(upstream) => upstream,
-                Err(unreached) => return self.unreached(told, request, &unreached).await,
+                Err(unreached) => {
+                    if let Some(attempt) = attempt.take() {
+                        attempt.failed();
+                    }
+                    return self.unreached(told, request, &unreached).await;
+                }
             };
             upstream.alone = alone;
             told.seen.screen = case.screen().map(Box::new);
@@ -196,6 +208,10 @@ impl Conversation<'_> {
             if let Some(next) = self.leaks(told, case, request).await {
                 return next;
             }
+            let retries = stale_is_mended && answered == Err(Broken::Upstream(NO_ANSWER));
+            if let Some(attempt) = attempt.take_if(|_| !retries) {
+                settle(attempt, answered, told.seen.status);
+            }
             match answered {
                 Ok(Answered::Whole { reusable, keep_alive }) => {
                     if reusable && !alone {
@@ -204,9 +220,17 @@ impl Conversation<'_> {
                     return if keep_alive { Next::Request } else { Next::Close };
                 }
                 Ok(Answered::Switched) => return self.switch(told, case, request, upstream).await,
-                Err(broken) if stale_is_mended && broken == Broken::Upstream(NO_ANSWER) => fresh_only = true,
+                Err(_) if retries => fresh_only = true,
                 Err(broken) => return self.fail(told, request, broken).await,
             }
+        }
+    }
+
+    /// Whether the upstream may be asked; what the pod serves itself is never left alone.
+    fn attempt(&self, to: &Arc<Target>) -> Result<Option<Attempt<'w>>, Duration> {
+        match self.guest.connection.direction {
+            Direction::Inbound => Ok(None),
+            Direction::Outbound => self.worker.circuits.attempt(to).map(Some),
         }
     }
 
@@ -256,7 +280,7 @@ impl Conversation<'_> {
         let either = to.tls != Tls::Off && self.guest.port.speaks == Speaks::Auto;
         if !stale
             && (!http2 || either)
-            && let Some(upstream) = pool.take(self.worker, to)
+            && let Some(upstream) = pool.take(self.worker, to, http2)
         {
             return Ok(upstream);
         }
@@ -434,6 +458,15 @@ impl Conversation<'_> {
         told.sent += up.carried;
         told.seen.released += down.carried;
         Next::Close
+    }
+}
+
+/// What came of asking an upstream.
+fn settle(attempt: Attempt<'_>, answered: Result<Answered, Broken>, status: Option<u16>) {
+    match (answered, status) {
+        (Err(Broken::Client(_)), _) => drop(attempt),
+        (Err(Broken::Upstream(_)), _) | (Ok(_), Some(502..=504)) => attempt.failed(),
+        (Ok(_), _) => attempt.succeeded(),
     }
 }
 

@@ -162,7 +162,7 @@ impl Conversation<'_> {
         let event = Event::refused(id, now, &self.guest.connection, denial, &exchange, &revision);
         self.worker.shared.recorder.judged(event);
         self.worker.metrics.judged(self.guest.connection.direction, Mode::Enforce, &Verdict::Deny(denial));
-        self.say(Some(id), malformed.why, (true, false), None).await
+        self.say(Some(id), malformed.why, (true, false, None), None).await
     }
 
     /// Refuses a request because of its connection: the certificate has ended, or its bundle has gone.
@@ -170,7 +170,7 @@ impl Conversation<'_> {
         let request = Request { bytes: self.client.inbox.take(head.len), head };
         let mut told = Told::begin(&self.worker.engine());
         let id = self.note_failure(&mut told, &request, reason, Some(detail));
-        self.say(Some(id), reason, (true, false), Some(&request)).await
+        self.say(Some(id), reason, (true, false, None), Some(&request)).await
     }
 
     /// Ends an exchange whose upstream was not reached.
@@ -196,9 +196,11 @@ impl Conversation<'_> {
                 let close = unread || !request.head.keep_alive || self.worker.stopping();
                 let head = request.view().method() == "HEAD";
                 self.client.outbox.buffer().clear();
-                self.say(Some(id), reason, (close, head), Some(request)).await
+                self.say(Some(id), reason, (close, head, told.retry_after), Some(request)).await
             }
-            Broken::Client(_) if !told.seen.begun => self.say(Some(id), reason, (true, false), Some(request)).await,
+            Broken::Client(_) if !told.seen.begun => {
+                self.say(Some(id), reason, (true, false, None), Some(request)).await
+            }
             _ => Next::Abort,
         }
     }
@@ -241,13 +243,13 @@ impl Conversation<'_> {
         &mut self,
         event: Option<EventId>,
         reason: Reason,
-        (close, head): (bool, bool),
+        (close, head, retry_after): (bool, bool, Option<u64>),
         request: Option<&Request>,
     ) -> Next {
         let event = event.map(|id| id.to_string()).unwrap_or_default();
         let grpc = request.and_then(speaks_grpc).map(|flavour| (grpc::status(&reason), flavour));
         let status = http1::status(&reason);
-        self.answer(&Refusal { status, event: &event, close, head, retry_after: None, grpc }).await
+        self.answer(&Refusal { status, event: &event, close, head, retry_after, grpc }).await
     }
 
     /// Ends a gRPC call whose answer has begun, in its trailers.

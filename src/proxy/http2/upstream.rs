@@ -175,6 +175,9 @@ impl AsyncWrite for Asking {
     }
 }
 
+/// Connections beyond which those that carry nothing are not kept: an application may call any number of upstreams.
+const MOST_KEPT: usize = 1024;
+
 /// One worker's HTTP/2 connections to upstreams.
 pub(in crate::proxy) struct Connections {
     open: RefCell<HashMap<Arc<Target>, Vec<Shared>>>,
@@ -238,7 +241,12 @@ impl Connections {
         let beginning = timeout(worker.limits().connect, Shared::begin(worker, connected));
         let shared = beginning.await.map_err(|_| CONNECT_SLOW)?.map_err(|_| CONNECT)?;
         let asking = shared.asking(worker, to);
-        self.open.borrow_mut().entry(Arc::clone(to)).or_default().push(shared);
+        let mut open = self.open.borrow_mut();
+        if open.values().map(Vec::len).sum::<usize>() >= MOST_KEPT {
+            open.values_mut().for_each(|connections| connections.retain(|shared| shared.active.get() > 0));
+            open.retain(|_, connections| !connections.is_empty());
+        }
+        open.entry(Arc::clone(to)).or_default().push(shared);
         Ok(asking)
     }
 

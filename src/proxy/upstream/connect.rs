@@ -62,6 +62,8 @@ pub(in crate::proxy) struct Connected {
     pub(in crate::proxy) peer: Peer,
     /// Whether ALPN settled on HTTP/2.
     pub(in crate::proxy) http2: bool,
+    /// Whether the upstream was offered HTTP/2, and chose HTTP/1.1.
+    pub(in crate::proxy) declined_http2: bool,
     /// Under which generation of trust it was verified; 0 for plaintext.
     pub(in crate::proxy) generation: u64,
 }
@@ -70,9 +72,13 @@ pub(in crate::proxy) struct Connected {
 pub(in crate::proxy) async fn connect(worker: &Worker, target: &Target, alpn: Alpn) -> Result<Connected, Unreached> {
     let socket = dial(worker, target.address).await?;
     match &target.tls {
-        Tls::Off => {
-            Ok(Connected { stream: Stream::Plain(socket), peer: Peer::Unverified, http2: false, generation: 0 })
-        }
+        Tls::Off => Ok(Connected {
+            stream: Stream::Plain(socket),
+            peer: Peer::Unverified,
+            http2: false,
+            declined_http2: false,
+            generation: 0,
+        }),
         tls => Box::pin(secure(worker, socket, tls, alpn)).await,
     }
 }
@@ -115,7 +121,7 @@ pub(in crate::proxy) async fn secure(
     if alpn == Alpn::OnlyHttp2 && !http2 {
         return Err(Unreached::new(TLS, "ALPN did not settle on h2".into()));
     }
-    Ok(Connected { stream, peer, http2, generation })
+    Ok(Connected { stream, peer, http2, declined_http2: alpn == Alpn::Http2 && !http2, generation })
 }
 
 /// Who the handshake has verified.

@@ -1,9 +1,12 @@
 //! Connections to upstreams: one pool per worker, so that nothing is shared and nothing is locked. The one used last is
 //! used first, so that surplus ones grow old and are closed.
 
+mod circuit;
 mod connect;
 mod target;
 
+pub use circuit::Circuit;
+pub(super) use circuit::{Attempt, Circuits, OPEN};
 pub(super) use connect::{CONNECT, CONNECT_SLOW, Connected, Unreached, connect, dial};
 pub(super) use target::{Target, Tls};
 
@@ -36,6 +39,8 @@ pub(super) struct Upstream {
     pub(super) reused: bool,
     /// Whether it ends with its exchange.
     pub(super) alone: bool,
+    /// Whether it was chosen over HTTP/2, so that what could go either way goes here.
+    declined_http2: bool,
     proof: Proof,
     _open: Option<Open>,
 }
@@ -60,9 +65,19 @@ impl Upstream {
     pub(super) fn own(connected: Connected, to: Arc<Target>, metrics: &Rc<Handles>) -> Self {
         metrics.upstream_opened();
         let (inbox, outbox, open) = (Inbox::default(), Outbox::default(), Some(Open(metrics.clone())));
-        let Connected { stream, peer, generation, .. } = connected;
+        let Connected { stream, peer, generation, declined_http2, .. } = connected;
         let proof = Proof { peer, generation };
-        Self { socket: Wire::Own(stream), inbox, outbox, to, reused: false, alone: false, proof, _open: open }
+        Self {
+            socket: Wire::Own(stream),
+            inbox,
+            outbox,
+            to,
+            reused: false,
+            alone: false,
+            declined_http2,
+            proof,
+            _open: open,
+        }
     }
 
     /// Makes the close that follows a reset, so that the upstream cannot take what it got for a whole.
@@ -77,9 +92,22 @@ impl Upstream {
     pub(super) fn stream(asking: Asking, to: Arc<Target>, reused: bool) -> Self {
         let (inbox, outbox) = (Inbox::default(), Outbox::default());
         let proof = Proof { peer: Peer::Unverified, generation: 0 };
-        Self { socket: Wire::Stream(Box::new(asking)), inbox, outbox, to, reused, alone: false, proof, _open: None }
+        Self {
+            socket: Wire::Stream(Box::new(asking)),
+            inbox,
+            outbox,
+            to,
+            reused,
+            alone: false,
+            declined_http2: false,
+            proof,
+            _open: None,
+        }
     }
 }
+
+/// Idle connections to all upstreams together that one worker keeps: an application may call any number of them.
+const MOST_IDLE: usize = 1024;
 
 /// One worker's idle upstream connections.
 pub(super) struct Pool {
@@ -99,11 +127,14 @@ impl Pool {
         Self { idle: RefCell::default(), keep, most }
     }
 
-    /// An idle connection that is still whole, if there is one.
-    pub(super) fn take(&self, worker: &Worker, to: &Target) -> Option<Upstream> {
+    /// An idle connection that is still whole, if there is one. `instead_of_http2` asks for one that its upstream has
+    /// chosen over HTTP/2.
+    pub(super) fn take(&self, worker: &Worker, to: &Target, instead_of_http2: bool) -> Option<Upstream> {
         let mut idle = self.idle.borrow_mut();
         let waiting = idle.get_mut(to)?;
-        while let Some(Idle { mut upstream, since }) = waiting.pop() {
+        let fits = |idle: &Idle| !instead_of_http2 || idle.upstream.declined_http2;
+        while let Some(last) = waiting.iter().rposition(fits) {
+            let Idle { mut upstream, since } = waiting.remove(last);
             let Proof { peer, generation } = &upstream.proof;
             let trusted = Connected::is_trusted(worker, &to.tls, peer, *generation);
             if trusted && since.elapsed() < self.keep && is_whole(&mut upstream) {
@@ -120,6 +151,9 @@ impl Pool {
         }
         upstream.reused = true;
         let mut idle = self.idle.borrow_mut();
+        if idle.values().map(Vec::len).sum::<usize>() >= MOST_IDLE {
+            return;
+        }
         let waiting = idle.entry(Arc::clone(&upstream.to)).or_default();
         if waiting.len() < self.most {
             waiting.push(Idle { upstream, since: Instant::now() });
