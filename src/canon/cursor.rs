@@ -171,18 +171,45 @@ pub fn contains(bytes: &[u8], literal: &[u8]) -> bool {
     find(bytes, literal).is_some()
 }
 
-/// Whether `word` is one of a sorted list of lower-case words, ignoring ASCII case; longer words than 40 bytes never are.
+/// Whether `word` is one of a sorted list of lower-case words, ignoring ASCII case.
 pub fn is_one_of(word: &[u8], sorted: &[&str]) -> bool {
     position(word, sorted).is_some()
 }
 
-/// The place of `word` in a sorted list of lower-case words.
+/// The place of `word` in a sorted list of lower-case words, none of them empty.
 pub fn position(word: &[u8], sorted: &[&str]) -> Option<usize> {
-    let mut lower = [0; 40];
-    let lower = lower.get_mut(..word.len())?;
-    lower.copy_from_slice(word);
-    lower.make_ascii_lowercase();
-    sorted.binary_search_by(|entry| entry.as_bytes().cmp(lower)).ok()
+    let first = word.first()?.to_ascii_lowercase();
+    let begin = |entry: &&str| entry.as_bytes().first().copied().unwrap_or_default();
+    let from = sorted.partition_point(|entry| begin(entry) < first);
+    let alike = sorted.get(from..)?.iter().take_while(|entry| begin(entry) == first);
+    alike.zip(from..).find(|(entry, _)| entry.as_bytes().eq_ignore_ascii_case(word)).map(|(_, at)| at)
+}
+
+/// Where a literal stands next, sought from places that only go forward: all searches together look at each byte once.
+#[derive(Debug)]
+pub struct Ahead<'a> {
+    bytes: &'a [u8],
+    literal: &'a [u8],
+    /// The first occurrence at or behind the last place; the end of the bytes when there is none.
+    next: Option<usize>,
+}
+
+impl<'a> Ahead<'a> {
+    /// Looks for `literal`, ignoring ASCII case.
+    pub fn of(literal: &'a [u8], bytes: &'a [u8]) -> Self {
+        Self { bytes, literal, next: None }
+    }
+
+    /// Where it stands within `limit` bytes from `at` on. `at` is not before that of the last call.
+    pub fn within(&mut self, at: usize, limit: usize) -> Option<usize> {
+        let known = self.next.filter(|next| *next >= at);
+        let next = known.unwrap_or_else(|| {
+            let rest = self.bytes.get(at..).unwrap_or_default();
+            find(rest, self.literal).map_or(self.bytes.len(), |offset| at + offset)
+        });
+        self.next = Some(next);
+        (next + self.literal.len() <= self.bytes.len().min(at.saturating_add(limit))).then_some(next)
+    }
 }
 
 #[cfg(test)]
@@ -210,5 +237,23 @@ mod tests {
         assert!(is_one_of(b"Cat", &["bat", "cat"]));
         assert!(!is_one_of(b"cats", &["bat", "cat"]));
         assert!(!is_one_of(&[b'c'; 41], &["cat"]));
+    }
+
+    #[test]
+    fn words_of_a_list_have_their_places() {
+        let list = ["and", "any", "or", "xor"];
+        assert_eq!(position(b"ANY", &list), Some(1));
+        assert_eq!(position(b"xor", &list), Some(3));
+        assert_eq!(position(b"a", &list), None);
+        assert_eq!(position(b"", &list), None);
+    }
+
+    #[test]
+    fn literals_ahead_are_found_within_their_limit() {
+        let mut ahead = Ahead::of(b"ab", b"..AB..ab");
+        assert_eq!(ahead.within(0, 3), None);
+        assert_eq!(ahead.within(0, 4), Some(2));
+        assert_eq!(ahead.within(3, 100), Some(6));
+        assert_eq!(ahead.within(7, 100), None);
     }
 }

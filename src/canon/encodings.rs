@@ -6,6 +6,8 @@ use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+use memchr::memmem::Finder;
+use std::sync::LazyLock;
 
 /// Shorter values are words, not encodings.
 pub const MIN_ENCODED_BYTES: usize = 12;
@@ -106,42 +108,58 @@ pub fn hex_bytes(value: &[u8]) -> Option<Vec<u8>> {
     (count >= 3 && is_all_text(&out)).then_some(out)
 }
 
+/// How a shifted ASCII mark begins.
+static SHIFT: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("+A"));
+
 /// Text in which `+ADw-` stands for `<` (RFC 2152).
 pub fn utf7(text: &[u8]) -> Option<Vec<u8>> {
-    memchr::memmem::find(text, b"+A")?;
+    SHIFT.find(text)?;
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text;
     let mut any = false;
     while let Some(at) = memchr::memchr(b'+', rest) {
         let (plain, tail) = rest.split_at_checked(at)?;
         out.extend_from_slice(plain);
-        match shifted(tail) {
-            Some((len, characters)) => {
-                any = true;
-                out.extend_from_slice(characters.as_bytes());
-                rest = tail.get(len..)?;
-            }
-            None => {
-                out.push(b'+');
-                rest = tail.get(1..)?;
-            }
+        if let Some(len) = shifted(tail, &mut out) {
+            any = true;
+            rest = tail.get(len..)?;
+        } else {
+            out.push(b'+');
+            rest = tail.get(1..)?;
         }
     }
     out.extend_from_slice(rest);
     any.then_some(out)
 }
 
-/// `+ADw-` at the start of `text`: its length and what it means. Only what hides ASCII marks is taken for UTF-7.
-fn shifted(text: &[u8]) -> Option<(usize, String)> {
+/// Digits of one shifted run that are read.
+const SHIFTED_DIGITS: usize = 64;
+
+/// `+ADw-` at the start of `text`: adds what it means, and gives its length. Only what hides ASCII marks is taken for
+/// UTF-7.
+fn shifted(text: &[u8], out: &mut Vec<u8>) -> Option<usize> {
     let digits = text.get(1..)?;
-    let len = digits.iter().take(64).take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'/').count();
+    let of_base64 = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte == b'/';
+    let len = digits.iter().take(SHIFTED_DIGITS).take_while(of_base64).count();
     if len < 3 || digits.get(len) != Some(&b'-') || !digits.starts_with(b"A") {
         return None;
     }
-    let units = STANDARD.decode(digits.get(..len)?).ok()?;
-    let (pairs, _) = units.as_chunks::<2>();
-    let characters = utf16(pairs.iter().map(|pair| u16::from_be_bytes(*pair)))?;
-    characters.bytes().any(|byte| byte.is_ascii_punctuation()).then_some((len + 2, characters))
+    let mut units = [0; SHIFTED_DIGITS];
+    let count = STANDARD.decode_slice(digits.get(..len)?, &mut units).ok()?;
+    let (pairs, _) = units.get(..count)?.as_chunks::<2>();
+    let start = out.len();
+    for character in char::decode_utf16(pairs.iter().map(|pair| u16::from_be_bytes(*pair))) {
+        let Ok(character) = character else {
+            out.truncate(start);
+            return None;
+        };
+        out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+    }
+    if !out.get(start..)?.iter().any(u8::is_ascii_punctuation) {
+        out.truncate(start);
+        return None;
+    }
+    Some(len + 2)
 }
 
 /// ASCII text in UTF-16, with or without its mark: every other byte is NUL.
@@ -156,10 +174,6 @@ pub fn utf16_ascii(bytes: &[u8]) -> Option<Vec<u8>> {
     } else {
         None
     }
-}
-
-fn utf16(units: impl Iterator<Item = u16>) -> Option<String> {
-    char::decode_utf16(units).collect::<Result<_, _>>().ok()
 }
 
 /// Bytes that a lenient decoder reads as ASCII: UTF-8 sequences that are longer than they need be (`C0 AF` for `/`), and

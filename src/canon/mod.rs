@@ -5,6 +5,7 @@ pub mod cards;
 pub mod cursor;
 pub mod encodings;
 pub mod host;
+pub mod lexicon;
 pub mod nested;
 pub mod path;
 pub mod percent;

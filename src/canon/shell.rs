@@ -54,14 +54,21 @@ impl Word {
     }
 }
 
+/// Lines that one command is continued over. Behind more of them a command is still found, as that of a line of its own.
+const CONTINUED: usize = 8;
+
 /// Goes past blanks as a shell reads them: spaces, tabs, `$IFS`, `${IFS…}`, a backslash before a line end. Tells whether
 /// one of them was an `$IFS`, which nobody types who can type a space.
 pub fn skip_blanks(cursor: &mut Cursor<'_>) -> bool {
     let mut disguised = false;
+    let mut continued = 0;
     loop {
         match cursor.peek() {
             Some(b' ' | b'\t' | b'\r' | 0x0b | 0x0c) => cursor.skip(1),
-            Some(b'\\') if cursor.peek_at(1) == Some(b'\n') => cursor.skip(2),
+            Some(b'\\') if cursor.peek_at(1) == Some(b'\n') && continued < CONTINUED => {
+                continued += 1;
+                cursor.skip(2);
+            }
             Some(b'$') if eat_ifs(cursor) => disguised = true,
             _ => return disguised,
         }

@@ -6,7 +6,7 @@
 use super::context::Strength::{self, Certain, Strong, Weak};
 use super::finding::Finding;
 use super::{Detector, Wake};
-use crate::canon::cursor::{self, Cursor};
+use crate::canon::cursor::{self, Ahead, Cursor};
 use crate::flow::{Found, Fuel, Part, Place};
 
 /// The registered detector.
@@ -78,7 +78,8 @@ struct Lines {
 }
 
 fn find(bytes: &[u8], lines: Lines, fuel: &mut Fuel) -> Option<(Strength, &'static str, usize)> {
-    let mut best = request_line(bytes).then_some((Strong, "crlf-request", 0));
+    let mut ahead = Marks::of(bytes);
+    let mut best = request_line(bytes, 0, &mut ahead).then_some((Strong, "crlf-request", 0));
     if lines.one && bytes.len() >= 2 && bytes.iter().all(|b| matches!(b, b'\r' | b'\n')) {
         return Some((Strong, "crlf-probe", 0));
     }
@@ -90,14 +91,14 @@ fn find(bytes: &[u8], lines: Lines, fuel: &mut Fuel) -> Option<(Strength, &'stat
         fuel.spend(64).ok()?;
         let line = cursor.rest();
         let shouted = line.first().is_some_and(u8::is_ascii_uppercase);
-        let strength = if shouted && request_line(line)
+        let strength = if shouted && request_line(bytes, cursor.at(), &mut ahead)
             || cursor::starts_with(line, b"HTTP/1.")
             || cursor::starts_with(line, b"HTTP/2")
         {
             Some((Certain, "crlf-message"))
         } else if shouted && is_mail_command(line) {
             Some((Strong, "crlf-mail-command"))
-        } else if lines.one && is_log_line(line) {
+        } else if lines.one && ahead.is_log_line(cursor.at()) {
             Some((Strong, "crlf-log-line"))
         } else if lines.one && begins_body(bytes, at, line) {
             Some((Strong, "crlf-body"))
@@ -147,30 +148,49 @@ fn begins_body(bytes: &[u8], at: usize, line: &[u8]) -> bool {
         && line.get(1).is_some_and(|b| b.is_ascii_alphabetic() || *b == b'!')
 }
 
-/// A line of an access log that nobody wrote: `192.0.2.1 - admin […] "GET / HTTP/1.1" 200`.
-fn is_log_line(line: &[u8]) -> bool {
-    let line = line.get(..line.len().min(512)).unwrap_or_default();
-    let asks = [&b" \"GET /"[..], b" \"POST /"].iter().any(|ask| cursor::find(line, ask).is_some());
-    asks && cursor::find(line, b" - ").is_some() && cursor::find(line, b" HTTP/").is_some()
+/// Bytes of a line in which its marks stand.
+const LINE: usize = 512;
+
+/// The marks of request lines and log lines, wherever they stand next.
+struct Marks<'a> {
+    version: Ahead<'a>,
+    get: Ahead<'a>,
+    post: Ahead<'a>,
+    nobody: Ahead<'a>,
+    protocol: Ahead<'a>,
+}
+
+impl<'a> Marks<'a> {
+    fn of(bytes: &'a [u8]) -> Self {
+        Self {
+            version: Ahead::of(b" HTTP/1.", bytes),
+            get: Ahead::of(b" \"GET /", bytes),
+            post: Ahead::of(b" \"POST /", bytes),
+            nobody: Ahead::of(b" - ", bytes),
+            protocol: Ahead::of(b" HTTP/", bytes),
+        }
+    }
+
+    /// A line of an access log that nobody wrote: `192.0.2.1 - admin […] "GET / HTTP/1.1" 200`.
+    fn is_log_line(&mut self, at: usize) -> bool {
+        let asks = self.get.within(at, LINE).is_some() || self.post.within(at, LINE).is_some();
+        asks && self.nobody.within(at, LINE).is_some() && self.protocol.within(at, LINE).is_some()
+    }
 }
 
 /// `GET /path HTTP/1.1`.
-fn request_line(line: &[u8]) -> bool {
-    let mut cursor = Cursor::new(line, 0);
+fn request_line(bytes: &[u8], at: usize, marks: &mut Marks<'_>) -> bool {
+    let mut cursor = Cursor::new(bytes, at);
     let method = cursor.take_up_to(10, |b| b.is_ascii_uppercase());
     let known = matches!(
         method,
         b"GET" | b"POST" | b"PUT" | b"DELETE" | b"HEAD" | b"PATCH" | b"OPTIONS" | b"TRACE" | b"CONNECT"
     );
-    if !known || cursor.take_up_to(1, |b| b == b' ').is_empty() {
+    if !known || cursor.take_up_to(1, |b| b == b' ').is_empty() || !matches!(cursor.peek(), Some(b'/' | b'h' | b'*')) {
         return false;
     }
-    let rest = cursor.rest();
-    let target = rest.get(..rest.len().min(512)).unwrap_or_default();
-    let starts = matches!(target.first(), Some(b'/' | b'h' | b'*'));
-    let behind = cursor::find(target, b" HTTP/1.").and_then(|at| target.get(at + 9..));
-    let ends = |rest: &[u8]| rest.is_empty() || rest.iter().take(3).any(|b| matches!(b, b'\r' | b'\n'));
-    starts && behind.is_some_and(ends)
+    let behind = marks.version.within(cursor.at(), LINE).and_then(|version| bytes.get(version + 9..));
+    behind.is_some_and(|rest| rest.is_empty() || rest.iter().take(3).any(|b| matches!(b, b'\r' | b'\n')))
 }
 
 /// Commands of SMTP, IMAP, POP and memcached that a line of a value would be taken for, sorted by length of use.
@@ -197,10 +217,14 @@ fn is_mail_command(line: &[u8]) -> bool {
 
 /// `V100 CAPABILITY`: a tag and a command of IMAP.
 fn imap(line: &[u8]) -> bool {
-    let mut words = line.split(|b| b.is_ascii_whitespace());
-    let (Some(tag), Some(command)) = (words.next(), words.next()) else { return false };
-    let tagged =
-        tag.len() <= 6 && tag.first().is_some_and(u8::is_ascii_uppercase) && tag.last().is_some_and(u8::is_ascii_digit);
+    let mut cursor = Cursor::new(line, 0);
+    let tag = cursor.take_up_to(7, |b| !b.is_ascii_whitespace());
+    let spaced = cursor.take_up_to(1, |b| b.is_ascii_whitespace()).len() == 1;
+    let command = cursor.take_up_to(12, |b| !b.is_ascii_whitespace());
+    let tagged = spaced
+        && tag.len() <= 6
+        && tag.first().is_some_and(u8::is_ascii_uppercase)
+        && tag.last().is_some_and(u8::is_ascii_digit);
     tagged
         && matches!(
             command,

@@ -72,11 +72,12 @@ impl Filter {
         Self { table, slots, entries: entries.into() }
     }
 
-    /// Calls `report` for each literal at each place where it stands, in the order of the text.
-    pub fn find(&self, text: &[u8], mut report: impl FnMut(Occurrence)) {
-        let mut at = 0;
+    /// Calls `report` for each literal at each place where it stands, in the order of the text. Gives the number of places
+    /// that had to be compared.
+    pub fn find(&self, text: &[u8], mut report: impl FnMut(Occurrence)) -> usize {
+        let (mut at, mut compared) = (0, 0);
         while let Some(chunk) = text.get(at..).and_then(<[u8]>::first_chunk) {
-            self.look_at_eight(text, at, eleven(chunk), &mut report);
+            compared += self.look_at_eight(text, at, eleven(chunk), &mut report);
             at += 8;
         }
         let (start, (front, back)) = tail(text);
@@ -87,18 +88,28 @@ impl Filter {
             for by in skipped..positions {
                 let four = if by < 4 { front >> (8 * by) } else { back >> (8 * (by - 3)) };
                 if self.knows(four as u32) {
+                    compared += 1;
                     self.look(text, start + by as usize, &mut report);
                 }
             }
         }
+        compared
     }
 
     /// Looks at eight positions. The words are the bytes from the first of them on and from the fourth on.
     #[inline(always)] // called for every eight bytes of everything
-    fn look_at_eight(&self, text: &[u8], at: usize, (front, back): (u64, u64), report: &mut impl FnMut(Occurrence)) {
+    fn look_at_eight(
+        &self,
+        text: &[u8],
+        at: usize,
+        (front, back): (u64, u64),
+        report: &mut impl FnMut(Occurrence),
+    ) -> usize {
+        let mut compared = 0;
         let (front, back) = (front | FOLD_EIGHT, back | FOLD_EIGHT);
         let mut step = |four: u64, by: usize| {
             if self.knows(four as u32) {
+                compared += 1;
                 self.look(text, at + by, report);
             }
         };
@@ -110,6 +121,7 @@ impl Filter {
         step(back >> 16, 5);
         step(back >> 24, 6);
         step(back >> 32, 7);
+        compared
     }
 
     /// Whether the table has these four folded bytes.

@@ -123,6 +123,15 @@ pub struct Detectors {
     quiet: Classes,
 }
 
+/// What a part costs before any detector reads it: its classes, the filter, and the search for further layers.
+const STEPS_PER_LAYER: usize = 130;
+/// The same, for each byte.
+const LAYER_STEPS_PER_BYTE: usize = 6;
+/// What it costs to wake a detector, besides what it then spends itself.
+const STEPS_PER_DETECTOR: usize = 60;
+/// What it costs to compare a place with the literals that may stand there.
+const STEPS_PER_COMPARISON: usize = 16;
+
 /// What a literal wakes: a detector (as its bit), or a signature (by its index).
 #[derive(Clone, Copy)]
 enum Woken {
@@ -249,7 +258,7 @@ impl Detectors {
         found: &mut Found,
         fuel: &mut Fuel,
     ) {
-        if fuel.spend(part.canonical.len()).is_err() {
+        if fuel.spend(STEPS_PER_LAYER + LAYER_STEPS_PER_BYTE * part.canonical.len()).is_err() {
             return;
         }
         if peel::peel(part, classes, derived).is_err() {
@@ -267,19 +276,25 @@ impl Detectors {
         }
         let mut awake = 0_u64;
         let mut spans = Vec::new();
-        self.filter.find(&part.canonical, |occurrence| match self.wakes.get(occurrence.literal as usize) {
-            Some(Woken::Detector(bit)) => awake |= bit,
-            Some(Woken::Signature(index)) => self.widen(&mut spans, *index, occurrence),
-            None => {}
-        });
+        let compared =
+            self.filter.find(&part.canonical, |occurrence| match self.wakes.get(occurrence.literal as usize) {
+                Some(Woken::Detector(bit)) => awake |= bit,
+                Some(Woken::Signature(index)) => self.widen(&mut spans, *index, occurrence),
+                None => {}
+            });
+        if fuel.spend(STEPS_PER_COMPARISON * compared).is_err() {
+            return;
+        }
         self.confirm(part, &spans, found, fuel);
         let mut left = awake | doubtful;
-        while left != 0 {
+        while left != 0 && fuel.spend(STEPS_PER_DETECTOR).is_ok() {
             let bit = left & left.wrapping_neg();
             match self.detectors.get(bit.trailing_zeros() as usize) {
                 Some(detector) if part.place.is_binary() && !detector.reads_binaries() => {}
                 Some(detector) if awake & bit != 0 => detector.inspect(part, found, fuel),
-                Some(detector) if detector.is_worth(part) => detector.inspect_marks(part, found, fuel),
+                Some(detector) if fuel.spend(part.canonical.len() / 2).is_ok() && detector.is_worth(part) => {
+                    detector.inspect_marks(part, found, fuel);
+                }
                 _ => {}
             }
             left ^= bit;

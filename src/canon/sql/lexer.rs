@@ -48,6 +48,11 @@ impl<'a> Lexer<'a> {
         lexer.peek(0)
     }
 
+    /// Goes to the end of a token that a copy of this lexer has read.
+    pub fn go_to(&mut self, end: usize) {
+        self.at = end;
+    }
+
     /// Where the next token is looked for.
     pub fn at(&self) -> usize {
         self.at
@@ -331,17 +336,12 @@ impl<'a> Lexer<'a> {
         self.at += self.bytes.iter().skip(self.at).take_while(|byte| wanted(**byte)).count();
     }
 
-    /// Bytes of a name from `ahead` on.
+    /// Bytes of a name from `ahead` on. A no-break space ends it, also in its two-byte spelling.
     fn name_length(&self, ahead: usize) -> usize {
         let rest = self.bytes.get(self.at + ahead..).unwrap_or_default();
-        let length = rest.iter().take_while(|byte| is_name(**byte)).count();
-        // A no-break space ends a name, also in its two-byte spelling.
-        let name = rest.get(..length).unwrap_or_default();
-        if name.is_ascii() {
-            return length;
-        }
-        let spaced = memchr::memchr(0xa0, name).unwrap_or(length);
-        spaced - usize::from(spaced > 0 && name.get(spaced - 1) == Some(&0xc2))
+        let length = rest.iter().take_while(|byte| is_name(**byte) && **byte != 0xa0).count();
+        let spaced = rest.get(length) == Some(&0xa0) && length > 0 && rest.get(length - 1) == Some(&0xc2);
+        length - usize::from(spaced)
     }
 
     fn keyword(&self, start: usize, end: usize) -> Word {

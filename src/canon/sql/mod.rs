@@ -3,12 +3,10 @@
 //!
 //! Linear: every byte is read at most twice, once to find where its token ends and once to name it.
 
-mod lengths;
 mod lexer;
 pub mod postgres;
 mod words;
 
-pub use lengths::Lengths;
 pub use lexer::Lexer;
 pub use words::Word;
 

@@ -1,6 +1,6 @@
 //! The words that mean something to the grammar of SQL, in any of the dialects.
 
-use super::Lengths;
+use crate::canon::lexicon::Lexicon;
 
 /// A keyword, or any other word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -152,140 +152,136 @@ pub enum Word {
     Other,
 }
 
-/// Keywords of at most eight bytes, sorted by [`key`], for binary search over plain numbers.
-static SHORT: &[(u64, Word)] = &[
-    (key(b"if"), Word::If),
-    (key(b"in"), Word::In),
-    (key(b"on"), Word::On),
-    (key(b"do"), Word::Do),
-    (key(b"to"), Word::To),
-    (key(b"or"), Word::Or),
-    (key(b"as"), Word::As),
-    (key(b"is"), Word::Is),
-    (key(b"by"), Word::By),
-    (key(b"asc"), Word::Asc),
-    (key(b"and"), Word::And),
-    (key(b"end"), Word::End),
-    (key(b"mod"), Word::Mod),
-    (key(b"use"), Word::Use),
-    (key(b"all"), Word::All),
-    (key(b"top"), Word::Top),
-    (key(b"for"), Word::For),
-    (key(b"xor"), Word::Xor),
-    (key(b"set"), Word::Set),
-    (key(b"not"), Word::Not),
-    (key(b"div"), Word::Div),
-    (key(b"any"), Word::Any),
-    (key(b"data"), Word::Data),
-    (key(b"glob"), Word::Glob),
-    (key(b"exec"), Word::Exec),
-    (key(b"desc"), Word::Desc),
-    (key(b"load"), Word::Load),
-    (key(b"like"), Word::Like),
-    (key(b"role"), Word::Role),
-    (key(b"time"), Word::Time),
-    (key(b"some"), Word::Some),
-    (key(b"case"), Word::Case),
-    (key(b"else"), Word::Else),
-    (key(b"true"), Word::True),
-    (key(b"with"), Word::With),
-    (key(b"lock"), Word::Lock),
-    (key(b"bulk"), Word::Bulk),
-    (key(b"call"), Word::Call),
-    (key(b"kill"), Word::Kill),
-    (key(b"null"), Word::Null),
-    (key(b"from"), Word::From),
-    (key(b"then"), Word::Then),
-    (key(b"when"), Word::When),
-    (key(b"join"), Word::Join),
-    (key(b"into"), Word::Into),
-    (key(b"temp"), Word::Temp),
-    (key(b"drop"), Word::Drop),
-    (key(b"user"), Word::User),
-    (key(b"left"), Word::Left),
-    (key(b"view"), Word::View),
-    (key(b"show"), Word::Show),
-    (key(b"copy"), Word::Copy),
-    (key(b"merge"), Word::Merge),
-    (key(b"ilike"), Word::Ilike),
-    (key(b"rlike"), Word::Rlike),
-    (key(b"table"), Word::Table),
-    (key(b"share"), Word::Share),
-    (key(b"where"), Word::Where),
-    (key(b"false"), Word::False),
-    (key(b"value"), Word::Value),
-    (key(b"using"), Word::Using),
-    (key(b"fetch"), Word::Fetch),
-    (key(b"begin"), Word::Begin),
-    (key(b"login"), Word::Login),
-    (key(b"union"), Word::Union),
-    (key(b"group"), Word::Group),
-    (key(b"order"), Word::Order),
-    (key(b"inner"), Word::Inner),
-    (key(b"alter"), Word::Alter),
-    (key(b"outer"), Word::Outer),
-    (key(b"cross"), Word::Cross),
-    (key(b"minus"), Word::Minus),
-    (key(b"right"), Word::Right),
-    (key(b"limit"), Word::Limit),
-    (key(b"grant"), Word::Grant),
-    (key(b"index"), Word::Index),
-    (key(b"delay"), Word::Delay),
-    (key(b"schema"), Word::Schema),
-    (key(b"pragma"), Word::Pragma),
-    (key(b"revoke"), Word::Revoke),
-    (key(b"rename"), Word::Rename),
-    (key(b"escape"), Word::Escape),
-    (key(b"update"), Word::Update),
-    (key(b"create"), Word::Create),
-    (key(b"delete"), Word::Delete),
-    (key(b"unique"), Word::Unique),
-    (key(b"having"), Word::Having),
-    (key(b"attach"), Word::Attach),
-    (key(b"rownum"), Word::Rownum),
-    (key(b"column"), Word::Column),
-    (key(b"backup"), Word::Backup),
-    (key(b"regexp"), Word::Regexp),
-    (key(b"sounds"), Word::Sounds),
-    (key(b"values"), Word::Values),
-    (key(b"exists"), Word::Exists),
-    (key(b"select"), Word::Select),
-    (key(b"offset"), Word::Offset),
-    (key(b"commit"), Word::Commit),
-    (key(b"except"), Word::Except),
-    (key(b"insert"), Word::Insert),
-    (key(b"window"), Word::Window),
-    (key(b"binary"), Word::Binary),
-    (key(b"replace"), Word::Replace),
-    (key(b"outfile"), Word::Outfile),
-    (key(b"declare"), Word::Declare),
-    (key(b"restore"), Word::Restore),
-    (key(b"analyse"), Word::Analyse),
-    (key(b"sysdate"), Word::Sysdate),
-    (key(b"collate"), Word::Collate),
-    (key(b"execute"), Word::Execute),
-    (key(b"natural"), Word::Natural),
-    (key(b"between"), Word::Between),
-    (key(b"explain"), Word::Explain),
-    (key(b"unknown"), Word::Unknown),
-    (key(b"similar"), Word::Similar),
-    (key(b"trigger"), Word::Trigger),
-    (key(b"handler"), Word::Handler),
-    (key(b"waitfor"), Word::Waitfor),
-    (key(b"describe"), Word::Describe),
-    (key(b"sequence"), Word::Sequence),
-    (key(b"dumpfile"), Word::Dumpfile),
-    (key(b"database"), Word::Database),
-    (key(b"truncate"), Word::Truncate),
-    (key(b"rollback"), Word::Rollback),
-    (key(b"interval"), Word::Interval),
-    (key(b"function"), Word::Function),
-    (key(b"shutdown"), Word::Shutdown),
-    (key(b"distinct"), Word::Distinct),
-];
-
-/// The longer ones.
-static LONG: &[(&[u8], Word)] = &[
+/// Every keyword.
+static WORDS: Lexicon<Word, 512> = Lexicon::of(&[
+    (b"if", Word::If),
+    (b"in", Word::In),
+    (b"on", Word::On),
+    (b"do", Word::Do),
+    (b"to", Word::To),
+    (b"or", Word::Or),
+    (b"as", Word::As),
+    (b"is", Word::Is),
+    (b"by", Word::By),
+    (b"asc", Word::Asc),
+    (b"and", Word::And),
+    (b"end", Word::End),
+    (b"mod", Word::Mod),
+    (b"use", Word::Use),
+    (b"all", Word::All),
+    (b"top", Word::Top),
+    (b"for", Word::For),
+    (b"xor", Word::Xor),
+    (b"set", Word::Set),
+    (b"not", Word::Not),
+    (b"div", Word::Div),
+    (b"any", Word::Any),
+    (b"data", Word::Data),
+    (b"glob", Word::Glob),
+    (b"exec", Word::Exec),
+    (b"desc", Word::Desc),
+    (b"load", Word::Load),
+    (b"like", Word::Like),
+    (b"role", Word::Role),
+    (b"time", Word::Time),
+    (b"some", Word::Some),
+    (b"case", Word::Case),
+    (b"else", Word::Else),
+    (b"true", Word::True),
+    (b"with", Word::With),
+    (b"lock", Word::Lock),
+    (b"bulk", Word::Bulk),
+    (b"call", Word::Call),
+    (b"kill", Word::Kill),
+    (b"null", Word::Null),
+    (b"from", Word::From),
+    (b"then", Word::Then),
+    (b"when", Word::When),
+    (b"join", Word::Join),
+    (b"into", Word::Into),
+    (b"temp", Word::Temp),
+    (b"drop", Word::Drop),
+    (b"user", Word::User),
+    (b"left", Word::Left),
+    (b"view", Word::View),
+    (b"show", Word::Show),
+    (b"copy", Word::Copy),
+    (b"merge", Word::Merge),
+    (b"ilike", Word::Ilike),
+    (b"rlike", Word::Rlike),
+    (b"table", Word::Table),
+    (b"share", Word::Share),
+    (b"where", Word::Where),
+    (b"false", Word::False),
+    (b"value", Word::Value),
+    (b"using", Word::Using),
+    (b"fetch", Word::Fetch),
+    (b"begin", Word::Begin),
+    (b"login", Word::Login),
+    (b"union", Word::Union),
+    (b"group", Word::Group),
+    (b"order", Word::Order),
+    (b"inner", Word::Inner),
+    (b"alter", Word::Alter),
+    (b"outer", Word::Outer),
+    (b"cross", Word::Cross),
+    (b"minus", Word::Minus),
+    (b"right", Word::Right),
+    (b"limit", Word::Limit),
+    (b"grant", Word::Grant),
+    (b"index", Word::Index),
+    (b"delay", Word::Delay),
+    (b"schema", Word::Schema),
+    (b"pragma", Word::Pragma),
+    (b"revoke", Word::Revoke),
+    (b"rename", Word::Rename),
+    (b"escape", Word::Escape),
+    (b"update", Word::Update),
+    (b"create", Word::Create),
+    (b"delete", Word::Delete),
+    (b"unique", Word::Unique),
+    (b"having", Word::Having),
+    (b"attach", Word::Attach),
+    (b"rownum", Word::Rownum),
+    (b"column", Word::Column),
+    (b"backup", Word::Backup),
+    (b"regexp", Word::Regexp),
+    (b"sounds", Word::Sounds),
+    (b"values", Word::Values),
+    (b"exists", Word::Exists),
+    (b"select", Word::Select),
+    (b"offset", Word::Offset),
+    (b"commit", Word::Commit),
+    (b"except", Word::Except),
+    (b"insert", Word::Insert),
+    (b"window", Word::Window),
+    (b"binary", Word::Binary),
+    (b"replace", Word::Replace),
+    (b"outfile", Word::Outfile),
+    (b"declare", Word::Declare),
+    (b"restore", Word::Restore),
+    (b"analyse", Word::Analyse),
+    (b"sysdate", Word::Sysdate),
+    (b"collate", Word::Collate),
+    (b"execute", Word::Execute),
+    (b"natural", Word::Natural),
+    (b"between", Word::Between),
+    (b"explain", Word::Explain),
+    (b"unknown", Word::Unknown),
+    (b"similar", Word::Similar),
+    (b"trigger", Word::Trigger),
+    (b"handler", Word::Handler),
+    (b"waitfor", Word::Waitfor),
+    (b"describe", Word::Describe),
+    (b"sequence", Word::Sequence),
+    (b"dumpfile", Word::Dumpfile),
+    (b"database", Word::Database),
+    (b"truncate", Word::Truncate),
+    (b"rollback", Word::Rollback),
+    (b"interval", Word::Interval),
+    (b"function", Word::Function),
+    (b"shutdown", Word::Shutdown),
+    (b"distinct", Word::Distinct),
     (b"current_date", Word::CurrentDate),
     (b"current_timestamp", Word::CurrentTimestamp),
     (b"current_user", Word::CurrentUser),
@@ -300,35 +296,14 @@ static LONG: &[(&[u8], Word)] = &[
     (b"system_user", Word::SystemUser),
     (b"tablespace", Word::Tablespace),
     (b"temporary", Word::Temporary),
-];
-
-/// Which lengths the longer ones have, by first letter.
-static LENGTHS: Lengths = Lengths::of_pairs(LONG);
+]);
 
 impl Word {
     /// The keyword that these bytes spell, in any letter case.
+    #[inline]
     pub fn of(bytes: &[u8]) -> Self {
-        if bytes.len() > 8 {
-            let found = LENGTHS.fits(bytes).then(|| LONG.iter().find(|(text, _)| text.eq_ignore_ascii_case(bytes)));
-            return found.flatten().map_or(Self::Other, |(_, word)| *word);
-        }
-        let wanted = key(bytes);
-        let found = SHORT.binary_search_by_key(&wanted, |(key, _)| *key);
-        found.ok().and_then(|index| SHORT.get(index)).map_or(Self::Other, |(_, word)| *word)
+        WORDS.get(bytes).copied().unwrap_or(Self::Other)
     }
-}
-
-/// At most eight bytes as a number, letters in lower case. What is no letter, digit or `_` gives the key of no keyword.
-const fn key(bytes: &[u8]) -> u64 {
-    let mut key = 0;
-    let mut shift = 0;
-    let mut rest = bytes;
-    while let [first, tail @ ..] = rest {
-        key |= (first.to_ascii_lowercase() as u64) << shift;
-        shift += 8;
-        rest = tail;
-    }
-    key
 }
 
 #[cfg(test)]
@@ -336,27 +311,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn short_words_are_sorted() {
-        assert!(SHORT.is_sorted_by(|(left, _), (right, _)| left < right));
-        assert!(LONG.iter().all(|(text, _)| text.len() > 8));
-    }
-
-    #[test]
-    fn every_long_word_is_found_in_any_case() {
-        for (text, word) in LONG {
-            assert_eq!(Word::of(text), *word);
-            assert_eq!(Word::of(&text.to_ascii_uppercase()), *word);
-        }
-    }
-
-    #[test]
-    fn every_short_word_is_found_in_any_case() {
-        for (key, word) in SHORT {
-            let bytes = key.to_le_bytes();
-            let text = bytes.split(|byte| *byte == 0).next().unwrap();
-            assert_eq!(Word::of(text), *word);
-            assert_eq!(Word::of(&text.to_ascii_uppercase()), *word);
-        }
+    fn keywords_are_found_in_any_case() {
+        assert_eq!(Word::of(b"select"), Word::Select);
+        assert_eq!(Word::of(b"CURRENT_timestamp"), Word::CurrentTimestamp);
     }
 
     #[test]

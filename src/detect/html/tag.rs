@@ -4,13 +4,14 @@
 use super::attribute::{self, Attribute};
 use super::{Finding, stronger};
 use crate::canon::cursor::{self, Cursor};
+use crate::canon::lexicon::Lexicon;
 use crate::detect::context::Strength::{self, Certain, Strong, Weak};
 
 /// The clearest of the tags in `bytes`.
 pub(super) fn find(bytes: &[u8]) -> Option<Finding> {
     let mut best = None;
     let mut cursor = Cursor::new(bytes, 0);
-    let mut reader = Reader { bytes, page: page_mark(bytes), left: READ_FACTOR * bytes.len() };
+    let mut reader = Reader { bytes, page: page_mark(bytes), left: READ_FACTOR * bytes.len(), begun: Vec::new() };
     while let Some(at) = memchr::memchr(b'<', cursor.rest()).map(|at| cursor.at() + at) {
         cursor = Cursor::new(bytes, at + 1);
         best = stronger(best, reader.read(at, &mut cursor));
@@ -44,6 +45,8 @@ struct Reader<'a> {
     page: Option<usize>,
     /// Bytes of tags that may still be read.
     left: usize,
+    /// Names of elements that lead out, each with where the first of them begins; far behind when none does.
+    begun: Vec<(&'static [u8], usize)>,
 }
 
 impl Reader<'_> {
@@ -59,8 +62,9 @@ impl Reader<'_> {
         }
         let behind_word = at.checked_sub(1).and_then(|at| bytes.get(at)).is_some_and(|b| b.is_ascii_alphanumeric());
         let page = self.page.is_some_and(|mark| mark < at);
-        let opened = closing && (page || was_opened(bytes, at, name));
-        let mut tag = Tag { name, closing, opened, page, behind_word, attributes: 0, known: false, best: None };
+        let sort = ELEMENTS.get(name).copied().unwrap_or(0);
+        let opened = closing && sort & BREAKS_OUT != 0 && (page || self.was_opened(at, name));
+        let mut tag = Tag { name, sort, closing, opened, page, behind_word, attributes: 0, known: false, best: None };
         let mut inner = *cursor;
         while let Some(attribute) = attribute::read(&mut inner) {
             tag.take(&attribute);
@@ -78,7 +82,26 @@ impl Reader<'_> {
         }?;
         Some(Finding { strength, name, at, end: inner.at() })
     }
+
+    /// Whether an element that leads out begins in the bytes before `at`; only the first 1024 are looked at, once for
+    /// each name.
+    fn was_opened(&mut self, at: usize, name: &[u8]) -> bool {
+        let Some(name) = ELEMENTS.word(name) else { return false };
+        let known = self.begun.iter().find(|(known, _)| *known == name).map(|(_, first)| *first);
+        let first = known.unwrap_or_else(|| {
+            let looked = self.bytes.get(..self.bytes.len().min(OPENED_WITHIN)).unwrap_or_default();
+            let behind = |at: &usize| looked.get(at + 1..).unwrap_or_default();
+            let found = memchr::memchr_iter(b'<', looked).find(|at| cursor::starts_with(behind(at), name));
+            let first = found.unwrap_or(usize::MAX / 2);
+            self.begun.push((name, first));
+            first
+        });
+        at > OPENED_WITHIN || first + name.len() < at
+    }
 }
+
+/// Bytes in which the beginning of an element is looked for; what ends behind them may have begun anywhere.
+const OPENED_WITHIN: usize = 1024;
 
 /// Where a whole page begins, in the first 512 bytes.
 fn page_mark(bytes: &[u8]) -> Option<usize> {
@@ -87,16 +110,9 @@ fn page_mark(bytes: &[u8]) -> Option<usize> {
     marks.iter().filter_map(|mark| cursor::find(start, mark)).min()
 }
 
-/// Whether an element of this name begins in the bytes before `at`. At most 1024 of them are looked at.
-fn was_opened(bytes: &[u8], at: usize, name: &[u8]) -> bool {
-    let before = bytes.get(at.saturating_sub(1024)..at).unwrap_or_default();
-    at > 1024
-        || memchr::memchr_iter(b'<', before)
-            .any(|at| cursor::starts_with(before.get(at + 1..).unwrap_or_default(), name))
-}
-
 struct Tag<'a> {
     name: &'a [u8],
+    sort: Sort,
     closing: bool,
     /// An element of its name has been opened before, or may have been: the value is a page.
     opened: bool,
@@ -124,7 +140,7 @@ impl Tag<'_> {
     fn own_strength(&self, closed: bool) -> Option<Strength> {
         if self.closing {
             let strength = if self.opened { Weak } else { Strong };
-            return cursor::is_one_of(self.name, BREAKOUTS).then_some(strength);
+            return (self.sort & BREAKS_OUT != 0).then_some(strength);
         }
         if self.behind_word && self.attributes == 0 && !self.name.eq_ignore_ascii_case(b"script") {
             return None;
@@ -132,13 +148,13 @@ impl Tag<'_> {
         if self.name.eq_ignore_ascii_case(b"script") {
             return Some(Strong);
         }
-        if self.page && cursor::is_one_of(self.name, OF_PAGES) {
+        if self.page && self.sort & OF_PAGES != 0 {
             return None;
         }
-        if cursor::is_one_of(self.name, ACTIVE) {
+        if self.sort & ACTIVE != 0 {
             return Some(if closed && (self.known || self.attributes == 0) { Strong } else { Weak });
         }
-        cursor::is_one_of(self.name, DOUBTFUL).then_some(Weak)
+        (self.sort & DOUBTFUL != 0).then_some(Weak)
     }
 }
 
@@ -161,29 +177,26 @@ const SOURCES: &[&str] = &[
     "xlink:href",
 ];
 
-/// Elements that load or run something by themselves, sorted.
-const ACTIVE: &[&str] = &[
-    "applet", "base", "bgsound", "embed", "frame", "frameset", "iframe", "ilayer", "import", "isindex", "layer",
-    "link", "meta", "object", "style", "xml", "xss",
-];
+/// What an element is; a set of the constants below.
+type Sort = u8;
 
-/// Elements that a whole page has by right, sorted.
-const OF_PAGES: &[&str] = &["body", "html", "link", "meta", "style", "title"];
+/// It loads or runs something by itself.
+const ACTIVE: Sort = 1;
+/// A whole page has it by right.
+const OF_PAGES: Sort = 2;
+/// It needs an attribute to do harm, but has no business in most values.
+const DOUBTFUL: Sort = 4;
+/// Its end leads out of where a value stands.
+const BREAKS_OUT: Sort = 8;
 
-/// Elements that need an attribute to do harm, but have no business in most values, sorted.
-const DOUBTFUL: &[&str] = &["animate", "body", "form", "html", "math", "set", "svg", "textarea", "title", "xmp"];
-
-/// Elements whose end leads out of where a value stands, sorted.
-const BREAKOUTS: &[&str] = &["iframe", "noscript", "script", "style", "template", "textarea", "title", "xmp"];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tables_are_sorted() {
-        for table in [SOURCES, ACTIVE, OF_PAGES, DOUBTFUL, BREAKOUTS] {
-            assert!(table.is_sorted());
-        }
-    }
-}
+#[rustfmt::skip] // a table
+static ELEMENTS: Lexicon<Sort, 128> = Lexicon::of(&[
+    (b"animate", DOUBTFUL), (b"applet", ACTIVE), (b"base", ACTIVE), (b"bgsound", ACTIVE),
+    (b"body", OF_PAGES | DOUBTFUL), (b"embed", ACTIVE), (b"form", DOUBTFUL), (b"frame", ACTIVE),
+    (b"frameset", ACTIVE), (b"html", OF_PAGES | DOUBTFUL), (b"iframe", ACTIVE | BREAKS_OUT), (b"ilayer", ACTIVE),
+    (b"import", ACTIVE), (b"isindex", ACTIVE), (b"layer", ACTIVE), (b"link", ACTIVE | OF_PAGES), (b"math", DOUBTFUL),
+    (b"meta", ACTIVE | OF_PAGES), (b"noscript", BREAKS_OUT), (b"object", ACTIVE), (b"script", BREAKS_OUT),
+    (b"set", DOUBTFUL), (b"style", ACTIVE | OF_PAGES | BREAKS_OUT), (b"svg", DOUBTFUL), (b"template", BREAKS_OUT),
+    (b"textarea", DOUBTFUL | BREAKS_OUT), (b"title", OF_PAGES | DOUBTFUL | BREAKS_OUT), (b"xml", ACTIVE),
+    (b"xmp", DOUBTFUL | BREAKS_OUT), (b"xss", ACTIVE),
+]);

@@ -1,7 +1,7 @@
 //! Paths that lead out of where the application looks, and files that no caller has business with. Dots and separators
 //! are read in every spelling that some decoder turns into them; what counts is where the path leads.
 //!
-//! Steps: at most 4 for each byte.
+//! Steps: at most 8 for each byte.
 
 mod secrets;
 mod spelling;
@@ -44,7 +44,7 @@ impl Detector for PathDetector {
 
     fn inspect(&self, part: &Part<'_>, found: &mut Found, fuel: &mut Fuel) {
         let bytes = part.canonical.trim_ascii();
-        if matches!(part.place, Place::BodyOpaque | Place::FileContent) || fuel.spend(4 * part.canonical.len()).is_err()
+        if matches!(part.place, Place::BodyOpaque | Place::FileContent) || fuel.spend(8 * part.canonical.len()).is_err()
         {
             return;
         }
@@ -302,7 +302,7 @@ mod tests {
         fn any_bytes_are_read_within_their_fuel(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
             let mut fuel = Fuel::new(100_000);
             PATH.inspect(&Part::plain(Place::QueryValue, b"q", &bytes), &mut Found::default(), &mut fuel);
-            prop_assert!(100_000 - fuel.left() <= bytes.len() as u64 * 6);
+            prop_assert!(100_000 - fuel.left() <= bytes.len() as u64 * 8);
         }
     }
 }

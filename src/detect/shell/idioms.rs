@@ -5,6 +5,8 @@ use super::Finding;
 use crate::canon::cursor::{Cursor, starts_with};
 use crate::detect::context::Strength::{Certain, Strong, Weak};
 use crate::detect::literals::{Idiom, Idioms, compile};
+use memchr::memmem::Finder;
+use std::sync::LazyLock;
 
 /// What wakes the detector besides separators.
 pub(super) const LITERALS: &[&str] = &[
@@ -180,7 +182,7 @@ fn control(bytes: &[u8]) -> Option<Finding> {
 /// value, or anywhere when the body is empty and a command follows it.
 fn environment_function(bytes: &[u8]) -> Option<Finding> {
     let mut cursor = Cursor::new(bytes, 0);
-    while let Some(at) = memchr::memmem::find(cursor.rest(), b"()").map(|at| cursor.at() + at) {
+    while let Some(at) = PARAMETERS.find(cursor.rest()).map(|at| cursor.at() + at) {
         cursor = Cursor::new(bytes, at + 2);
         cursor.take_while(|b| matches!(b, b' ' | b'\t' | b'.' | b'+'));
         if !cursor.eat(b"{") {
@@ -197,6 +199,9 @@ fn environment_function(bytes: &[u8]) -> Option<Finding> {
     }
     None
 }
+
+/// The parameters of a function that is defined.
+pub(super) static PARAMETERS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("()"));
 
 #[cfg(test)]
 mod tests {

@@ -19,6 +19,8 @@ pub(super) struct Line {
     short: bool,
     /// The value is an argument, which no command is by right.
     argument: bool,
+    /// Steps of reading words that nobody has paid for yet.
+    owed: usize,
 }
 
 impl Line {
@@ -29,7 +31,12 @@ impl Line {
     pub(super) fn new(bytes: &[u8], argument: bool) -> Self {
         let script = KEYWORDS.iter().any(|word| bytes.starts_with(word)) || is_log_line(bytes);
         let written = has_fence(bytes);
-        Self { downloads: false, assigns: false, script, written, short: bytes.len() <= Self::SHORT, argument }
+        Self { downloads: false, assigns: false, script, written, short: bytes.len() <= Self::SHORT, argument, owed: 0 }
+    }
+
+    /// Steps taken since this was last asked.
+    pub(super) fn take_owed(&mut self) -> usize {
+        std::mem::take(&mut self.owed)
     }
 
     /// Whether it begins as a script does.
@@ -54,11 +61,13 @@ impl Line {
             return None;
         }
         let mut word = shell::word(bytes, cursor.at());
+        self.owed += 2 * (word.end - cursor.at());
         if word.expands && word.text().is_empty() && self.argument && before == Before::Separator && !self.assigns {
             // A variable that was never set is nothing: `;$x cat y` is `;cat y`.
             cursor.skip(word.end - cursor.at());
             disguised |= shell::skip_blanks(&mut cursor) || bytes.get(word.end) == Some(&b' ');
             word = shell::word(bytes, cursor.at());
+            self.owed += 2 * (word.end - cursor.at());
         }
         if word.text().is_empty() && !word.expands {
             return None;
@@ -76,6 +85,7 @@ impl Line {
         let Some(mut takes) = commands::takes(word.command()).or_else(|| versioned(word.command())) else {
             return self.stranger(bytes, before, &word).then_some(found(Strong, "shell-unknown-command")?);
         };
+        self.owed += STEPS_PER_COMMAND;
         let wrapper = wrapped(bytes, &word);
         if let Some((next, next_takes)) = &wrapper {
             (word, takes) = (*next, next_takes | RARE);
@@ -173,6 +183,9 @@ impl Line {
         }
     }
 }
+
+/// What it costs to read what stands around a command: its arguments, and what it stands in.
+const STEPS_PER_COMMAND: usize = 2 * Word::MAX_BYTES;
 
 /// How a script begins that begins with no command.
 const KEYWORDS: &[&[u8]] =
@@ -292,15 +305,19 @@ fn marked_as_code(bytes: &[u8], at: usize, before: Before) -> bool {
 /// Blanks, negations and groups. Tells whether a blank was disguised.
 fn skip_openers(cursor: &mut Cursor<'_>) -> bool {
     let mut disguised = false;
-    loop {
+    for _ in 0..OPENERS {
         let before = cursor.at();
         disguised |= shell::skip_blanks(cursor);
         cursor.take_up_to(4, |b| matches!(b, b'!' | b'@' | b'('));
         if cursor.at() == before {
-            return disguised;
+            break;
         }
     }
+    disguised
 }
+
+/// Groups of openers that a command has before it.
+const OPENERS: usize = 8;
 
 fn is_assignment(text: &[u8]) -> bool {
     let name = text.iter().position(|&b| b == b'=').and_then(|at| text.get(..at)).unwrap_or_default();

@@ -2,7 +2,7 @@
 //! place where a shell would begin a command (its start, behind a separator, inside a substitution): the word there must
 //! be a command, and what follows must make sense to it. A word between separators that is no command is nothing.
 //!
-//! Steps: at most 6 for each byte and [`Word::MAX_BYTES`] for each separator.
+//! Steps: at most 3 for each byte, [`STEPS_PER_START`] for each separator, and what the words behind it take.
 
 mod commands;
 mod idioms;
@@ -13,7 +13,6 @@ use super::context::Strength;
 use super::finding::Finding;
 use super::{Detector, Wake};
 use crate::canon::cursor::{ByteSet, Cursor};
-use crate::canon::shell::Word;
 use crate::flow::{Found, Fuel, Part, Place};
 use line::Line;
 
@@ -45,7 +44,7 @@ impl Detector for Shell {
         unspaced
             || idioms::may_control(bytes)
             || whole::find(bytes).is_some()
-            || memchr::memmem::find(bytes, b"()").is_some()
+            || idioms::PARAMETERS.find(bytes).is_some()
             || Starts::new(bytes).any(|start| line.may_be_command(bytes, start))
     }
 
@@ -60,7 +59,7 @@ impl Detector for Shell {
 
 /// Looks for idioms, as `idioms` does, and for commands.
 fn inspect(part: &Part<'_>, idioms: fn(&[u8]) -> Option<Finding>, found: &mut Found, fuel: &mut Fuel) {
-    if part.place == Place::BodyOpaque || fuel.spend(6 * part.canonical.len()).is_err() {
+    if part.place == Place::BodyOpaque || fuel.spend(3 * part.canonical.len()).is_err() {
         return;
     }
     let respelled = respell(&part.canonical);
@@ -158,6 +157,9 @@ fn plus_for_blank(bytes: &[u8]) -> Option<Vec<u8>> {
 /// Commands looked at in search of a clearer one, once a strong one is found.
 const PATIENCE: usize = 24;
 
+/// What a place where a command may begin costs besides the words behind it.
+const STEPS_PER_START: usize = 32;
+
 fn strongest(bytes: &[u8], idiom: Option<Finding>, line: &mut Line, fuel: &mut Fuel) -> Option<Finding> {
     let mut best = idiom;
     let mut patience = PATIENCE;
@@ -166,7 +168,7 @@ fn strongest(bytes: &[u8], idiom: Option<Finding>, line: &mut Line, fuel: &mut F
         patience -= usize::from(strong);
         if patience == 0
             || best.is_some_and(|b| b.strength == Strength::Certain)
-            || fuel.spend(Word::MAX_BYTES / 4).is_err()
+            || fuel.spend(STEPS_PER_START + line.take_owed()).is_err()
         {
             break;
         }

@@ -126,6 +126,8 @@ pub(super) struct Facts {
     pub(super) cases: u32,
     /// One past the last byte that fitted.
     pub(super) end: usize,
+    /// No byte from here on was looked at.
+    pub(super) reach: usize,
 }
 
 /// How a text begins.

@@ -4,8 +4,8 @@
 //! first unescaped quote ends the string; and under the readings of MySQL and of the others where they differ. From there on the tokens
 //! must go on as SQL does (`grammar`); O'Reilly does not. What was seen (`facts`) is weighed (`verdict`).
 //!
-//! Steps: at most 25 for each byte, plus 25 for each of [`MAX_EFFORT`]; a search over 150,000 mutations of 1 KB found no input
-//! that takes more than 20 for each byte, or 100 µs. A value that is no SQL is left after two or three tokens.
+//! Steps: at most 120 for each byte, and for each of [`MAX_EFFORT`]. A value that is no SQL is left after two or
+//! three tokens.
 
 mod facts;
 mod functions;
@@ -23,7 +23,9 @@ use super::{Detector, Wake};
 use crate::canon::cursor::{self, ByteSet};
 use crate::canon::sql::{Kind, Lexer, Operator, Reading, Word};
 use crate::flow::{Empty, Found, Fuel, Hit, Part, Place, Weight};
+use memchr::memmem::Finder;
 use std::ops::Range;
+use std::sync::LazyLock;
 use verdict::Context;
 
 /// The registered detector.
@@ -166,9 +168,9 @@ const MARKS: &[&str] = &[
 /// Tokens read in all attempts but the bare ones. No honest value goes on as SQL for so long from within a string.
 const MAX_EFFORT: usize = 1024;
 
-/// At most three bare attempts and [`MAX_EFFORT`] tokens of others, plus the last attempt; five steps for a token of one byte.
+/// At most three bare attempts and [`MAX_EFFORT`] tokens of others, plus the last attempt; 24 steps for a token of one byte.
 #[cfg(test)]
-const STEPS_PER_BYTE: u64 = 25;
+const STEPS_PER_BYTE: u64 = 120;
 
 /// Words, numbers, paths (`/api/v1/orders/7`), dates and host names: nothing that a statement could be made of.
 fn is_names_only(value: &[u8]) -> bool {
@@ -213,8 +215,10 @@ impl Detector for Sql {
 
 /// Whether a value has a mark that joins or compares operands, ends a statement or begins a comment.
 fn has_operator(value: &[u8]) -> bool {
-    OPERATORS.find(value).is_some() || memchr::memmem::find(value, b"--").is_some()
+    OPERATORS.find(value).is_some() || DASHES.find(value).is_some()
 }
+
+static DASHES: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("--"));
 
 static OPERATORS: ByteSet = ByteSet::of(b"=<>|&;#(*^~\\\0");
 
@@ -280,7 +284,16 @@ fn heaviest(value: &[u8], fuel: &mut Fuel) -> Result<Heaviest, Empty> {
     let marks = Marks::of(value);
     let mut best: Heaviest = None;
     let mut effort = 0_usize;
+    let mut main: [Option<Attempt>; MAIN_ATTEMPTS] = [None; MAIN_ATTEMPTS];
     for (reading, at, context) in marks.attempts(value) {
+        let alike = main.iter().flatten().find(|before| before.at == at && before.context == context);
+        if let Some(before) =
+            alike.filter(|before| reading == Reading::STANDARD && before.reach <= marks.differs(value))
+        {
+            effort += before.effort;
+            continue;
+        }
+        fuel.spend(STEPS_PER_ATTEMPT + value.len() / 4)?;
         let after_operand = context == Context::Quoted || begins_with_operator(value, at, reading);
         let facts = grammar::read(value, at, after_operand, reading, fuel)?;
         if let Some((name, weight)) = verdict::weigh(&facts, context) {
@@ -292,12 +305,32 @@ fn heaviest(value: &[u8], fuel: &mut Fuel) -> Result<Heaviest, Empty> {
         if denies || context == Context::Bare && facts.is_clean_statement() {
             return Ok(best);
         }
-        effort += if context == Context::Bare { 0 } else { facts.tokens as usize };
+        let tokens = if context == Context::Bare { 0 } else { facts.tokens as usize };
+        if let Some(slot) = main.iter_mut().find(|slot| slot.is_none()) {
+            *slot = Some(Attempt { at, context, reach: facts.reach, effort: tokens });
+        }
+        effort += tokens;
         if effort > MAX_EFFORT {
             return Ok(Some(("sql-endless", Weight::CERTAIN, at..facts.end.max(at))));
         }
     }
     Ok(best)
+}
+
+/// What an attempt costs besides its tokens.
+const STEPS_PER_ATTEMPT: usize = 64;
+
+/// Attempts under the first reading: bare, and out of each quote.
+const MAIN_ATTEMPTS: usize = 4;
+
+/// An attempt that need not be repeated under a reading that differs only behind what it looked at.
+#[derive(Clone, Copy)]
+struct Attempt {
+    at: usize,
+    context: Context,
+    /// No byte from here on was looked at.
+    reach: usize,
+    effort: usize,
 }
 
 /// What the value has of the marks on which contexts and readings depend.
@@ -306,8 +339,8 @@ struct Marks {
     single: bool,
     double: bool,
     back: bool,
-    /// A backslash, `#`, `[`, `$` or `q'`: dialects differ on them.
-    differs: bool,
+    /// The first backslash, `#`, `[`, `$` or `q'`: dialects differ on them.
+    differs: Option<usize>,
     /// No spaces, but more than one `+`.
     plus_for_space: bool,
     /// One past the first `''`.
@@ -331,7 +364,10 @@ impl Marks {
         let mut marks = Self {
             double: has(b'"'),
             back: has(b'`'),
-            differs: memchr::memchr3(b'\\', b'#', b'[', value).is_some() || has(b'$'),
+            differs: [memchr::memchr3(b'\\', b'#', b'[', value), memchr::memchr(b'$', value)]
+                .into_iter()
+                .flatten()
+                .min(),
             plus_for_space: memchr::memchr_iter(b'+', value).nth(1).is_some()
                 && (first_space == value.len() || has_joined_words(value)),
             assigned: memchr::memchr_iter(b'=', first_word)
@@ -342,16 +378,26 @@ impl Marks {
         };
         for at in memchr::memchr_iter(b'\'', value) {
             marks.single = true;
-            marks.differs |= before(at) | 0x20 == b'q';
+            if before(at) | 0x20 == b'q' && marks.differs.is_none_or(|first| at <= first) {
+                marks.differs = at.checked_sub(1);
+            }
             marks.doubled = marks.doubled.or((before(at) == b'\'').then_some(at + 1));
         }
         marks
     }
 
+    /// Up to where all dialects read alike; besides the marks, comments and prefixes of strings may be some that only one
+    /// has.
+    fn differs(self, value: &[u8]) -> usize {
+        let comment = memchr::memmem::find(value, b"/*");
+        [self.differs, comment, memchr::memchr(b'_', value)].into_iter().flatten().min().unwrap_or(usize::MAX)
+    }
+
     /// From where, and how, the value is read: bare, out of each quote, behind marks; under each reading that may differ.
     fn attempts(self, value: &[u8]) -> impl Iterator<Item = (Reading, usize, Context)> {
         let plus = Reading { plus_is_space: true, ..Reading::MYSQL };
-        let readings = [(true, Reading::MYSQL), (self.differs, Reading::STANDARD), (self.plus_for_space, plus)];
+        let readings =
+            [(true, Reading::MYSQL), (self.differs.is_some(), Reading::STANDARD), (self.plus_for_space, plus)];
         let readings = readings.into_iter().filter_map(|(wanted, reading)| wanted.then_some(reading));
         let main = readings.flat_map(move |reading| {
             let bare = std::iter::once((reading, 0, Context::Bare));

@@ -9,9 +9,10 @@ mod statements;
 use super::facts::{Facts, Start};
 use crate::canon::sql::{Comment, Kind, Lexer, Reading, Token, Word};
 use crate::flow::{Empty, Fuel};
+use std::cell::Cell;
 
-/// What a token costs besides its bytes: it is looked ahead at a few times.
-const STEPS_PER_TOKEN: usize = 4;
+/// What a token costs besides its bytes: it is read once and looked at a few times.
+const STEPS_PER_TOKEN: usize = 22;
 
 /// Open parentheses that are followed. Deeper ones fit nowhere.
 const DEPTH: usize = 48;
@@ -27,6 +28,8 @@ pub(super) fn read(
     let mut grammar = Grammar {
         bytes,
         lexer: Lexer::new(bytes, at, reading),
+        seen: Cell::new(None),
+        reach: Cell::new(at),
         facts: Facts { end: at, ..Facts::default() },
         frame: Frame::new(Sort::Base),
         outer: Vec::new(),
@@ -37,6 +40,8 @@ pub(super) fn read(
         loose: false,
     };
     grammar.run(fuel)?;
+    // A mark is told from longer ones by the two bytes behind it.
+    grammar.facts.reach = grammar.reach.get().max(grammar.lexer.at()) + 2;
     Ok(grammar.facts)
 }
 
@@ -141,9 +146,22 @@ struct Misfit;
 
 type Fits = Result<(), Misfit>;
 
+/// A token that has been looked at from somewhere.
+#[derive(Clone, Copy)]
+struct Seen {
+    from: usize,
+    token: Option<Token>,
+    /// A comment stands before it.
+    commented: bool,
+}
+
 struct Grammar<'a> {
     bytes: &'a [u8],
     lexer: Lexer<'a>,
+    /// The token ahead, once it has been looked at.
+    seen: Cell<Option<Seen>>,
+    /// One past the last byte that any look ahead has reached.
+    reach: Cell<usize>,
     facts: Facts,
     /// The innermost frame, and those around it: `outer.len() <= DEPTH`.
     frame: Frame,
@@ -163,7 +181,7 @@ impl Grammar<'_> {
     fn run(&mut self, fuel: &mut Fuel) -> Result<(), Empty> {
         let mut before = self.lexer.at();
         while let Some(token) = self.next() {
-            fuel.spend(STEPS_PER_TOKEN + self.lexer.at() - before)?;
+            fuel.spend(STEPS_PER_TOKEN + 2 * (self.lexer.at() - before))?;
             if self.facts.tokens == 0 {
                 self.facts.start = start(token);
             }
@@ -225,6 +243,13 @@ impl Grammar<'_> {
 
     /// The next token that is no comment.
     fn next(&mut self) -> Option<Token> {
+        if let Some(Seen { from, token: Some(token), commented: false }) = self.seen.get()
+            && from == self.lexer.at()
+        {
+            self.lexer.go_to(token.end);
+            self.facts.truncated = false;
+            return Some(token);
+        }
         loop {
             let token = self.lexer.next()?;
             let Kind::Comment(comment) = token.kind else {
@@ -245,8 +270,24 @@ impl Grammar<'_> {
 
     /// The token after this one, comments apart.
     fn ahead(&self) -> Option<Token> {
+        let from = self.lexer.at();
+        if let Some(seen) = self.seen.get().filter(|seen| seen.from == from) {
+            return seen.token;
+        }
         let mut lexer = self.lexer;
-        lexer.find(|token| !matches!(token.kind, Kind::Comment(_)))
+        let mut commented = false;
+        let token = lexer.find(|token| {
+            let comment = matches!(token.kind, Kind::Comment(_));
+            commented |= comment;
+            !comment
+        });
+        self.seen.set(Some(Seen { from, token, commented }));
+        self.saw(lexer.at());
+        token
+    }
+
+    fn saw(&self, end: usize) {
+        self.reach.set(self.reach.get().max(end));
     }
 
     fn is_ahead(&self, kind: Kind) -> bool {

@@ -140,6 +140,7 @@ impl Grammar<'_> {
         let mut tokens = lexer.by_ref().filter(|token| !matches!(token.kind, Kind::Comment(_))).take(2);
         let opens = tokens.next().is_some_and(|token| token.kind == Kind::Open);
         let then = tokens.next().map(|token| token.kind);
+        self.saw(lexer.at());
         let words = [Word::Select, Word::Exists, Word::User, Word::Not];
         if self.is_ahead(Kind::Number) && then == Some(Kind::Operator(Operator::Compare)) {
             return true;
@@ -153,13 +154,17 @@ impl Grammar<'_> {
     fn names_cursor_ahead(&self) -> bool {
         let mut lexer = self.lexer;
         let second = lexer.by_ref().filter(|token| !matches!(token.kind, Kind::Comment(_))).nth(1);
+        self.saw(lexer.at());
         self.names_ahead() && second.is_some_and(|token| token.of(self.bytes).eq_ignore_ascii_case(b"cursor"))
     }
 
     /// Whether one of these words is among the next few tokens.
     fn within(&self, tokens: usize, words: &[Word]) -> bool {
         let mut lexer = self.lexer;
-        lexer.by_ref().take(tokens).any(|token| matches!(token.kind, Kind::Word(word) if words.contains(&word)))
+        let there =
+            lexer.by_ref().take(tokens).any(|token| matches!(token.kind, Kind::Word(word) if words.contains(&word)));
+        self.saw(lexer.at());
+        there
     }
 
     /// Notes what a statement does without holding it to a grammar.

@@ -114,10 +114,13 @@ impl<'a> Lexer<'a> {
 
     /// A number, a literal, or bare words up to the next sign of structure.
     fn word(&mut self) -> Token<'a> {
-        let plain = |b: &u8| !matches!(b, b',' | b'}' | b']' | b':' | b' ' | b'\n' | b'\r' | b'\t');
+        let plain =
+            |b: &u8| !matches!(b, b',' | b'{' | b'}' | b'[' | b']' | b':' | b'"' | b' ' | b'\n' | b'\r' | b'\t');
         let length = self.rest.iter().take_while(|b| plain(b)).count();
         let (word, after) = self.rest.split_at_checked(length).unwrap_or((self.rest, b""));
-        if is_number(word) || matches!(word, b"true" | b"false" | b"null" | b"NaN" | b"Infinity" | b"-Infinity") {
+        let ends = !matches!(after.first(), Some(b'"' | b'{' | b'['));
+        let literal = matches!(word, b"true" | b"false" | b"null" | b"NaN" | b"Infinity" | b"-Infinity");
+        if ends && (literal || is_number(word)) {
             self.rest = after;
             return Token::Number;
         }
