@@ -10,13 +10,16 @@ import argparse
 import asyncio
 import contextlib
 import re
+import socket
+import ssl
+import struct
 import tempfile
 import threading
 import time
 from pathlib import Path
 
 from clients_kit.checks import Failed, Skipped, Tally, expect, run
-from clients_kit.postgres import PASSWORD, Postgres, Relay
+from clients_kit.postgres import PASSWORD, Postgres
 from clients_kit.programs import Podwall, certificates, free_port, until
 
 try:
@@ -34,7 +37,8 @@ CREATE TABLE customers (id serial PRIMARY KEY, name text, password_hash text);
 CREATE TABLE ledger (id serial PRIMARY KEY, entry text);
 INSERT INTO customers (name, password_hash) VALUES ('Ann', 'h1'), ('Bob', 'h2');
 CREATE ROLE app LOGIN PASSWORD '{password}';
-GRANT ALL ON ALL TABLES IN SCHEMA public TO app;
+CREATE ROLE report LOGIN PASSWORD '{password}';
+GRANT ALL ON ALL TABLES IN SCHEMA public TO app, report;
 GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO app;
 """
 
@@ -46,7 +50,7 @@ owner: team-tests
 trustDomain: cluster.test
 databases:
   - name: the shop's own queries
-    from: [shop/frontend, 127.0.0.1]
+    SIDES
     user: app
     database: shop
     tables:
@@ -56,13 +60,20 @@ databases:
     neverRead: [customers.password_hash]
     statements: [EXPLAIN, LISTEN, NOTIFY]
   - name: the owner's tools
-    from: [shop/frontend, 127.0.0.1]
+    SIDES
     user: owner
     tables: {"*": "*", "pg_catalog.*": "*", pg_catalog.pg_subscription: SELECT, "information_schema.*": "*"}
     statements: ["*"]
     settings: [search_path, any]
     unbounded: true
+  - name: reports
+    SIDES
+    user: report
+    tables: {orders: SELECT}
+    rows: 100
 """
+INBOUND = ALLOWLIST.replace("SIDES", "from: [shop/frontend, 127.0.0.1]")
+OUTBOUND = ALLOWLIST.replace("SIDES", "to: 127.0.0.1")
 
 DENIED = [
     ("table", "SELECT * FROM ledger"),
@@ -101,7 +112,8 @@ def main():
 
 def check(tally, binary, folder, programs, only):
     made = {}
-    tally.check("a cluster of its own", lambda: made.update(server=Postgres(folder / "postgres")))
+    certs = certificates(binary, folder / "certificates")
+    tally.check("a cluster of its own", lambda: made.update(server=Postgres(folder / "postgres", certificates=certs)))
     if "server" not in made:
         return
     server = made["server"]
@@ -109,25 +121,40 @@ def check(tally, binary, folder, programs, only):
     server.direct("CREATE DATABASE shop", "postgres")
     server.direct("CREATE DATABASE copy", "postgres")
     expect("schema", server.direct(SCHEMA.format(password=PASSWORD)) is not None, True)
-    certs = certificates(binary, folder / "certificates")
-    plain, strict = free_port(), free_port()
+    plain, strict, tls, outbound = (free_port() for _ in range(4))
     upstream = f"127.0.0.1:{server.port}"
-    listeners = [
-        {"listen": f"127.0.0.1:{plain}", "tls": "off", "protocol": "postgres", "upstream": upstream},
-        {"listen": f"127.0.0.1:{strict}", "tls": "strict", "protocol": "postgres", "upstream": upstream},
-    ]
-    podwall = Podwall(binary, folder / "sidecar", listeners, ALLOWLIST, certs)
-    programs.callback(podwall.end)
-    podwall.wait_ready()
-    relay = Relay(strict, certs)
-    programs.callback(relay.end)
-    for name, port in (("plain", plain), ("mtls", relay.port)):
+    to_server = {"roots": f"{certs}/ca.crt", "server_name": "localhost"}
+    to_sidecar = {"identities": ["spiffe://cluster.test/ns/shop/sa/orders"]}
+    ours = {"protocol": "postgres", "upstream": upstream}
+    inbound = Podwall(binary, folder / "sidecar", [
+        {"listen": f"127.0.0.1:{plain}", "tls": "off", **ours},
+        {"listen": f"127.0.0.1:{strict}", "tls": "strict", **ours},
+        {"listen": f"127.0.0.1:{tls}", "tls": "off", **ours, "upstream_tls": to_server},
+    ], INBOUND, certs)
+    programs.callback(inbound.end)
+    caller = Podwall(binary, folder / "caller", [
+        {"listen": f"127.0.0.1:{outbound}", "direction": "outbound", "protocol": "postgres",
+         "upstream": f"127.0.0.1:{strict}", "upstream_tls": to_sidecar},
+    ], OUTBOUND, certs, certificate="client")
+    programs.callback(caller.end)
+    inbound.wait_ready()
+    caller.wait_ready()
+    for name, port, podwall, functions in (
+        ("plain", plain, inbound, (psql, psql_denied, pgbench, dump, rows, *PSYCOPG, *ASYNCPG)),
+        ("sidecars", outbound, caller, (psql, psql_denied, pgbench, dump, rows, *PSYCOPG, *ASYNCPG)),
+        ("tls", tls, inbound, (psql, psycopg_works, psycopg_cancels, positions, statement_log)),
+    ):
         door = Door(name, port, server, podwall)
-        for function in (psql, psql_denied, pgbench, dump, *PSYCOPG, *ASYNCPG):
+        for function in functions:
             title = f"{function.__name__.replace('_', '-')} {name}"
             if only in title:
                 tally.check(title, function, door)
-    door = Door("plain", plain, server, podwall)
+    door = Door("plain", plain, server, inbound)
+    tally.check("client that asks for TLS", asks_for_tls, Door("strict", strict, server, inbound), certs)
+    tally.check("server that must be named", other_name, binary, folder, certs, server)
+    tally.check("protocol 3.2 is negotiated", negotiated, door)
+    tally.check("replication", replication, door)
+    tally.check("statements are counted by kind", counted, door)
     tally.check("user who is not granted", stranger, door)
     tally.check("what is no PostgreSQL", no_postgres, door)
     tally.check("literals are not recorded", masked, door)
@@ -247,6 +274,41 @@ def psycopg_works(door):
         large = "x" * (3 << 20)
         session.execute("UPDATE orders SET item = %s WHERE item = 'i0'", (large,))
         expect("large", session.execute("SELECT length(item) FROM orders WHERE amount = 0 ORDER BY 1 DESC").fetchone(), (len(large),))
+    door.empty()
+
+
+def rows(door):
+    """A statement brings as many rows as its rule allows, in whatever portions; with one more the session ends."""
+    door.empty()
+    door.server.direct("INSERT INTO orders (item) SELECT n::text FROM generate_series(1, 101) AS n")
+
+    def all_at_once(session, more):
+        return len(session.execute(f"SELECT id FROM orders LIMIT {100 + more}").fetchall())
+
+    def prepared(session, more):
+        return len(session.execute("SELECT id FROM orders LIMIT %s", (100 + more,), prepare=True).fetchall())
+
+    def copied(session, more):
+        with session.cursor().copy(f"COPY (SELECT id FROM orders LIMIT {100 + more}) TO STDOUT") as copy:
+            return len(list(copy.rows()))
+
+    def fetched(session, more):
+        with session.transaction(), session.cursor(name="paged") as cursor:
+            cursor.execute("SELECT id FROM orders")
+            return sum(len(cursor.fetchmany(count)) for count in (60, 40 + more))
+
+    for way in (all_at_once, prepared, copied, fetched):
+        with door.psycopg(user="report", autocommit=True) as session:
+            for _ in range(2):
+                expect(f"{way.__name__}: at the ceiling", way(session, 0), 100)
+        with door.psycopg(user="report", autocommit=True) as session:
+            try:
+                way(session, 1)
+            except psycopg.Error as error:
+                told = str(error)
+            else:
+                raise Failed(f"{way.__name__}: 101 rows came")
+            expect(f"{way.__name__}: session ends", (session.closed, "the session is ended" in told), (True, True))
     door.empty()
 
 
@@ -448,14 +510,109 @@ def asyncpg_denied(door):
 ASYNCPG = [asyncpg_works, asyncpg_denied]
 
 
+def startup(minor=0, **parameters):
+    """A startup message of protocol 3."""
+    pairs = {"user": "app", "database": "shop", **parameters}
+    body = b"".join(f"{name}\0{value}\0".encode() for name, value in pairs.items()) + b"\0"
+    return struct.pack("!IHH", 8 + len(body), 3, minor) + body
+
+
+SSL_REQUEST, GSS_REQUEST = (struct.pack("!II", 8, 80877100 + code) for code in (3, 4))
+
+
+def asks_for_tls(door, certs):
+    """libpq's own way to TLS on a strict port, one that begins with TLS at once, and what slips in before it."""
+    keys = f"sslrootcert={certs}/ca.crt sslcert={certs}/client.crt sslkey={certs}/client.key"
+    address = f"host=localhost hostaddr=127.0.0.1 port={door.port} user=app dbname=shop password='{PASSWORD}'"
+    for mode, more, works in (("verify-full", keys, True), ("require", keys, True), ("disable", "", False), ("require", "sslcert= sslkey=", False)):
+        done = run(["psql", "-X", "-At", f"{address} sslmode={mode} {more}", "-c", "SELECT 'in ' || 1"])
+        expect(f"{mode} {more[:8]}", (done.returncode == 0, "in 1" in done.stdout), (works, works))
+    context = ssl.create_default_context(cafile=certs / "ca.crt")
+    context.load_cert_chain(certs / "client.crt", certs / "client.key")
+    context.set_alpn_protocols(["postgresql"])
+
+    def opened(asked):
+        raw = socket.create_connection(("127.0.0.1", door.port), 10)
+        for request, answer in asked:
+            raw.sendall(request)
+            expect("asked", raw.recv(1), answer)
+        return context.wrap_socket(raw, server_hostname="localhost")
+
+    for asked in ([], [(GSS_REQUEST, b"N"), (SSL_REQUEST, b"S")]):
+        with opened(asked) as client:
+            expect("alpn", client.selected_alpn_protocol(), "postgresql")
+            client.sendall(startup())
+            expect("begins", client.recv(1), b"R")
+    with socket.create_connection(("127.0.0.1", door.port), 10) as client:
+        client.sendall(SSL_REQUEST + startup())
+        answer = b""
+        with contextlib.suppress(OSError):
+            while piece := client.recv(4096):
+                answer += piece
+        expect("slipped in", (answer[:1], b"SCRAM" in answer), (b"S", False))
+
+
+def other_name(binary, folder, certs, server):
+    """A server that proves another name, and one that speaks no TLS, are not spoken to."""
+    port, plain = free_port(), free_port()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        def refuses():
+            with contextlib.suppress(OSError):
+                while True:
+                    client, _ = silent.accept()
+                    client.recv(8)
+                    client.sendall(b"N")
+                    heard.append(client.recv(100))
+                    client.close()
+
+        heard = []
+        threading.Thread(target=refuses, daemon=True).start()
+        name = {"roots": f"{certs}/ca.crt", "server_name": "other.shop"}
+        podwall = Podwall(binary, folder / "named", [
+            {"listen": f"127.0.0.1:{port}", "tls": "off", "protocol": "postgres",
+             "upstream": f"127.0.0.1:{server.port}", "upstream_tls": name},
+            {"listen": f"127.0.0.1:{plain}", "tls": "off", "protocol": "postgres",
+             "upstream": f"127.0.0.1:{silent.getsockname()[1]}", "upstream_tls": name},
+        ], INBOUND, certs)
+        try:
+            podwall.wait_ready()
+            for to, reason in ((port, "upstream-untrusted"), (plain, "upstream-postgres-plaintext")):
+                done = server.psql(to, "SELECT 1", user="app")
+                expect(reason, (done.returncode != 0, "cannot be reached" in done.stderr), (True, True))
+                podwall.recorded(reason=reason)
+            until("it to be left", lambda: heard, 10)
+            expect("heard", heard, [b""])
+        finally:
+            podwall.end()
+
+
+def negotiated(door):
+    """The server is left to say which version it speaks."""
+    with socket.create_connection(("127.0.0.1", door.port), 10) as client:
+        client.sendall(startup(2, **{"_pq_.something": "on"}))
+        expect("answer", client.recv(1), b"v")
+
+
+def replication(door):
+    with socket.create_connection(("127.0.0.1", door.port), 10) as client:
+        client.sendall(startup(replication="database"))
+        answer = client.recv(4096)
+        expect("answer", (answer[:1], b"0A000" in answer), (b"E", True))
+
+
+def counted(door):
+    text = door.podwall.admin("/metrics")[1]
+    for kind, outcome in (("SELECT", "granted"), ("DELETE", "denied"), ("UNREADABLE", "denied")):
+        line = f'podwall_statements_total{{direction="inbound",kind="{kind}",outcome="{outcome}"}}'
+        expect(line, line in text, True)
+
+
 def stranger(door):
     done = door.psql("SELECT 1", user="stranger")
     expect("refused", (done.returncode != 0, "denied by the database's firewall policy" in done.stderr), (True, True))
 
 
 def no_postgres(door):
-    import socket
-
     for said in (b"GET / HTTP/1.1\r\n\r\n", b"\x00\x00\x00\x08\x00\x02\x00\x00", b"\x7f\xff\xff\xff\x00\x03\x00\x00"):
         with socket.create_connection(("127.0.0.1", door.port), 10) as client:
             client.sendall(said)
@@ -477,7 +634,7 @@ def masked(door):
 def down(binary, folder, certs):
     port = free_port()
     listeners = [{"listen": f"127.0.0.1:{port}", "tls": "off", "protocol": "postgres", "upstream": f"127.0.0.1:{free_port()}"}]
-    podwall = Podwall(binary, folder / "down", listeners, ALLOWLIST, certs)
+    podwall = Podwall(binary, folder / "down", listeners, INBOUND, certs)
     try:
         podwall.wait_ready()
         done = run(["psql", "-X", f"host=127.0.0.1 port={port} user=app dbname=shop", "-c", "SELECT 1"])

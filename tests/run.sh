@@ -77,6 +77,7 @@ tests/.venv/bin/python tests/neighbours.py target/release/podwall target/debug/t
 
 say "a real database"
 tests/.venv/bin/python tests/databases.py target/release/podwall
+tests/.venv/bin/python tests/correlation.py target/release/podwall
 
 say "a real Redis"
 tests/.venv/bin/python tests/caches.py target/release/podwall

@@ -31,7 +31,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 const HOUR: Duration = Duration::from_secs(3600);
-const STRICT: Port = Port { mode: Mode::Strict, alpn: Alpn::Http1, server_first: false };
+const STRICT: Port = Port { mode: Mode::Strict, alpn: Alpn::Http1, server_first: false, asked_for: false };
 const PERMISSIVE: Port = Port { mode: Mode::Permissive, ..STRICT };
 const OFF: Port = Port { mode: Mode::Off, ..STRICT };
 

@@ -70,13 +70,18 @@ fn listener(listener: &Listener, roots: &mut Vec<Arc<Roots>>) -> settings::Liste
 fn port(listener: &Listener, port: &Port, roots: &mut Vec<Arc<Roots>>) -> settings::Port {
     let (protocol, alpn) = match port.protocol {
         Protocol::Http => (settings::Protocol::Http, Alpn::Http2),
-        Protocol::Postgres => (settings::Protocol::Postgres, Alpn::default()),
+        Protocol::Postgres => (settings::Protocol::Postgres, Alpn::Postgres),
         Protocol::Exchanges(name) => (settings::Protocol::Exchanges(name), Alpn::default()),
     };
     settings::Port {
         port: port.port,
         protocol,
-        tls: tls::Port { mode: listener.tls(port), alpn, ..tls::Port::default() },
+        tls: tls::Port {
+            mode: listener.tls(port),
+            alpn,
+            asked_for: port.protocol == Protocol::Postgres,
+            ..tls::Port::default()
+        },
         upstream: listener.upstream(port),
         upstream_tls: port.upstream_tls.as_ref().map(|tls| upstream_tls(tls, roots)).unwrap_or_default(),
         speaks: port.upstream_protocol,

@@ -330,6 +330,22 @@ impl Detectors {
     }
 }
 
+/// What is encoded in a part, and in that, to the depth of [`crate::flow::Chain::MAX`]; at most [`MOST_PEELED`].
+pub fn peeled<'a>(part: &Part<'a>) -> Vec<Part<'a>> {
+    let mut found: Vec<Part<'a>> = Vec::new();
+    let mut next = Vec::new();
+    // What is nested deeper than anything honest is a finding of its own.
+    let _ = peel::peel(part, Classes::in_bytes(&part.canonical), &mut next);
+    while let Some(part) = next.pop().filter(|_| found.len() < MOST_PEELED) {
+        let _ = peel::peel(&part, Classes::in_bytes(&part.canonical), &mut next);
+        found.push(part);
+    }
+    found
+}
+
+/// Parts that come out of one.
+pub const MOST_PEELED: usize = 64;
+
 /// Letters and digits mean nothing to any language, where they are not names.
 #[inline]
 fn is_plain(part: &Part<'_>, classes: Classes) -> bool {

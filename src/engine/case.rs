@@ -1,12 +1,13 @@
 //! The judgement of one exchange, message by message. Evidence adds up over the exchange, so an attack that is spread
 //! over head and body is weighed as one.
 
+use super::correlate::{Memory, Remembered};
 use super::http::BODY_TOO_LARGE;
 use super::{ATTACK, DENY_RULE, Engine, NO_RULE, OUT_OF_FUEL};
 use crate::canon::path::Readings;
 use crate::flow::{
-    Access, Cut, Denial, Found, Fuel, Grant, Hit, Judgement, Message, Mode, Part, Rate, Reason, RuleName, Scene, Terms,
-    Verdict,
+    Access, Cut, Denial, Evidence, Found, Fuel, Grant, Hit, Judgement, Message, Mode, Part, Rate, Reason, RuleName,
+    Scene, Terms, Verdict,
 };
 use crate::policy::PortTerms;
 use std::sync::Arc;
@@ -18,6 +19,10 @@ pub struct Case<'e> {
     found: Found,
     pub(super) terms: Option<Arc<Terms>>,
     rates: Vec<Arc<Rate>>,
+    rows: Option<u64>,
+    remembered: Option<Remembered>,
+    /// Values were left out, which is to be told.
+    overflowed: bool,
     pub(super) mode: Mode,
     pub(super) denied: bool,
     observed: Vec<(Part<'static>, Hit)>,
@@ -52,6 +57,9 @@ impl<'e> Case<'e> {
             found: Found::default(),
             terms: None,
             rates: Vec::new(),
+            rows: None,
+            remembered: None,
+            overflowed: false,
             mode: port.mode,
             denied: false,
             observed: Vec::new(),
@@ -67,6 +75,9 @@ impl<'e> Case<'e> {
             Some(_) if self.mode == Mode::Enforce => None,
             _ => self.inspect(message.parts, fuel),
         };
+        if let Some(remembered) = &mut self.remembered {
+            self.overflowed |= remembered.remember(scene, message.accesses, message.parts, &self.found);
+        }
         self.learn(asked.reason, attack);
         let reason = if self.mode == Mode::Learn { attack.or(asked.reason) } else { asked.reason.or(attack) };
         let verdict = match reason {
@@ -87,6 +98,16 @@ impl<'e> Case<'e> {
             evidence,
             effects: Vec::new(),
         }
+    }
+
+    /// Remembers what the exchange sends, as long as the case is open: statements are compared with it.
+    pub fn remember(&mut self, memory: &Arc<Memory>) {
+        self.remembered = Some(memory.request());
+    }
+
+    /// Whether values could not be remembered, since this was last asked.
+    pub fn has_overflowed(&mut self) -> bool {
+        std::mem::take(&mut self.overflowed)
     }
 
     /// Weighs what shows only over time, with the next message. `part` is a copy of what it is about.
@@ -111,6 +132,32 @@ impl<'e> Case<'e> {
             rules: self.terms.iter().map(|terms| terms.rule.clone()).collect(),
             nearest: None,
             evidence: self.found.take(),
+            effects: Vec::new(),
+        }
+    }
+
+    /// A judgement for what is proved to be an attack, and shown by this.
+    pub fn prove(&mut self, reason: Reason, part: &Part<'_>, hit: Hit) -> Judgement {
+        self.denied = true;
+        self.learning = Learning::Never;
+        Judgement {
+            verdict: Verdict::Deny(Denial { reason, cut: Cut::Refuse }),
+            mode: self.mode,
+            rules: Vec::new(),
+            nearest: None,
+            evidence: vec![Evidence::of(part, hit)],
+            effects: Vec::new(),
+        }
+    }
+
+    /// A judgement for what is told and not acted on.
+    pub fn tell(&self, reason: Reason) -> Judgement {
+        Judgement {
+            verdict: Verdict::Deny(Denial { reason, cut: Cut::Refuse }),
+            mode: Mode::Shadow,
+            rules: Vec::new(),
+            nearest: None,
+            evidence: Vec::new(),
             effects: Vec::new(),
         }
     }
@@ -141,6 +188,11 @@ impl<'e> Case<'e> {
     /// The terms of the grant, once the accesses have been granted.
     pub fn terms(&self) -> Option<&Arc<Terms>> {
         self.terms.as_ref()
+    }
+
+    /// Rows that what was granted may bring: the least that one of the grants allows.
+    pub fn rows(&self) -> Option<u64> {
+        self.rows
     }
 
     /// What was found so far and is not in a judgement yet: signs that do not suffice.
@@ -202,6 +254,7 @@ impl<'e> Case<'e> {
             asked.rules.push(terms.rule.clone());
         }
         self.mode = self.mode.max(terms.mode);
+        self.rows = [self.rows, terms.rows].into_iter().flatten().min();
         self.terms = Some(match self.terms.take() {
             None => terms.clone(),
             Some(before) => {

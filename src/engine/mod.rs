@@ -2,6 +2,7 @@
 //! leaves as effects. An engine is immutable and is swapped whole on reload.
 
 mod case;
+pub mod correlate;
 pub mod dns;
 pub mod egress;
 mod http;

@@ -129,6 +129,11 @@ impl Found {
         }
     }
 
+    /// Whether an exception excuses a finding in a part.
+    pub fn excuses(&self, part: &Part<'_>, hit: &Hit) -> bool {
+        self.exceptions.iter().any(|exception| exception.excuses(part, hit))
+    }
+
     /// The sum of all weights.
     pub fn total(&self) -> u32 {
         self.total

@@ -100,6 +100,8 @@ pub struct Terms {
     pub stream: bool,
     /// What the other side must prove before a byte is sent to it. Only outbound.
     pub proof: Proof,
+    /// Rows that one statement may bring; nothing: any number.
+    pub rows: Option<u64>,
 }
 
 /// What a server must prove.

@@ -39,10 +39,12 @@ pub enum Alpn {
     Http2,
     /// `h2` and nothing else.
     OnlyHttp2,
+    /// `postgresql`, as clients offer it that begin with TLS.
+    Postgres,
 }
 
 impl Alpn {
-    pub(super) const ALL: [Self; 4] = [Self::None, Self::Http1, Self::Http2, Self::OnlyHttp2];
+    pub(super) const ALL: [Self; 5] = [Self::None, Self::Http1, Self::Http2, Self::OnlyHttp2, Self::Postgres];
 
     /// What is taken from clients. A client that speaks HTTP/1.0 only may say so.
     fn served(self) -> Vec<Vec<u8>> {
@@ -57,6 +59,7 @@ impl Alpn {
             Self::Http1 => &[b"http/1.1"],
             Self::Http2 => &[b"h2", b"http/1.1"],
             Self::OnlyHttp2 => &[b"h2"],
+            Self::Postgres => &[b"postgresql"],
         };
         names.iter().map(|name| name.to_vec()).collect()
     }

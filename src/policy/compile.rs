@@ -221,8 +221,9 @@ impl Heading<'_> {
         let origin: Arc<str> = document.value.metadata.name.as_str().into();
         let default = || self.line.map_or_else(|| format!("{origin} {}", self.field), name_of_line);
         let name: Arc<str> = self.name.map_or_else(default, str::to_owned).into();
+        let (mode, stream, rows) = (document.value.mode, conditions.stream, conditions.database.rows);
         let proof = if conditions.tls { Proof::Name } else { Proof::Unasked };
-        let terms = Terms { rule: Arc::clone(&name), mode: document.value.mode, stream: conditions.stream, proof };
+        let terms = Terms { rule: Arc::clone(&name), mode, stream, proof, rows };
         let rule = Rule { name, terms: Arc::new(terms), document: origin, conditions, expires };
         Placed {
             document: home.number,

@@ -41,7 +41,7 @@ pub struct Allowlist {
     /// What no caller may do, whatever is granted. One line (`ANY /admin/{rest...}`) or a mapping.
     #[serde(default)]
     pub deny: Vec<Written<DenyRule>>,
-    /// What callers may ask of a database that this pod runs.
+    /// What callers may ask of a database that this pod runs, and what this pod may ask of others.
     #[serde(default)]
     pub databases: Vec<DatabaseRule>,
     /// What callers may ask of a Redis that this pod runs, and what this pod may ask of one.
@@ -193,7 +193,7 @@ pub struct InboundRule {
     pub stream: bool,
 }
 
-/// What callers may ask of a PostgreSQL database. What no rule grants is denied: other users, tables, kinds of statement.
+/// What callers may ask of a PostgreSQL database, or this pod of one that it calls. What no rule grants is denied: other users, tables, kinds of statement.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DatabaseRule {
@@ -207,8 +207,10 @@ pub struct DatabaseRule {
     /// The last day (UTC) on which it grants: `2027-01-31`.
     #[schemars(extend("format" = "date"))]
     pub expires: Option<String>,
-    /// Who may call: one of them is enough.
-    pub from: OneOrMany<Written<FromEntry>>,
+    /// Who may call the database that this pod runs: one of them is enough. A rule has `from` or `to`.
+    pub from: Option<OneOrMany<Written<FromEntry>>>,
+    /// Which servers this pod may call: an address, a network, or a SPIFFE ID; one of them is enough.
+    pub to: Option<OneOrMany<Written<ToEntry>>>,
     /// The ports it holds for. Default: all that speak PostgreSQL.
     pub port: Option<OneOrMany<u16>>,
     /// Users of the database. Default: all.
@@ -240,6 +242,9 @@ pub struct DatabaseRule {
     /// Whether UPDATE and DELETE may do without WHERE.
     #[serde(default)]
     pub unbounded: bool,
+    /// Rows that one statement, portal or cursor may bring; one more ends the session. Default: any number.
+    #[schemars(range(min = 1))]
+    pub rows: Option<u64>,
 }
 
 /// What may be asked of a Redis. What no rule grants is denied. Commands that concern only the connection and its

@@ -12,6 +12,7 @@ use crate::behave::bans::Bans;
 use crate::behave::dns::Watch;
 use crate::behave::{Pins, Rates};
 use crate::engine::Engine;
+use crate::engine::correlate::Memory;
 use crate::flow::{ClientAddr, ConnectionId};
 use crate::identity;
 use crate::record::{Aggregate, Caller, Handles, Metrics, Recorder};
@@ -38,6 +39,8 @@ pub struct Shared {
     pub(super) rates: Arc<Rates<Caller>>,
     /// What cancels statements of open PostgreSQL sessions.
     pub(super) cancel: Arc<postgres::Keys>,
+    /// What requests in flight have sent; only once the pod sends statements.
+    pub(super) correlate: Arc<Memory>,
     pub(super) door: Arc<Door>,
     /// Who is refused for a time.
     pub(super) bans: Bans<Caller>,
@@ -60,6 +63,7 @@ impl Shared {
     ) -> Arc<Self> {
         let shared = Arc::new(Self {
             cancel: Arc::default(),
+            correlate: Arc::default(),
             rates: Rates::new(settings.limits.rate_counters),
             held: Account::new(settings.limits.held_bytes),
             bans: Bans::new(settings.bans.rules.clone(), settings.bans.share),

@@ -2,7 +2,7 @@
 
 use super::metrics::{
     ACCEPTED, BYTES, CIRCUITS, CIRCUITS_OPEN, DECISIONS, DECODE, HANDSHAKE, HANDSHAKES, JUDGE, LIMITS, Metric, OPEN,
-    Process, REFUSED, REQUESTS, TOTAL, UPSTREAM_ERRORS, UPSTREAM_OPEN, counter, gauge, histogram,
+    Process, REFUSED, REQUESTS, STATEMENTS, TOTAL, UPSTREAM_ERRORS, UPSTREAM_OPEN, counter, gauge, histogram,
 };
 use super::registry::Registry;
 use crate::flow::{Direction, Kind, Mode, Reason, Verdict};
@@ -24,6 +24,8 @@ pub struct Handles {
     circuits_open: Gauge,
     /// Counters by reason. A lock of this worker's own, taken for refusals only.
     by_reason: Mutex<HashMap<ByReason, Counter>>,
+    /// Counters of statements. A lock of this worker's own.
+    statements: Mutex<HashMap<(Direction, &'static str, &'static str), Counter>>,
 }
 
 /// Metric, direction, mode, reason.
@@ -57,6 +59,7 @@ impl Handles {
             circuits: counter(registry, &CIRCUITS, &[]),
             circuits_open: gauge(registry, &CIRCUITS_OPEN, &[]),
             by_reason: Mutex::default(),
+            statements: Mutex::default(),
         }
     }
 
@@ -92,6 +95,13 @@ impl Handles {
     /// Time that judging a message took.
     pub fn took_judging(&self, direction: Direction, took: Duration) {
         self.way(direction).judge.record(took.as_secs_f64());
+    }
+
+    /// Counts an SQL statement by its kind, which is one of a fixed list, and by what became of it.
+    pub fn statement(&self, direction: Direction, kind: &'static str, outcome: &'static str) {
+        let mut statements = self.statements.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = || counter(&self.process.registry, &STATEMENTS, &[direction.name(), kind, outcome]);
+        statements.entry((direction, kind, outcome)).or_insert_with(fresh).increment(1);
     }
 
     /// Counts an accepted connection.

@@ -57,6 +57,8 @@ metrics! {
         "Time to judge a message.";
     TOTAL = Histogram "podwall_request_seconds" ["direction"]
         "Time from an exchange's first byte to the last byte of its answer.";
+    STATEMENTS = Counter "podwall_statements_total" ["direction" "kind" "outcome"]
+        "SQL statements by their kind (SELECT, BEGIN, …): granted, or denied.";
     OPEN = Gauge "podwall_connections_open" ["direction"]
         "Connections that are open.";
     ACCEPTED = Counter "podwall_connections_accepted_total" ["direction"]

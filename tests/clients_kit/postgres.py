@@ -1,11 +1,8 @@
 """A PostgreSQL cluster of its own, run by a user who is not root, that logs every statement."""
 
-import asyncio
 import os
 import re
 import shutil
-import ssl
-import threading
 from pathlib import Path
 
 from .checks import Failed, Skipped, run
@@ -17,7 +14,7 @@ SETTINGS = """
 listen_addresses = '127.0.0.1'
 unix_socket_directories = '{folder}'
 logging_collector = off
-log_statement = all
+log_statement = {log_statement}
 log_line_prefix = '%a|'
 fsync = off
 max_prepared_transactions = 4
@@ -27,7 +24,7 @@ max_prepared_transactions = 4
 class Postgres(Program):
     """Its server, and a way to it that no sidecar is on."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, log_statement="all", certificates=None):
         if not BINARIES:
             raise Skipped("no PostgreSQL")
         self.bin = BINARIES[-1]
@@ -48,7 +45,14 @@ class Postgres(Program):
         if made.returncode != 0:
             raise Failed(f"initdb: {made.stderr}")
         with open(folder / "data" / "postgresql.conf", "a") as file:
-            file.write(SETTINGS.format(folder=folder))
+            file.write(SETTINGS.format(folder=folder, log_statement=log_statement))
+            if certificates:
+                file.write("ssl = on\nssl_cert_file = 'server.crt'\nssl_key_file = 'server.key'\n")
+        for name in ("server.crt", "server.key") if certificates else ():
+            copy = shutil.copy(certificates / name, folder / "data")
+            os.chmod(copy, 0o600)
+            if self.user:
+                shutil.chown(copy, "postgres", "postgres")
         (folder / "log").touch()
         super().__init__([*self.user, self.bin / "postgres", "-D", folder / "data", "-p", str(self.port)],
                          folder / "log", cwd=folder)
@@ -72,38 +76,3 @@ class Postgres(Program):
         """The statements that the server has run for an application, in order."""
         marks = re.compile(rf"^{re.escape(application)}\|LOG:  (?:statement|execute [^:]*): (.*)$")
         return [found[1] for line in self.log.read_text().splitlines() if (found := marks.match(line))]
-
-
-class Relay:
-    """Plaintext in, mTLS out: what a sidecar on the caller's side does."""
-
-    def __init__(self, port, certificates):
-        self.context = ssl.create_default_context(cafile=certificates / "ca.crt")
-        self.context.load_cert_chain(certificates / "client.crt", certificates / "client.key")
-        self.context.check_hostname = False
-        self.to = port
-        self.port = free_port()
-        self.loop = asyncio.new_event_loop()
-        self.loop.run_until_complete(asyncio.start_server(self.carry, "127.0.0.1", self.port))
-        threading.Thread(target=self.loop.run_forever, daemon=True).start()
-
-    async def carry(self, client, to_client):
-        try:
-            server, to_server = await asyncio.open_connection("127.0.0.1", self.to, ssl=self.context)
-        except OSError:
-            return to_client.close()
-        await asyncio.gather(pipe(client, to_server), pipe(server, to_client))
-
-    def end(self):
-        self.loop.call_soon_threadsafe(self.loop.stop)
-
-
-async def pipe(source, target):
-    """Carries one direction to its end."""
-    try:
-        while data := await source.read(1 << 16):
-            target.write(data)
-            await target.drain()
-    except OSError:
-        pass
-    target.close()

@@ -66,7 +66,7 @@ class Podwall(Program):
     """A sidecar, from its configuration to its record. `inside` is a command that runs others in a namespace, `more` more
     lines of the configuration."""
 
-    def __init__(self, binary, folder, listeners, allowlist, certificates, inside=(), more=""):
+    def __init__(self, binary, folder, listeners, allowlist, certificates, inside=(), more="", certificate="server"):
         folder.mkdir()
         self.inside = list(inside)
         self.admin_port = free_port()
@@ -77,8 +77,8 @@ apiVersion: podwall.dev/v1
 kind: Podwall
 listeners: {json.dumps(listeners)}
 identity:
-  certificate: {certificates}/server.crt
-  key: {certificates}/server.key
+  certificate: {certificates}/{certificate}.crt
+  key: {certificates}/{certificate}.key
   trust: [{{domain: cluster.test, bundle: {certificates}/ca.crt}}]
 allowlists: [{folder}/allowlist.yaml]
 record:

@@ -165,7 +165,7 @@ impl Checker<'_> {
                     self.error(&format!("{field}.tls"), "TLS on an outbound listener", "`off`", remedy);
                 }
                 let Some(tls) = &port.upstream_tls else { continue };
-                for wrong in tls.wrong(listener.direction, port.protocol, config.identity.is_some()) {
+                for wrong in tls.wrong(listener.direction, port, config.identity.is_some()) {
                     let inner = if wrong.field.is_empty() { String::new() } else { format!(".{}", wrong.field) };
                     let field = format!("{field}.upstream_tls{inner}");
                     self.error(&field, &wrong.found, wrong.expected, &wrong.remedy);

@@ -1,8 +1,9 @@
 //! How upstreams are reached, as the platform engineer writes it.
 
-use super::{Direction, Protocol};
+use super::{Direction, Port, Protocol};
 use crate::flow::IdPattern;
 use crate::identity::system_roots;
+use crate::proxy::tls::Mode;
 use rustls::pki_types::ServerName;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,10 @@ pub struct UpstreamTls {
     /// With `roots`, the name or address that its certificate must carry. Default, outbound: the host that is asked for.
     #[serde(default)]
     pub server_name: Option<String>,
+    /// With `roots`, on a PostgreSQL port whose callers speak TLS to us: that all of them set `channel_binding=disable`.
+    /// Otherwise they would prove the password for our certificate, and the server would expect its own.
+    #[serde(default)]
+    pub clients_disable_channel_binding: bool,
 }
 
 /// The file that is meant; nothing when the system has none.
@@ -52,12 +57,8 @@ impl UpstreamTls {
     }
 
     /// Everything that is wrong on a port; `has_identity` says whether we have a certificate of our own.
-    pub(super) fn wrong(&self, direction: Direction, protocol: Protocol, has_identity: bool) -> Vec<Wrong> {
-        let mut wrong = Vec::new();
-        if protocol != Protocol::Http {
-            let remedy = "remove it: TLS is originated for http ports";
-            wrong.push(Wrong::new("", format!("on a port that speaks {}", protocol.name()), "an http port", remedy));
-        }
+    pub(super) fn wrong(&self, direction: Direction, port: &Port, has_identity: bool) -> Vec<Wrong> {
+        let mut wrong: Vec<Wrong> = self.binds_channels(direction, port).into_iter().collect();
         match (self.identities.as_slice(), &self.roots) {
             ([], None) => {
                 let remedy = "name the upstream's SPIFFE ID under `identities`, or its CA certificates under `roots`";
@@ -80,11 +81,30 @@ impl UpstreamTls {
                 wrong.push(Wrong::new(format!("identities[{at}]"), format!("`{text}`"), expected, &remedy));
             }
         }
-        wrong.extend(self.wrong_name(direction));
+        let asks_by_name = direction == Direction::Outbound && port.protocol == Protocol::Http;
+        wrong.extend(self.wrong_name(asks_by_name));
         wrong
     }
 
-    fn wrong_name(&self, direction: Direction) -> Option<Wrong> {
+    /// With TLS on both sides of us, SCRAM binds the password to the certificate that the client sees, which is ours.
+    fn binds_channels(&self, direction: Direction, port: &Port) -> Option<Wrong> {
+        let field = "clients_disable_channel_binding";
+        let both = port.protocol == Protocol::Postgres
+            && direction == Direction::Inbound
+            && port.tls.unwrap_or_default() != Mode::Off
+            && self.roots.is_some();
+        if both && !self.clients_disable_channel_binding {
+            let remedy = "clients that bind SCRAM to our certificate are refused by the server: have them all set \
+                          channel_binding=disable and say so here, or speak plaintext on one of the two sides";
+            return Some(Wrong::new(field, "false, with TLS on both sides", "true", remedy));
+        }
+        (self.clients_disable_channel_binding && !both).then(|| {
+            let remedy = "remove it: only with TLS on both sides of a PostgreSQL port is there a channel to bind to";
+            Wrong::new(field, "true where it changes nothing", "false", remedy)
+        })
+    }
+
+    fn wrong_name(&self, asks_by_name: bool) -> Option<Wrong> {
         let named = "a name such as `api.example.com`, or an address";
         match (&self.server_name, &self.roots) {
             (Some(name), _) if ServerName::try_from(name.as_str()).is_err() => {
@@ -94,9 +114,8 @@ impl UpstreamTls {
                 let remedy = "remove it: with `identities` the SPIFFE ID is the name";
                 Some(Wrong::new("server_name", format!("`{name}` without `roots`"), "`roots` beside it", remedy))
             }
-            (None, Some(_)) if direction == Direction::Inbound => {
-                let remedy =
-                    "callers choose the host they ask for: say which name the application's certificate carries";
+            (None, Some(_)) if !asks_by_name => {
+                let remedy = "callers choose the host they ask for, or name none: say which name the server's certificate carries";
                 Some(Wrong::new("server_name", "none", named, remedy))
             }
             _ if self.roots.is_some() && self.roots_file().is_none() => {
@@ -113,8 +132,21 @@ mod tests {
     use super::*;
 
     fn wrong(tls: &UpstreamTls, direction: Direction, has_identity: bool) -> Vec<String> {
-        let wrong = tls.wrong(direction, Protocol::Http, has_identity);
+        let wrong = tls.wrong(direction, &port(Protocol::Http, None), has_identity);
         wrong.into_iter().map(|wrong| format!("{}: {}", wrong.field, wrong.found)).collect()
+    }
+
+    fn port(protocol: Protocol, tls: Option<Mode>) -> Port {
+        let upstream_protocol = Default::default();
+        Port {
+            port: 1,
+            tls,
+            protocol,
+            upstream: None,
+            upstream_protocol,
+            upstream_tls: None,
+            forwarders: Default::default(),
+        }
     }
 
     fn identities(text: &str) -> UpstreamTls {
@@ -150,8 +182,18 @@ mod tests {
     }
 
     #[test]
-    fn only_http_originates_tls() {
-        let tls = roots(Some("db.shop"));
-        assert_eq!(tls.wrong(Direction::Inbound, Protocol::Postgres, true)[0].found, "on a port that speaks postgres");
+    fn channels_that_cannot_be_bound_are_refused() {
+        let found = |says: bool, mode, direction| {
+            let tls = UpstreamTls { clients_disable_channel_binding: says, ..roots(Some("db.shop")) };
+            tls.wrong(direction, &port(Protocol::Postgres, mode), true).first().map(|wrong| wrong.found.clone())
+        };
+        let inbound = Direction::Inbound;
+        assert_eq!(found(false, None, inbound).unwrap(), "false, with TLS on both sides");
+        assert_eq!(found(true, Some(Mode::Strict), inbound), None);
+        assert_eq!(found(false, Some(Mode::Off), inbound), None);
+        assert_eq!(found(true, Some(Mode::Off), inbound).unwrap(), "true where it changes nothing");
+        assert_eq!(found(false, None, Direction::Outbound), None);
+        let unnamed = roots(None).wrong(Direction::Outbound, &port(Protocol::Postgres, None), true);
+        assert_eq!(unnamed[0].field, "server_name");
     }
 }

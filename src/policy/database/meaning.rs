@@ -23,18 +23,39 @@ impl Reader<'_> {
             fingerprints: plain(&rule.fingerprints),
             unbounded: rule.unbounded,
             whole: false,
+            rows: rule.rows,
         };
         if granted.tables.is_empty() && granted.statements.is_empty() {
             let remedy = "add `tables: {orders: [SELECT, INSERT]}`";
             self.wrong(&format!("{field}.tables"), "", Wrong::new("the tables that are granted", remedy));
         }
         let conditions = Conditions {
-            party: Party::From(self.callers(field, &rule.from)),
+            party: self.sides(field, rule),
             ports: self.ports(field, rule.port.as_ref()),
             database: granted,
             ..Conditions::nothing(Protocol::Postgres)
         };
         (self.problems.len() == before).then_some(conditions)
+    }
+
+    /// Who calls, or what is called.
+    fn sides(&mut self, field: &str, rule: &DatabaseRule) -> Party {
+        match (&rule.from, &rule.to) {
+            (Some(from), None) => Party::From(self.callers(field, from)),
+            (None, Some(to)) => {
+                let destinations = self.destinations(field, to);
+                if destinations.iter().any(|to| to.host.is_some()) {
+                    let remedy = "PostgreSQL does not say which host it asks for";
+                    self.wrong(&format!("{field}.to"), "", Wrong::new("an address, a network or a SPIFFE ID", remedy));
+                }
+                Party::To(destinations)
+            }
+            _ => {
+                let remedy = "`from` for callers of this pod's database, `to` for what this pod calls";
+                self.wrong(&format!("{field}.from"), "", Wrong::new("`from` or `to`, one of the two", remedy));
+                Party::From(Vec::new())
+            }
+        }
     }
 
     fn tables(&mut self, field: &str, tables: &BTreeMap<String, Text>) -> Vec<(Table, Vec<&'static str>)> {

@@ -102,6 +102,8 @@ pub(super) struct Granted {
     pub(super) unbounded: bool,
     /// Everything, whatever the other fields say of statements.
     pub(super) whole: bool,
+    /// Rows that one statement may bring. Nothing: any number.
+    pub(super) rows: Option<u64>,
 }
 
 /// Tables by their name.
@@ -254,6 +256,7 @@ impl Granted {
             && other.statements.iter().all(|kind| self.statements.contains(kind))
             && self.unread.iter().all(|mine| other.unread.contains(mine))
             && (self.unbounded || !other.unbounded)
+            && self.rows.is_none_or(|mine| other.rows.is_some_and(|theirs| theirs <= mine))
     }
 
     /// What a rule does not grant, in words; names that could carry a secret are left out.
@@ -308,6 +311,9 @@ impl fmt::Display for Granted {
             ("fingerprints", listed(&self.fingerprints)),
         ];
         named.iter().filter(|(_, list)| !list.is_empty()).try_for_each(|(name, list)| write!(f, " {name} [{list}]"))?;
+        if let Some(rows) = self.rows {
+            write!(f, " rows {rows}")?;
+        }
         if self.unbounded { f.write_str(" unbounded") } else { Ok(()) }
     }
 }

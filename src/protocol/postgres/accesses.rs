@@ -40,6 +40,23 @@ impl Understood {
         self.statements.as_ref().is_ok_and(|statements| !statements.iter().any(|statement| statement.by_literal))
     }
 
+    /// Whether it opens a cursor.
+    pub fn declares(&self) -> bool {
+        self.all().iter().any(|statement| statement.verb == "DECLARE")
+    }
+
+    /// Whether it takes rows from a cursor.
+    pub fn fetches(&self) -> bool {
+        self.all().iter().any(|statement| statement.verb == "FETCH")
+    }
+
+    /// Whether the session is as before when it has run: it changes no setting, and no name stands for something else.
+    pub fn leaves_no_trace(&self) -> bool {
+        !self.all().iter().any(|statement| {
+            statement.setting.is_some() || statement.prepared.is_some() || matches!(statement.verb, "DECLARE" | "FETCH")
+        })
+    }
+
     fn all(&self) -> &[Statement] {
         self.statements.as_deref().unwrap_or_default()
     }
@@ -71,30 +88,33 @@ pub const UNREADABLE: &str = "UNREADABLE";
 pub struct Asked {
     database: String,
     facts: Vec<Fact<'static>>,
+    /// The same without columns: for tables that are written and not read.
+    written: Vec<Fact<'static>>,
     /// The same with [`FactKind::Unbounded`].
     unbounded: Vec<Fact<'static>>,
     items: Vec<Item>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 struct Item {
     action: &'static str,
     path: String,
     unbounded: bool,
+    reads: bool,
 }
 
 impl Asked {
     /// What opening a session asks for.
     pub fn session(user: &str, database: &str) -> Self {
         let facts = vec![fact(FactKind::User, user)];
-        let items = vec![Item { action: "CONNECT", path: "/".into(), unbounded: false }];
-        Self { database: database.to_owned(), facts, unbounded: Vec::new(), items }
+        let items = vec![Item { action: "CONNECT", path: "/".into(), unbounded: false, reads: true }];
+        Self { database: database.to_owned(), facts, written: Vec::new(), unbounded: Vec::new(), items }
     }
 
     /// What changing a setting asks for.
     pub fn setting(user: &str, database: &str, name: &str) -> Self {
         let mut asked = Self::session(user, database);
-        asked.items = vec![Item { action: "SET", path: format!("/{name}"), unbounded: false }];
+        asked.items = vec![Item { action: "SET", path: format!("/{name}"), unbounded: false, reads: true }];
         asked
     }
 
@@ -105,7 +125,7 @@ impl Asked {
         asked.items.clear();
         asked.facts.push(fact(FactKind::Fingerprint, &understood.fingerprint));
         if understood.statements.is_err() {
-            asked.add(UNREADABLE, "/".into(), false);
+            asked.add(UNREADABLE, "/".into(), false, true);
         }
         let mut settings = Cow::Borrowed(settings);
         for statement in understood.all() {
@@ -115,7 +135,11 @@ impl Asked {
             }
         }
         if asked.items.is_empty() {
-            asked.add("SESSION", "/".into(), false);
+            asked.add("SESSION", "/".into(), false, true);
+        }
+        if asked.items.iter().any(|item| !item.reads) {
+            let written = asked.facts.iter().filter(|fact| fact.kind != FactKind::Column);
+            asked.written = written.cloned().collect();
         }
         if asked.items.iter().any(|item| item.unbounded) {
             asked.unbounded = asked.facts.clone();
@@ -130,39 +154,46 @@ impl Asked {
         self.facts.extend(statement.functions.iter().map(|function| fact(FactKind::Function, function)));
         for table in &statement.tables {
             let unbounded = matches!(table.action, "UPDATE" | "DELETE") && !table.has_where;
+            let reads = table.action != "INSERT" || statement.returning;
             for path in settings.readings(table.schema.as_deref(), &table.name) {
-                self.add(table.action, path, unbounded);
+                self.add(table.action, path, unbounded, reads);
             }
         }
         let harmless = statement.setting.as_ref().is_some_and(|setting| change(setting) == Change::Harmless);
         for other in &statement.others {
             match other.action {
-                "SET" if harmless => self.add("SESSION", "/".into(), false),
-                "SHOW" => self.add("SESSION", "/".into(), false),
-                action => self.add(action, format!("/{}", other.name), false),
+                "SET" if harmless => self.add("SESSION", "/".into(), false, true),
+                "SHOW" => self.add("SESSION", "/".into(), false, true),
+                action => self.add(action, format!("/{}", other.name), false, true),
             }
         }
     }
 
-    fn add(&mut self, action: &'static str, path: String, unbounded: bool) {
-        if !self.items.iter().any(|item| item.action == action && item.path == path && item.unbounded == unbounded) {
-            self.items.push(Item { action, path, unbounded });
+    fn add(&mut self, action: &'static str, path: String, unbounded: bool, reads: bool) {
+        let item = Item { action, path, unbounded, reads };
+        if !self.items.contains(&item) {
+            self.items.push(item);
+        }
+    }
+
+    fn facts_of(&self, item: &Item) -> &[Fact<'static>] {
+        match item {
+            Item { unbounded: true, .. } => &self.unbounded,
+            Item { reads: false, .. } => &self.written,
+            _ => &self.facts,
         }
     }
 
     /// The accesses, to be judged.
     pub fn accesses(&self) -> Vec<Access<'_>> {
-        let access =
-            |item: &'_ Item| -> (bool, &'static str, String) { (item.unbounded, item.action, item.path.clone()) };
         self.items
             .iter()
-            .map(access)
-            .map(|(unbounded, action, path)| Access {
-                action,
+            .map(|item| Access {
+                action: item.action,
                 scheme: "postgres",
                 authority: &self.database,
-                path: Cow::Owned(path),
-                facts: if unbounded { &self.unbounded } else { &self.facts },
+                path: Cow::Borrowed(item.path.as_str()),
+                facts: self.facts_of(item),
             })
             .collect()
     }
@@ -209,6 +240,25 @@ mod tests {
             .map(|access| access.facts.iter().any(|fact| fact.kind == FactKind::Unbounded))
             .collect();
         assert_eq!(unbounded, [true, false]);
+    }
+
+    #[test]
+    fn what_is_only_written_is_not_read() {
+        let columns = |text: &str| {
+            let understood = Understood::of(text.as_bytes(), false);
+            let asked = Asked::of(&understood, "ann", "shop", &Settings::default());
+            let reads = |access: &Access<'_>| access.facts.iter().any(|fact| fact.kind == FactKind::Column);
+            asked.accesses().iter().map(|access| (access.action.to_owned(), reads(access))).collect::<Vec<_>>()
+        };
+        let (insert, select) = ("INSERT".to_owned(), "SELECT".to_owned());
+        assert_eq!(columns("INSERT INTO t SELECT * FROM s"), [(insert.clone(), false), (select, true)]);
+        assert_eq!(columns("INSERT INTO t (a) VALUES (1) RETURNING *"), [(insert.clone(), true)]);
+        assert_eq!(columns("COPY t (a) FROM STDIN"), [("COPY".to_owned(), false), (insert.clone(), false)]);
+        let update = ("UPDATE".to_owned(), true);
+        assert_eq!(
+            columns("INSERT INTO t (a) VALUES (1) ON CONFLICT DO UPDATE SET a = t.b"),
+            [(insert, false), update]
+        );
     }
 
     #[test]

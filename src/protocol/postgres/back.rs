@@ -56,6 +56,8 @@ pub enum Back {
     CopyIn,
     /// The server sends or takes data in both directions.
     CopyBoth,
+    /// A row of a result, or of a copy.
+    Row,
     /// Anything else that the session need not know.
     Other,
 }
@@ -91,6 +93,7 @@ pub fn read(unit: &Unit, bytes: &[u8]) -> Result<Back, Malformed> {
         b'C' | b'I' | b's' | b'V' => {
             Back::Complete { drops_all: matches!(body, b"DISCARD ALL\0" | b"DEALLOCATE ALL\0") }
         }
+        b'D' | b'd' => Back::Row,
         b'G' => Back::CopyIn,
         b'W' => Back::CopyBoth,
         b'K' => return Err(form),

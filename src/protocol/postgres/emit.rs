@@ -8,6 +8,11 @@ pub const NO_STATEMENT: &str = "26000";
 pub const SYNTAX: &[u8; 5] = b"42601";
 /// A text that no version of the server parses. It fails before the server would log it as a statement.
 pub const FAILING: &[u8] = b"podwall denied this statement\0";
+/// Whether a text is [`FAILING`]: another sidecar on the way has denied what it stands for.
+pub fn is_failing(text: &[u8]) -> bool {
+    FAILING.strip_suffix(b"\0") == Some(text)
+}
+
 /// The name under which it is parsed, so that the unnamed statement stays.
 const FAILING_NAME: &[u8] = b"podwall-denied\0";
 
@@ -19,6 +24,21 @@ pub fn failing_query(out: &mut Vec<u8>) {
 /// A parse that surely fails; the server then skips to the next sync.
 pub fn failing_parse(out: &mut Vec<u8>) {
     message(out, b'P', &[FAILING_NAME, FAILING, &[0, 0]]);
+}
+
+/// What a server offers for SASL, without what binds to a channel: a client in plaintext has none, and takes the offer for
+/// an attack. Nothing when there is no such offer.
+pub fn sasl_without_binding(out: &mut Vec<u8>, body: &[u8]) -> bool {
+    const BINDS: &[u8] = b"-PLUS";
+    let Some((code @ [0, 0, 0, 10], list)) = body.split_first_chunk::<4>() else { return false };
+    let names: Vec<&[u8]> = list.split(|byte| *byte == 0).filter(|name| !name.is_empty()).collect();
+    if !names.iter().any(|name| name.ends_with(BINDS)) {
+        return false;
+    }
+    let kept = names.into_iter().filter(|name| !name.ends_with(BINDS));
+    let kept: Vec<u8> = kept.flat_map(|name| name.iter().copied().chain([0])).collect();
+    message(out, b'R', &[code, &kept, &[0]]);
+    true
 }
 
 /// An error of the statement, with the event's id in its detail.
@@ -63,6 +83,18 @@ mod tests {
             let unit = frame::from_client(&out, &Limits::default()).unwrap().unwrap();
             assert!(unit.len == out.len() && front::read(&unit, &out).is_ok());
         }
+    }
+
+    #[test]
+    fn offers_that_bind_are_left_out() {
+        let offered = |body: &[u8]| {
+            let mut out = Vec::new();
+            sasl_without_binding(&mut out, body).then_some(out)
+        };
+        let both = b"\0\0\0\x0aSCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0";
+        assert_eq!(offered(both).unwrap(), b"R\0\0\0\x17\0\0\0\x0aSCRAM-SHA-256\0\0");
+        assert_eq!(offered(b"\0\0\0\x0aSCRAM-SHA-256\0\0"), None);
+        assert_eq!(offered(b"\0\0\0\x0bX-PLUS\0\0"), None);
     }
 
     #[test]

@@ -63,6 +63,21 @@ pub fn from_server(bytes: &[u8]) -> Result<Option<Unit>, Malformed> {
     })
 }
 
+/// How many rows stand whole at the beginning of what a server sent, and their bytes: so that many small ones are carried
+/// as one.
+pub fn rows(bytes: &[u8]) -> (u64, usize) {
+    let (mut count, mut len) = (0, 0);
+    while let Some([b'D', rest @ ..]) = bytes.get(len..) {
+        let length = rest.first_chunk::<4>().map_or(0, |length| u32::from_be_bytes(*length) as usize);
+        if !(4..=LARGEST).contains(&length) || rest.len() < length {
+            break;
+        }
+        count += 1;
+        len += 1 + length;
+    }
+    (count, len)
+}
+
 fn unit(bytes: &[u8], hold: impl Fn(u8) -> Option<Hold>) -> Result<Option<Unit>, Malformed> {
     let header: IResult<&[u8], (u8, u32)> = pair(be_u8, be_u32).parse(bytes);
     let Ok((_, (tag, length))) = header else {
@@ -112,6 +127,15 @@ mod tests {
         let unit = Unit { tag: b'B', len: bind.len(), held: HEADER + BIND_NAMES };
         assert_eq!(from_client(&bind[..unit.held], &limits), Ok(Some(unit)));
         assert_eq!(from_server(&[b'D', 0, 1, 0, 0]), Ok(Some(Unit { tag: b'D', len: 0x1_0001, held: HEADER })));
+    }
+
+    #[test]
+    fn whole_rows_are_counted() {
+        let bytes = [message(b'D', b"ab"), message(b'D', b""), message(b'C', b"x"), message(b'D', b"")].concat();
+        assert_eq!(rows(&bytes), (2, 12));
+        assert_eq!(rows(&bytes[..11]), (1, 7));
+        assert_eq!(rows(&[b'D', 0, 0, 0, 3, 0]), (0, 0));
+        assert_eq!(rows(b"C"), (0, 0));
     }
 
     #[test]

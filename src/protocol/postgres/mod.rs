@@ -42,6 +42,9 @@ pub const TOO_MANY: Reason = Reason::new(
     Kind::TooMany,
     "the session holds more statements, portals or unanswered messages than are followed",
 );
+/// A statement brings more rows than the rule allows that grants it.
+pub const ROWS: Reason =
+    Reason::new("postgres-rows", Kind::Policy, "a statement brings more rows than its rule allows");
 /// A statement is executed that was never seen.
 pub const UNKNOWN_STATEMENT: Reason =
     Reason::new("postgres-unknown-statement", Kind::Policy, "no statement of this name was prepared in this session");

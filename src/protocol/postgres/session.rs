@@ -5,8 +5,9 @@ use super::back::Back;
 use super::front::Front;
 use super::path::{Settings, is_safe};
 use super::prepared::Names;
-use super::{ENCODING, Limits, STATE, TOO_MANY, UNSUPPORTED};
+use super::{ENCODING, Limits, ROWS, STATE, TOO_MANY, UNSUPPORTED};
 use crate::flow::Reason;
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
@@ -15,8 +16,8 @@ use std::rc::Rc;
 pub struct Session<P> {
     /// Prepared statements.
     pub statements: Names<P>,
-    /// Portals, each with every statement that it may run.
-    pub portals: Names<Vec<Rc<P>>>,
+    /// Portals.
+    pub portals: Names<Portal<P>>,
     /// Settings that change how statements are read.
     pub settings: Settings,
     unanswered: VecDeque<Sent>,
@@ -30,6 +31,31 @@ pub struct Session<P> {
     copying: bool,
     /// The server has ended the session.
     over: bool,
+}
+
+/// A portal.
+#[derive(Debug)]
+pub struct Portal<P> {
+    /// Every statement that it may run.
+    pub held: Vec<Rc<P>>,
+    /// Rows that it has brought.
+    pub brought: Rc<Cell<u64>>,
+}
+
+/// How many rows may come, of one statement, portal or cursor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ceiling {
+    /// At most so many.
+    pub most: u64,
+    /// So many have come.
+    pub brought: Rc<Cell<u64>>,
+}
+
+impl Ceiling {
+    /// A ceiling of which nothing has come yet.
+    pub fn new(most: u64) -> Self {
+        Self { most, brought: Rc::default() }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +76,8 @@ pub struct Sent {
     pub kind: SentKind,
     /// The denial it stands for: its error is rewritten.
     pub denied: Option<Denied>,
+    /// How many rows it may bring.
+    pub ceiling: Option<Ceiling>,
 }
 
 /// A statement that was replaced by one that fails.
@@ -141,6 +169,19 @@ impl<P> Session<P> {
     /// # Errors
     /// [`TOO_MANY`].
     pub fn sent(&mut self, kind: SentKind, denied: Option<Denied>) -> Result<(), Reason> {
+        self.sent_under(kind, denied, None)
+    }
+
+    /// Notes what goes on to the server and may bring so many rows.
+    ///
+    /// # Errors
+    /// [`TOO_MANY`].
+    pub fn sent_under(
+        &mut self,
+        kind: SentKind,
+        denied: Option<Denied>,
+        ceiling: Option<Ceiling>,
+    ) -> Result<(), Reason> {
         let ends = matches!(kind, SentKind::Sync | SentKind::Query);
         if kind == SentKind::Sync && self.copying {
             return Ok(());
@@ -156,7 +197,7 @@ impl<P> Session<P> {
         if ends {
             self.skipping = false;
         }
-        self.unanswered.push_back(Sent { kind, denied });
+        self.unanswered.push_back(Sent { kind, denied, ceiling });
         Ok(())
     }
 
@@ -191,12 +232,24 @@ impl<P> Session<P> {
             Back::Key(_) | Back::Other => {}
             Back::Ready { in_transaction } => return self.ready(*in_transaction),
             Back::Error { fatal, code } => return Ok(self.failed(*fatal, *code)),
+            Back::Row => self.brings(1)?,
             Back::CopyIn => self.copy_in(),
             Back::CopyBoth => return Err(UNSUPPORTED),
             Back::Complete { drops_all } => self.complete(*drops_all),
             Back::ParseComplete | Back::BindComplete | Back::CloseComplete | Back::Described => self.done(back)?,
         }
         Ok(Answered::Pass)
+    }
+
+    /// Counts rows that the server sends.
+    ///
+    /// # Errors
+    /// [`ROWS`]: they are not to go on. [`STATE`]: nothing was asked.
+    pub fn brings(&mut self, rows: u64) -> Result<(), Reason> {
+        let first = self.awaited().ok_or(STATE)?;
+        let Some(ceiling) = &first.ceiling else { return Ok(()) };
+        ceiling.brought.set(ceiling.brought.get().saturating_add(rows));
+        if ceiling.brought.get() > ceiling.most { Err(ROWS) } else { Ok(()) }
     }
 
     fn authenticated(&mut self, back: &Back) -> Result<(), Reason> {
@@ -246,7 +299,7 @@ impl<P> Session<P> {
         if self.copying {
             self.copying = false;
         } else if !self.unanswered.is_empty() && self.unanswered.len() < self.most_unanswered {
-            self.unanswered.push_back(Sent { kind: SentKind::CopyEnd, denied: None });
+            self.unanswered.push_back(Sent { kind: SentKind::CopyEnd, denied: None, ceiling: None });
         }
     }
 
@@ -350,7 +403,8 @@ impl<P> Session<P> {
     /// # Errors
     /// [`TOO_MANY`].
     pub fn bind(&mut self, portal: &[u8], held: Vec<Rc<P>>) -> Result<(), Reason> {
-        let number = self.portals.propose(portal, self.pipeline, Rc::new(held))?;
+        let portal_held = Portal { held, brought: Rc::default() };
+        let number = self.portals.propose(portal, self.pipeline, Rc::new(portal_held))?;
         self.sent(SentKind::Bind { portal: portal.into(), number }, None)
     }
 }
@@ -455,6 +509,21 @@ mod tests {
         session.most_unanswered = 1;
         session.sent(SentKind::Sync, None).unwrap();
         assert_eq!(session.sent(SentKind::Sync, None), Err(TOO_MANY));
+    }
+
+    #[test]
+    fn rows_end_at_their_ceiling() {
+        let mut session = ready();
+        assert_eq!(session.answered(&Back::Row), Err(STATE));
+        let ceiling = Ceiling::new(2);
+        for _ in 0..2 {
+            session.sent_under(SentKind::Execute, None, Some(ceiling.clone())).unwrap();
+        }
+        assert_eq!(
+            (session.brings(1), session.answered(&Back::Complete { drops_all: false })),
+            (Ok(()), Ok(Answered::Pass))
+        );
+        assert_eq!((session.brings(1), session.answered(&Back::Row)), (Ok(()), Err(ROWS)));
     }
 
     #[test]

@@ -23,8 +23,10 @@ const MOST_KEY: usize = 256;
 pub enum First {
     /// A session begins.
     Startup(Startup),
-    /// Encryption is asked for, of the one kind or the other: answered with one byte, then another first message comes.
-    Encryption,
+    /// TLS is asked for: answered with one byte, then TLS begins or another first message comes.
+    Tls,
+    /// GSS encryption is asked for: answered with one byte, then another first message comes.
+    Gss,
     /// A statement of another session is to be cancelled.
     Cancel(CancelKey),
 }
@@ -60,7 +62,8 @@ pub fn first(bytes: &[u8]) -> Result<Option<(First, usize)>, Malformed> {
     }
     let (Ok((_, (_, code))), Some(body)) = (header, bytes.get(8..len)) else { return Ok(None) };
     let first = match code {
-        SSL | GSS if body.is_empty() => First::Encryption,
+        SSL if body.is_empty() => First::Tls,
+        GSS if body.is_empty() => First::Gss,
         CANCEL if (8..=4 + MOST_KEY).contains(&body.len()) => First::Cancel(CancelKey(body.into())),
         version if version >> 16 == 3 => First::Startup(startup(body)?),
         SSL | GSS | CANCEL => return Err(malformed(FORM)),
@@ -68,6 +71,9 @@ pub fn first(bytes: &[u8]) -> Result<Option<(First, usize)>, Malformed> {
     };
     Ok(Some((first, len)))
 }
+
+/// What asks a server for TLS, and what it answers if it will.
+pub const ASKS_FOR_TLS: ([u8; 8], u8) = ([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f], b'S');
 
 /// Whether bytes open this protocol.
 pub fn identify(bytes: &[u8]) -> Guess {
@@ -202,8 +208,9 @@ mod tests {
 
     #[test]
     fn requests_are_told_apart() {
-        assert_eq!(first(&message(SSL, b"")), Ok(Some((First::Encryption, 8))));
-        assert_eq!(first(&message(GSS, b"")), Ok(Some((First::Encryption, 8))));
+        assert_eq!(first(&ASKS_FOR_TLS.0), Ok(Some((First::Tls, 8))));
+        assert_eq!(first(&message(SSL, b"")), Ok(Some((First::Tls, 8))));
+        assert_eq!(first(&message(GSS, b"")), Ok(Some((First::Gss, 8))));
         let key = CancelKey(b"pid.key.".as_slice().into());
         assert_eq!(first(&message(CANCEL, b"pid.key.")), Ok(Some((First::Cancel(key), 16))));
         assert_eq!(first(&message(CANCEL, b"pid.key")).unwrap_err().why, FORM);

@@ -7,6 +7,7 @@ use super::frames::{Court, FromClient, FromServer};
 use super::report::Told;
 use super::upload::{self, Judging};
 use super::{Conversation, Next, REQUESTS, Tunnel};
+use crate::engine::correlate::OVERFLOW;
 use crate::engine::{BODY_TOO_LARGE, Case, Content};
 use crate::flow::{Denial, Direction, Judgement, Kind, Past, Reason, Scene, Side};
 use crate::identity::Alpn;
@@ -73,6 +74,10 @@ impl<'w> Conversation<'w> {
         let engine = self.worker.engine();
         let mut told = Told::begin(&engine);
         let mut case = engine.open(&self.scene(&Past::default()));
+        let memory = &self.worker.shared.correlate;
+        if memory.is_active() && self.guest.connection.direction == Direction::Inbound {
+            case.remember(memory);
+        }
         let judgement = told.timed(|| self.judge_head(&mut case, &request));
         if let Some(denial) = self.note(&mut told, &request, &judgement) {
             return self.refuse(&told, &request, denial, request.head.framing.has_body()).await;
@@ -96,6 +101,10 @@ impl<'w> Conversation<'w> {
             if let Some(denial) = self.note(&mut told, &request, &judgement) {
                 return self.refuse(&told, &request, denial, false).await;
             }
+        }
+        if case.has_overflowed() {
+            let judgement = case.tell(OVERFLOW);
+            self.note(&mut told, &request, &judgement);
         }
         let next = self.forward(&mut told, &mut case, &request, body).await;
         self.tell(&told, &case, &request);

@@ -1,7 +1,7 @@
 //! Keys that cancel a session's statements. A request to cancel comes on a connection of its own, on any worker; it goes
 //! on only if it comes from the same peer as the session that the key belongs to.
 
-use crate::flow::{Connection, Kind, Reason};
+use crate::flow::{Connection, Direction, Kind, Reason};
 use crate::protocol::postgres::startup::CancelKey;
 use dashmap::DashMap;
 use std::sync::Arc;
@@ -47,9 +47,10 @@ impl Drop for Registered {
     }
 }
 
-/// The proved identity, else the address.
+/// The caller's proved identity, else its address. Outbound, what is proved is the server's.
 fn peer(connection: &Connection) -> Box<str> {
-    match connection.peer.identity() {
+    let inbound = connection.direction == Direction::Inbound;
+    match connection.peer.identity().filter(|_| inbound) {
         Some(identity) => identity.id.as_str().into(),
         None => connection.from.0.ip().to_string().into(),
     }
@@ -58,7 +59,7 @@ fn peer(connection: &Connection) -> Box<str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flow::{ClientAddr, ConnectionId, Direction, Names, OriginalDestination, Peer};
+    use crate::flow::{ClientAddr, ConnectionId, Names, OriginalDestination, Peer};
     use std::time::SystemTime;
 
     fn connection(from: &str) -> Connection {

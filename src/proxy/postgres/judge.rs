@@ -1,14 +1,15 @@
 //! What a client asks, judged message by message: what goes on as it is, and what stands for what does not.
 
-use super::texts::Statement;
+use super::texts::{Granted, Shape, Statement};
 use super::{End, SETTING, TEXT_BYTES, Wire};
 use crate::canon::sql::postgres::Prepared;
 use crate::engine::Engine;
-use crate::flow::{Direction, Message, Part, Past, Place, Side};
+use crate::engine::correlate::PROOF;
+use crate::flow::{Direction, Hit, Message, Mode, Part, Past, Place, Side, Verdict, Weight};
 use crate::protocol::postgres::accesses::{Asked, Understood};
 use crate::protocol::postgres::emit::{self, DENIED, NO_STATEMENT};
 use crate::protocol::postgres::front::Front;
-use crate::protocol::postgres::session::{Denied, SentKind};
+use crate::protocol::postgres::session::{Ceiling, Denied, Portal, SentKind};
 use crate::protocol::postgres::{TOO_MANY, UNKNOWN_STATEMENT, UNSUPPORTED};
 use crate::record::flows::Carried;
 use crate::record::{EventId, Traffic};
@@ -26,12 +27,23 @@ pub(super) enum Fate {
 
 type Fated = Result<Fate, End>;
 
+/// A text that goes on.
+struct Judged {
+    granted: Granted,
+    /// It is granted, and nothing in it is a sign of an attack.
+    clean: bool,
+}
+
 impl Wire<'_> {
     /// Judges one message of the client.
     pub(super) fn ask(&mut self, front: &Front<'_>) -> Fated {
         let admitted = self.session.admits(front);
         admitted.map_err(End::Refused)?;
         match front {
+            Front::Query(text) if emit::is_failing(text) => self.sent(SentKind::Query),
+            Front::Parse { text, .. } if emit::is_failing(text) => {
+                self.sent(SentKind::Parse { name: Box::default(), number: 0 })
+            }
             Front::Query(text) => self.query(text),
             Front::Parse { name, text } => self.parse(name, text),
             Front::Bind { portal, statement } => self.bind(portal, statement),
@@ -49,19 +61,25 @@ impl Wire<'_> {
     }
 
     fn sent(&mut self, kind: SentKind) -> Fated {
-        self.session.sent(kind, None).map(|()| Fate::Forward).map_err(End::Refused)
+        self.sent_under(kind, None)
+    }
+
+    fn sent_under(&mut self, kind: SentKind, ceiling: Option<Ceiling>) -> Fated {
+        self.session.sent_under(kind, None, ceiling).map(|()| Fate::Forward).map_err(End::Refused)
     }
 
     fn query(&mut self, text: &[u8]) -> Fated {
         self.still_welcome().map_err(End::Refused)?;
         self.exchanges.exchanges += 1;
-        let understood = self.worker.texts.understand(text, self.session.settings.backslash);
-        match self.judge(text, &understood) {
+        let (understood, shape) = self.worker.texts.shape(text, self.session.settings.backslash);
+        match self.known_or_judged(text, &understood, shape) {
             Err((event, code)) => self.deny_query(event, code),
-            Ok(()) => {
-                self.goes_on(text, &understood)?;
+            Ok(rows) => {
+                self.goes_on(text, &understood, rows)?;
                 self.executed(text.len());
-                self.sent(SentKind::Query)
+                let rows = self.rows_with_named(&understood, rows);
+                let ceiling = self.ceiling(&understood, rows);
+                self.sent_under(SentKind::Query, ceiling)
             }
         }
     }
@@ -69,12 +87,13 @@ impl Wire<'_> {
     fn parse(&mut self, name: &[u8], text: &[u8]) -> Fated {
         self.still_welcome().map_err(End::Refused)?;
         self.exchanges.exchanges += 1;
-        let understood = self.worker.texts.understand(text, self.session.settings.backslash);
-        if let Err((event, code)) = self.judge(text, &understood) {
-            return self.deny_extended(event, code);
-        }
-        self.goes_on(text, &understood)?;
-        let statement = self.statement(text, understood)?;
+        let (understood, shape) = self.worker.texts.shape(text, self.session.settings.backslash);
+        let rows = match self.known_or_judged(text, &understood, shape) {
+            Ok(rows) => rows,
+            Err((event, code)) => return self.deny_extended(event, code),
+        };
+        self.goes_on(text, &understood, rows)?;
+        let statement = self.statement(text, understood, rows)?;
         self.session.parse(name, statement).map_err(End::Refused)?;
         Ok(Fate::Forward)
     }
@@ -91,12 +110,59 @@ impl Wire<'_> {
     fn execute(&mut self, portal: &[u8]) -> Fated {
         self.still_welcome().map_err(End::Refused)?;
         let portals = self.session.portals.of(portal, self.session.pipeline());
-        let held: Vec<Rc<Statement>> = portals.iter().flat_map(|held| held.iter().cloned()).collect();
-        if let Err((event, code)) = self.all_granted(&held) {
-            return self.deny_extended(event, code);
+        for portal in &portals {
+            if let Err((event, code)) = self.all_granted(&portal.held) {
+                return self.deny_extended(event, code);
+            }
         }
-        self.executed(held.first().map_or(0, |statement| statement.text.len()));
-        self.sent(SentKind::Execute)
+        let Some(statement) = portals.iter().flat_map(|portal| &portal.held).next() else {
+            let event = self.note_end(UNKNOWN_STATEMENT);
+            return self.deny_extended(event, NO_STATEMENT);
+        };
+        self.executed(statement.text.len());
+        let ceiling = self.portal_ceiling(&portals);
+        self.sent_under(SentKind::Execute, ceiling)
+    }
+
+    /// How many rows a portal may bring, whichever of these the name stands for.
+    fn portal_ceiling(&mut self, portals: &[Rc<Portal<Statement>>]) -> Option<Ceiling> {
+        let mut ceiling: Option<Ceiling> = None;
+        for portal in portals {
+            for statement in &portal.held {
+                let rows = self.rows_with_named(&statement.understood, statement.rows.get());
+                let fetches = statement.understood.fetches();
+                let Some(mut next) = self.ceiling(&statement.understood, rows) else { continue };
+                if !fetches {
+                    next.brought = Rc::clone(&portal.brought);
+                }
+                ceiling = Some(ceiling.filter(|before| before.most <= next.most).unwrap_or(next));
+            }
+        }
+        ceiling
+    }
+
+    /// `EXECUTE name` brings what its statement may bring.
+    fn rows_with_named(&self, understood: &Understood, rows: Option<u64>) -> Option<u64> {
+        let mut least = rows;
+        for prepared in understood.prepared() {
+            if let Prepared::Use(name) = prepared {
+                let held = self.session.statements.of(name.as_bytes(), self.session.pipeline());
+                least = held.iter().filter_map(|statement| statement.rows.get()).chain(least).min();
+            }
+        }
+        least
+    }
+
+    /// How many rows a text may bring that goes on; of what it fetches, all that the session's cursors have brought
+    /// counts.
+    fn ceiling(&mut self, understood: &Understood, rows: Option<u64>) -> Option<Ceiling> {
+        if rows.is_some() && understood.declares() {
+            self.cursor = rows.map(Ceiling::new);
+        }
+        match self.cursor.clone().filter(|_| understood.fetches()) {
+            Some(cursor) => Some(Ceiling { most: rows.map_or(cursor.most, |rows| rows.min(cursor.most)), ..cursor }),
+            None => rows.map(Ceiling::new),
+        }
     }
 
     /// Whether every statement that a name may stand for is granted by the policy in place.
@@ -106,35 +172,90 @@ impl Wire<'_> {
         }
         let generation = self.worker.engine().revision().generation;
         for statement in held.iter().filter(|statement| statement.granted.get() != generation) {
-            self.judge(&statement.text, &statement.understood)?;
+            let judged = self.judge(&statement.text, &statement.understood)?;
             statement.granted.set(generation);
+            statement.rows.set(judged.granted.rows);
         }
         Ok(())
     }
 
+    /// Rows that a text may bring, if it is granted: known from texts of the same shape, or judged.
+    fn known_or_judged(
+        &mut self,
+        text: &[u8],
+        understood: &Understood,
+        shape: Option<Rc<Shape>>,
+    ) -> Result<Option<u64>, (EventId, &'static str)> {
+        self.is_not_proved(text, understood)?;
+        let Some(shape) = shape.filter(|_| understood.leaves_no_trace()) else {
+            return self.judge(text, understood).map(|judged| judged.granted.rows);
+        };
+        let generation = self.worker.engine().revision().generation;
+        let second = self.worker.shared.started.elapsed().as_secs();
+        if let Some(granted) = self.clean.of(&shape, generation, second) {
+            let rows = granted.rows;
+            self.rule.clone_from(&granted.rule);
+            self.worker.metrics.judged(self.connection.direction, Mode::Enforce, &Verdict::Allow);
+            self.worker.metrics.statement(self.connection.direction, understood.verb(), "granted");
+            return Ok(rows);
+        }
+        let judged = self.judge(text, understood)?;
+        let rows = judged.granted.rows;
+        if judged.clean {
+            self.clean.remember(shape, judged.granted);
+        }
+        Ok(rows)
+    }
+
+    /// Whether no value of a request in flight changes what a statement does that the pod sends.
+    fn is_not_proved(&mut self, text: &[u8], understood: &Understood) -> Result<(), (EventId, &'static str)> {
+        if self.connection.direction == Direction::Inbound {
+            return Ok(());
+        }
+        let fingerprint = u64::from_str_radix(&understood.fingerprint, 16).ok();
+        let Some(proof) = self.worker.shared.correlate.proof(text, fingerprint) else { return Ok(()) };
+        let part = Part::plain(Place::SqlText, b"postgres", text);
+        let signature = proof.change.says().into();
+        let hit = Hit { detector: "correlate", signature, range: proof.range, weight: Weight::CERTAIN };
+        let judgement = self.worker.engine().open(&self.scene(&Past::default())).prove(PROOF, &part, hit);
+        let asked = Asked::of(understood, &self.who.user, &self.who.database, &self.session.settings);
+        let source = format!("{}: {}", proof.change.says(), proof.source);
+        match self.note(understood, &asked, judgement, Some(&source)) {
+            Some(event) => Err((event, DENIED)),
+            None => Ok(()),
+        }
+    }
+
     /// Judges a text. What it runs by name must be granted too.
-    fn judge(&mut self, text: &[u8], understood: &Understood) -> Result<(), (EventId, &'static str)> {
+    fn judge(&mut self, text: &[u8], understood: &Understood) -> Result<Judged, (EventId, &'static str)> {
         if understood.is_refused() {
             return Err((self.note_end(SETTING), DENIED));
         }
         let began = Instant::now();
         let asked = Asked::of(understood, &self.who.user, &self.who.database, &self.session.settings);
-        let judgement = {
+        let (judgement, judged) = {
             let past = Past::default();
             let scene = self.scene(&past);
             let engine = self.worker.engine();
             let parts = [Part::plain(Place::SqlText, b"postgres", text)];
             let accesses = asked.accesses();
             let message = Message { side: Side::Client, accesses: &accesses, parts: &parts, last: true };
-            engine.open(&scene).judge(&scene, &message, &mut Engine::budget(text.len()))
+            let mut case = engine.open(&scene);
+            let judgement = case.judge(&scene, &message, &mut Engine::budget(text.len()));
+            let granted = Granted { rule: judgement.rules.first().cloned(), rows: case.rows() };
+            let clean = judgement.verdict == Verdict::Allow && case.found().total() == 0;
+            (judgement, Judged { granted, clean })
         };
         self.worker.metrics.took_judging(self.connection.direction, began.elapsed());
-        let rule = judgement.rules.first().cloned();
-        if let Some(event) = self.note(understood, &asked, judgement) {
+        let noted = self.note(understood, &asked, judgement, None);
+        let outcome = if noted.is_some() { "denied" } else { "granted" };
+        self.worker.metrics.statement(self.connection.direction, understood.verb(), outcome);
+        if let Some(event) = noted {
             return Err((event, DENIED));
         }
-        self.rule = rule.or(self.rule.take());
-        self.runs_granted(understood)
+        self.rule = judged.granted.rule.clone().or(self.rule.take());
+        self.runs_granted(understood)?;
+        Ok(judged)
     }
 
     /// `EXECUTE name`: what was prepared under the name, in this text or before.
@@ -155,7 +276,11 @@ impl Wire<'_> {
     }
 
     /// Follows what a granted text changes: settings, prepared names.
-    fn goes_on(&mut self, text: &[u8], understood: &Rc<Understood>) -> Result<(), End> {
+    fn goes_on(&mut self, text: &[u8], understood: &Rc<Understood>, rows: Option<u64>) -> Result<(), End> {
+        if understood.leaves_no_trace() {
+            return Ok(());
+        }
+        self.clean.forget();
         understood.follow(&mut self.session.settings, &self.who.user);
         let made: Vec<String> = understood
             .prepared()
@@ -165,19 +290,19 @@ impl Wire<'_> {
             })
             .collect();
         for name in made {
-            let statement = self.statement(text, Rc::clone(understood))?;
+            let statement = self.statement(text, Rc::clone(understood), rows)?;
             let pipeline = self.session.pipeline();
             self.session.statements.propose(name.as_bytes(), pipeline, statement).map_err(End::Refused)?;
         }
         Ok(())
     }
 
-    fn statement(&self, text: &[u8], understood: Rc<Understood>) -> Result<Rc<Statement>, End> {
+    fn statement(&self, text: &[u8], understood: Rc<Understood>, rows: Option<u64>) -> Result<Rc<Statement>, End> {
         if self.texts.get() + text.len() > TEXT_BYTES {
             return Err(End::Refused(TOO_MANY));
         }
         let generation = self.worker.engine().revision().generation;
-        Ok(Statement::new(text, understood, generation, &self.texts))
+        Ok(Statement::new(text, understood, generation, rows, &self.texts))
     }
 
     fn executed(&mut self, bytes: usize) {

@@ -13,9 +13,10 @@ mod texts;
 pub(super) use cancel::Keys;
 pub(super) use texts::Texts;
 
-use crate::flow::{Connection, Kind, Past, Reason, RuleName, Scene, Session as Exchanges};
+use crate::flow::{Connection, Direction, Kind, Past, Peer, Reason, RuleName, Scene, Session as Exchanges};
+use crate::identity::Role;
 use crate::protocol::postgres::Limits;
-use crate::protocol::postgres::session::Session;
+use crate::protocol::postgres::session::{Ceiling, Session};
 use crate::proxy::bans::BANNED;
 use crate::proxy::deadline::Deadline;
 use crate::proxy::held::Share;
@@ -23,14 +24,14 @@ use crate::proxy::inbox::Inbox;
 use crate::proxy::outbox::Outbox;
 use crate::proxy::settings::Port;
 use crate::proxy::tls::{Handshake, Stream};
+use crate::proxy::upstream::{Connected, Tls};
 use crate::proxy::worker::Worker;
 use crate::record::Caller;
 use std::cell::Cell;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
-use texts::Statement;
-use tokio::net::TcpStream;
+use texts::{Clean, Statement};
 
 /// A session did not come to its first statement in time.
 const STARTUP_SLOW: Reason =
@@ -44,6 +45,11 @@ const CLIENT_SLOW: Reason = Reason::new("limit-postgres-answers", Kind::TooSlow,
 /// The server does not take what it is asked.
 const SERVER_SLOW: Reason =
     Reason::new("upstream-postgres-timeout", Kind::Upstream, "the server did not take what it was asked");
+/// The server does not speak TLS, and must.
+const NO_TLS: Reason = Reason::new("upstream-postgres-plaintext", Kind::Upstream, "the server refuses to speak TLS");
+/// What the server was verified with has been replaced, or its certificate has ended.
+const SERVER_UNTRUSTED: Reason =
+    Reason::new("upstream-postgres-trust", Kind::Upstream, "the server is not trusted any more");
 /// The server closed the connection while the session lasted.
 const SERVER_GONE: Reason = Reason::new("upstream-closed", Kind::Upstream, "the server closed the connection");
 /// A session says a setting that must not change, or a text changes one.
@@ -69,7 +75,9 @@ struct Wire<'w> {
     client: Stream,
     from_client: Inbox,
     to_client: Outbox,
-    server: TcpStream,
+    server: Stream,
+    /// What the server has proved.
+    trust: Proved,
     from_server: Inbox,
     to_server: Outbox,
     deadline: Deadline,
@@ -83,11 +91,22 @@ struct Wire<'w> {
     /// Bytes that the texts of prepared statements hold.
     texts: Rc<Cell<usize>>,
     exchanges: Exchanges,
+    /// Texts that need not be judged again.
+    clean: Clean,
+    /// How many rows the session's cursors may bring.
+    cursor: Option<Ceiling>,
     /// The rule that granted last, for the aggregates.
     rule: Option<RuleName>,
     /// The key that cancels this session's statements, once the server has told it.
     key: Option<cancel::Registered>,
     stopped: Pin<Box<dyn Future<Output = ()>>>,
+}
+
+/// What a server has proved, and under which generation of trust.
+struct Proved {
+    tls: Tls,
+    peer: Peer,
+    generation: u64,
 }
 
 /// Who opened the session, and where to.
@@ -136,8 +155,7 @@ pub(super) async fn serve_from(worker: &Worker, stream: Stream, early: Inbox, co
 }
 
 async fn follow(opening: opening::Opening<'_>, port: Port) {
-    let to = port.address(opening.dialled());
-    let Some(mut wire) = opening.open(to).await else { return };
+    let Some(mut wire) = opening.open(&port).await else { return };
     let end = wire.carry().await;
     wire.close(end).await;
 }
@@ -147,19 +165,36 @@ impl Wire<'_> {
         Scene { connection: &self.connection, session: &self.exchanges, past, now: self.worker.now() }
     }
 
+    /// Whether the server's chain is believed under the certificates in place.
+    fn is_trusted_anew(&mut self) -> bool {
+        let (Tls::Mutual(_), Some(store)) = (&self.trust.tls, &self.worker.shared.identity) else { return false };
+        let generation = store.generation();
+        let trusted = store.still_trusted(self.server.peer_chain(), Role::Server, SystemTime::now()).is_ok();
+        self.trust.generation = if trusted { generation } else { self.trust.generation };
+        trusted
+    }
+
     /// How long the peer's certificate still lasts.
     fn trusted_for(&self) -> Duration {
         let Some(identity) = self.connection.peer.identity() else { return Duration::MAX };
         identity.not_after.duration_since(SystemTime::now()).unwrap_or_default()
     }
 
-    /// Before each statement: trust ends when it ends.
+    /// Before each statement: trust ends when it ends, in the server too.
     fn still_welcome(&mut self) -> Result<(), Reason> {
         if self.worker.bans(&self.connection) {
             return Err(BANNED);
         }
+        let Proved { tls, peer, generation } = &self.trust;
+        if !Connected::is_trusted(self.worker, tls, peer, *generation) && !self.is_trusted_anew() {
+            return Err(SERVER_UNTRUSTED);
+        }
+        if self.connection.direction == Direction::Outbound {
+            return Ok(());
+        }
+        let Some(identity) = self.connection.peer.identity() else { return Ok(()) };
         let now = SystemTime::now();
-        if self.connection.peer.identity().is_some_and(|identity| identity.not_after <= now) {
+        if identity.not_after <= now {
             return Err(crate::proxy::http1::ENDED);
         }
         let (Some(handshake), Some(store)) = (&mut self.handshake, &self.worker.shared.identity) else { return Ok(()) };

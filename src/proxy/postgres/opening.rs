@@ -4,10 +4,11 @@
 use super::Who;
 use super::cancel::CANCEL;
 use super::report;
-use super::{STARTUP_SLOW, Wire};
+use super::{NO_TLS, Proved, STARTUP_SLOW, Wire};
 use crate::canon::sql::postgres::Setting;
 use crate::engine::Engine;
-use crate::flow::{Connection, Kind, Message, OriginalDestination, Past, Reason, Scene, Session as Exchanges, Side};
+use crate::flow::{Connection, Direction, Kind, Message, Past, Proof, Reason, Scene, Session as Exchanges, Side};
+use crate::identity::Alpn;
 use crate::protocol::Malformed;
 use crate::protocol::postgres::accesses::Asked;
 use crate::protocol::postgres::emit;
@@ -19,12 +20,13 @@ use crate::proxy::deadline::Deadline;
 use crate::proxy::held::Share;
 use crate::proxy::inbox::{Inbox, Scratch};
 use crate::proxy::outbox::Outbox;
+use crate::proxy::settings::Port;
 use crate::proxy::tls::{Handshake, Stream};
-use crate::proxy::upstream;
+use crate::proxy::upstream::{self, Connected, Target, Tls};
 use crate::proxy::worker::Worker;
 use crate::record::{Caller, Exchange};
 use std::future::poll_fn;
-use std::net::SocketAddr;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// Requests for encryption before a client must say what it wants.
@@ -54,26 +56,26 @@ impl<'w> Opening<'w> {
         Self { worker, stream, connection, handshake, inbox, outbox, deadline }
     }
 
-    /// Where the client dialled.
-    pub(super) fn dialled(&self) -> OriginalDestination {
-        self.connection.to
-    }
-
     /// Reads up to the startup message, judges it, and opens the session with the server.
-    pub(super) async fn open(mut self, upstream: SocketAddr) -> Option<Wire<'w>> {
+    pub(super) async fn open(mut self, port: &Port) -> Option<Wire<'w>> {
+        // What a rule asks of the server is looked at when the session is judged, before a word of it goes on.
+        let roots = &self.worker.shared.settings.roots;
+        let Some(target) = port.target(self.connection.to, None, &Proof::Unasked, roots) else {
+            return self.refuse(&Who::default(), upstream::CONNECT).await;
+        };
         for _ in 0..MOST_REQUESTS {
             match self.first().await {
-                Ok(Some((First::Encryption, len))) => {
+                Ok(Some((First::Tls | First::Gss, len))) => {
                     self.inbox.consume(len);
                     // Encryption is this port's own affair: it has come about before, or is not wanted.
                     self.outbox.buffer().push(b'N');
                     self.send().await?;
                 }
                 Ok(Some((First::Cancel(key), len))) => {
-                    self.cancel(&key, len, upstream).await;
+                    self.cancel(&key, len, &target).await;
                     return None;
                 }
-                Ok(Some((First::Startup(startup), len))) => return self.start(startup, len, upstream).await,
+                Ok(Some((First::Startup(startup), len))) => return self.start(startup, len, target).await,
                 Ok(None) => return None,
                 Err(why) => return self.refuse(&Who::default(), why).await,
             }
@@ -96,7 +98,7 @@ impl<'w> Opening<'w> {
         }
     }
 
-    async fn start(mut self, startup: Startup, len: usize, upstream: SocketAddr) -> Option<Wire<'w>> {
+    async fn start(mut self, startup: Startup, len: usize, target: Target) -> Option<Wire<'w>> {
         let who = Who {
             user: startup.user,
             database: startup.database,
@@ -106,13 +108,30 @@ impl<'w> Opening<'w> {
         if settings.iter().any(|setting| change(setting) == Change::Refused) {
             return self.refuse(&who, super::SETTING).await;
         }
+        // Outbound, the other side is the server: a rule may ask for what it proves. Nothing of the session goes on yet.
+        let mut server = None;
+        if self.connection.direction == Direction::Outbound {
+            match self.connect(&target).await {
+                Ok(connected) => {
+                    self.connection.peer = connected.peer.clone();
+                    server = Some(connected);
+                }
+                Err(reason) => return self.refuse(&who, reason).await,
+            }
+        }
         if !self.is_granted(&who, &settings).await {
             return None;
         }
-        let server = match self.connect(upstream).await {
-            Ok(server) => server,
-            Err(reason) => return self.refuse(&who, reason).await,
+        let server = match server {
+            Some(server) => server,
+            None => match self.connect(&target).await {
+                Ok(server) => server,
+                Err(reason) => return self.refuse(&who, reason).await,
+            },
         };
+        if self.connection.direction == Direction::Outbound {
+            self.worker.shared.correlate.activate();
+        }
         let limits = Limits { statement_bytes: self.worker.limits().inspect_bytes, ..Limits::default() };
         let mut session = Session::new(&limits);
         settings.iter().for_each(|setting| session.settings.follow(setting, &who.user));
@@ -129,7 +148,8 @@ impl<'w> Opening<'w> {
             client: self.stream,
             from_client: self.inbox,
             to_client: self.outbox,
-            server,
+            server: server.stream,
+            trust: Proved { tls: target.tls, peer: server.peer, generation: server.generation },
             from_server: Inbox::default(),
             to_server,
             deadline: self.deadline,
@@ -140,6 +160,8 @@ impl<'w> Opening<'w> {
             server_rest: super::Rest::default(),
             texts: std::rc::Rc::default(),
             exchanges: Exchanges::default(),
+            clean: super::Clean::default(),
+            cursor: None,
             rule: None,
             key: None,
             stopped: Box::pin(async move {
@@ -173,17 +195,41 @@ impl<'w> Opening<'w> {
         false
     }
 
-    async fn connect(&self, upstream: SocketAddr) -> Result<TcpStream, Reason> {
-        upstream::dial(self.worker, upstream).await.map_err(|unreached| unreached.reason)
+    /// Dials the server, and where it must prove itself, has it do so: a sidecar begins with TLS, a server is asked for it.
+    async fn connect(&self, target: &Target) -> Result<Connected, Reason> {
+        let reached = match &target.tls {
+            Tls::Off | Tls::Mutual(_) => upstream::connect(self.worker, target, Alpn::Postgres).await,
+            tls @ Tls::Named(..) => {
+                let mut socket =
+                    upstream::dial(self.worker, target.address).await.map_err(|unreached| unreached.reason)?;
+                self.ask_for_tls(&mut socket).await?;
+                Box::pin(upstream::secure(self.worker, socket, tls, Alpn::Postgres)).await
+            }
+        };
+        reached.map_err(|unreached| unreached.reason)
+    }
+
+    async fn ask_for_tls(&self, socket: &mut TcpStream) -> Result<(), Reason> {
+        let (request, yes) = startup::ASKS_FOR_TLS;
+        let mut answer = [0];
+        let asking = async {
+            socket.write_all(&request).await?;
+            socket.read_exact(&mut answer).await
+        };
+        match tokio::time::timeout(self.worker.limits().tls.handshake, asking).await {
+            Ok(Ok(_)) if answer == [yes] => Ok(()),
+            Ok(_) => Err(NO_TLS),
+            Err(_) => Err(upstream::TLS_SLOW),
+        }
     }
 
     /// Passes a request to cancel on, if its key is of this peer's session. It is never answered.
-    async fn cancel(&mut self, key: &CancelKey, len: usize, upstream: SocketAddr) {
+    async fn cancel(&mut self, key: &CancelKey, len: usize, target: &Target) {
         if !self.worker.shared.cancel.is_of(key, &self.connection) {
             report::refused(self.worker, &self.connection, &Exchanges::default(), &Who::default(), CANCEL);
             return;
         }
-        let Ok(mut server) = self.connect(upstream).await else { return };
+        let Ok(Connected { stream: mut server, .. }) = self.connect(target).await else { return };
         let mut outbox = Outbox::default();
         outbox.buffer().extend_from_slice(self.inbox.unread().get(..len).unwrap_or_default());
         let sending = async {

@@ -7,13 +7,15 @@ use super::{
 };
 use crate::flow::{Kind, Reason};
 use crate::protocol::Malformed;
+use crate::protocol::postgres::ROWS;
 use crate::protocol::postgres::back::{self, Back};
 use crate::protocol::postgres::emit;
-use crate::protocol::postgres::frame::{self, Unit};
+use crate::protocol::postgres::frame::{self, HEADER, Unit};
 use crate::protocol::postgres::front::{self, Front};
 use crate::protocol::postgres::session::Answered;
 use crate::proxy::inbox::{Inbox, Scratch};
 use crate::proxy::outbox::Outbox;
+use crate::proxy::tls::Stream;
 use std::future::poll_fn;
 use std::io;
 use std::task::{Context, Poll};
@@ -103,6 +105,7 @@ impl Wire<'_> {
             match self.server_message(inbox.unread()) {
                 Ok(Some(rest)) => self.server_rest = rest,
                 Ok(None) => break Ok(()),
+                Err(why) if why == ROWS => break Err(End::Refused(ROWS)),
                 Err(why) => break Err(End::Broken(Reason { kind: Kind::Upstream, ..why })),
             }
         };
@@ -111,8 +114,20 @@ impl Wire<'_> {
     }
 
     fn server_message(&mut self, bytes: &[u8]) -> Result<Option<Rest>, Reason> {
+        let (rows, rows_bytes) = frame::rows(bytes);
+        if rows > 0 {
+            self.session.brings(rows)?;
+            return Ok(Some(Rest { bytes: rows_bytes, dropped: false }));
+        }
         let Some(unit) = frame::from_server(bytes).map_err(|malformed| malformed.why)? else { return Ok(None) };
         let back = back::read(&unit, bytes).map_err(|malformed| malformed.why)?;
+        if back == Back::Challenge && matches!(self.client, Stream::Plain(_)) {
+            let body = bytes.get(HEADER..unit.held).unwrap_or_default();
+            if emit::sasl_without_binding(self.to_client.buffer(), body) {
+                self.session.answered(&back)?;
+                return Ok(Some(Rest { bytes: unit.len, dropped: true }));
+            }
+        }
         let dropped = match self.session.answered(&back)? {
             Answered::Denied(denied) => {
                 emit::denial(self.to_client.buffer(), denied.code, &denied.event);

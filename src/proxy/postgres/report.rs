@@ -17,10 +17,18 @@ const SUMMARY_BYTES: usize = 300;
 
 impl Wire<'_> {
     /// Records a judgement that denies; gives the event's id if the denial must be acted on.
-    pub(super) fn note(&self, understood: &Understood, asked: &Asked, judgement: Judgement) -> Option<EventId> {
+    pub(super) fn note(
+        &self,
+        understood: &Understood,
+        asked: &Asked,
+        judgement: Judgement,
+        more: Option<&str>,
+    ) -> Option<EventId> {
         let past = Past::default();
         let scene = self.scene(&past);
-        let detail = format!("{}, fingerprint {}, asks {}", self.who.says(), understood.fingerprint, summary(asked));
+        let mut detail =
+            format!("{}, fingerprint {}, asks {}", self.who.says(), understood.fingerprint, summary(asked));
+        more.into_iter().for_each(|more| detail.extend(["; ", more]));
         let exchange =
             Exchange { original: understood.normalised.as_bytes(), detail: Some(&detail), ..Exchange::default() };
         note(self.worker, &scene, &self.who, understood.verb(), judgement, exchange)

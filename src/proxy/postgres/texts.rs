@@ -1,6 +1,7 @@
 //! Statements, understood once: a text that differs from a known one only in its literals asks for the same.
 
-use crate::canon::sql::postgres::{normalised, tokens};
+use crate::canon::sql::postgres::{normalised, shape, tokens};
+use crate::flow::RuleName;
 use crate::protocol::postgres::accesses::Understood;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -20,7 +21,41 @@ type Key = (bool, Box<[u8]>);
 pub(in crate::proxy) struct Texts {
     known: RefCell<HashMap<Key, Rc<Understood>>>,
     bytes: Cell<usize>,
+    shapes: RefCell<Shapes>,
 }
+
+/// Texts by their shape, which is found without cutting them into tokens.
+#[derive(Debug, Default)]
+struct Shapes {
+    known: HashMap<Box<[u8]>, Rc<Shape>>,
+    bytes: usize,
+    scratch: Vec<u8>,
+}
+
+/// Texts that differ only in values that nothing depends on: what is asked for is the same, and so is what detectors see.
+#[derive(Debug)]
+pub(super) struct Shape(pub(super) Rc<Understood>);
+
+/// Shapes that one session's policy has granted and detectors have found clean: what is known of them need not be worked
+/// out again. Forgotten when the policy changes, when the session's settings do, and every second, for rules that expire.
+#[derive(Debug, Default)]
+pub(super) struct Clean {
+    generation: u64,
+    second: u64,
+    /// Each with the shape itself, so that no other comes to be at its address.
+    granted: HashMap<*const Shape, (Rc<Shape>, Granted)>,
+}
+
+/// What granted a text.
+#[derive(Clone, Debug)]
+pub(super) struct Granted {
+    pub(super) rule: Option<RuleName>,
+    /// Rows that it may bring.
+    pub(super) rows: Option<u64>,
+}
+
+/// Shapes that one session remembers; when it is full, all are forgotten.
+const MOST_CLEAN: usize = 64;
 
 impl Texts {
     /// What a text asks for.
@@ -38,6 +73,32 @@ impl Texts {
         understood
     }
 
+    /// What a text asks for, and its shape if it has one that is known.
+    pub(super) fn shape(&self, text: &[u8], backslash: bool) -> (Rc<Understood>, Option<Rc<Shape>>) {
+        let mut shapes = self.shapes.borrow_mut();
+        let Shapes { known, bytes, scratch } = &mut *shapes;
+        scratch.clear();
+        scratch.push(u8::from(backslash));
+        if text.len() > LONGEST || !shape(text, scratch) {
+            return (self.understand(text, backslash), None);
+        }
+        if let Some(shape) = known.get(scratch.as_slice()) {
+            return (Rc::clone(&shape.0), Some(Rc::clone(shape)));
+        }
+        let understood = self.understand(text, backslash);
+        if !understood.is_by_fingerprint() {
+            return (understood, None);
+        }
+        *bytes += scratch.len();
+        if known.len() >= MOST_TEXTS || *bytes > MOST_BYTES {
+            known.clear();
+            *bytes = scratch.len();
+        }
+        let shape = Rc::new(Shape(Rc::clone(&understood)));
+        known.insert(scratch.as_slice().into(), Rc::clone(&shape));
+        (understood, Some(shape))
+    }
+
     fn remember(&self, key: Key, understood: &Rc<Understood>) {
         let mut known = self.known.borrow_mut();
         let bytes = self.bytes.get() + key.1.len();
@@ -51,6 +112,29 @@ impl Texts {
     }
 }
 
+impl Clean {
+    /// What granted a shape before, under this policy and in this second.
+    pub(super) fn of(&mut self, shape: &Rc<Shape>, generation: u64, second: u64) -> Option<&Granted> {
+        if (self.generation, self.second) != (generation, second) {
+            *self = Self { generation, second, granted: std::mem::take(&mut self.granted) };
+            self.granted.clear();
+        }
+        self.granted.get(&Rc::as_ptr(shape)).map(|(_, granted)| granted)
+    }
+
+    pub(super) fn remember(&mut self, shape: Rc<Shape>, granted: Granted) {
+        if self.granted.len() >= MOST_CLEAN {
+            self.granted.clear();
+        }
+        self.granted.insert(Rc::as_ptr(&shape), (shape, granted));
+    }
+
+    /// The session's settings have changed, and with them what names mean.
+    pub(super) fn forget(&mut self) {
+        self.granted.clear();
+    }
+}
+
 /// A prepared statement: its text, which is judged again when the policy changes.
 #[derive(Debug)]
 pub(super) struct Statement {
@@ -58,14 +142,23 @@ pub(super) struct Statement {
     pub(super) understood: Rc<Understood>,
     /// The policy's generation under which it was last granted.
     pub(super) granted: Cell<u64>,
+    /// Rows that it may bring.
+    pub(super) rows: Cell<Option<u64>>,
     held: Rc<Cell<usize>>,
 }
 
 impl Statement {
     /// A statement whose text counts in `held` as long as it is there.
-    pub(super) fn new(text: &[u8], understood: Rc<Understood>, granted: u64, held: &Rc<Cell<usize>>) -> Rc<Self> {
+    pub(super) fn new(
+        text: &[u8],
+        understood: Rc<Understood>,
+        granted: u64,
+        rows: Option<u64>,
+        held: &Rc<Cell<usize>>,
+    ) -> Rc<Self> {
         held.set(held.get() + text.len());
-        Rc::new(Self { text: text.into(), understood, granted: Cell::new(granted), held: Rc::clone(held) })
+        let (granted, rows) = (Cell::new(granted), Cell::new(rows));
+        Rc::new(Self { text: text.into(), understood, granted, rows, held: Rc::clone(held) })
     }
 }
 
@@ -105,9 +198,37 @@ mod tests {
     }
 
     #[test]
+    fn shape_is_one_for_all_values() {
+        let texts = Texts::default();
+        let (_, one) = texts.shape(b"SELECT a FROM t WHERE b = 1", false);
+        let (understood, other) = texts.shape(b"SELECT a FROM t WHERE b = 22", false);
+        assert!(Rc::ptr_eq(&one.unwrap(), &other.unwrap()));
+        assert_eq!(understood.verb(), "SELECT");
+        assert!(texts.shape(b"SELECT a FROM t WHERE b = 1 -- c", false).1.is_none());
+        assert!(texts.shape(b"SET search_path = 'a'", false).1.is_none());
+    }
+
+    #[test]
+    fn clean_shape_is_clean_under_one_policy_in_one_second() {
+        let shape = Rc::new(Shape(Rc::new(Understood::of(b"", false))));
+        let mut clean = Clean::default();
+        for (generation, second) in [(1, 1), (2, 1), (2, 2)] {
+            assert!(clean.of(&shape, generation, second).is_none());
+            clean.remember(Rc::clone(&shape), Granted { rule: None, rows: Some(1) });
+            assert_eq!(clean.of(&shape, generation, second).unwrap().rows, Some(1));
+        }
+        clean.forget();
+        assert!(clean.of(&shape, 2, 2).is_none());
+        for _ in 0..=MOST_CLEAN {
+            clean.remember(Rc::new(Shape(Rc::clone(&shape.0))), Granted { rule: None, rows: None });
+        }
+        assert_eq!(clean.granted.len(), 1);
+    }
+
+    #[test]
     fn statement_counts_while_it_is_held() {
         let held = Rc::new(Cell::new(0));
-        let statement = Statement::new(b"12345", Rc::new(Understood::of(b"", false)), 0, &held);
+        let statement = Statement::new(b"12345", Rc::new(Understood::of(b"", false)), 0, None, &held);
         assert_eq!(held.get(), 5);
         drop(statement);
         assert_eq!(held.get(), 0);

@@ -4,6 +4,7 @@
 //!
 //! The first byte is looked at before anything is allocated, so that a silent connection costs a socket and no more.
 
+mod asked;
 mod gate;
 mod stream;
 
@@ -13,6 +14,7 @@ pub use stream::Stream;
 use crate::flow::{Kind, Peer, Reason};
 use crate::identity::refusal::NO_CERTIFICATE;
 use crate::identity::{Alpn, Material, Refusal, Role, Store, xfcc};
+use asked::asked_for;
 use gate::Gate;
 use rustls::pki_types::CertificateDer;
 use rustls::{HandshakeKind, ProtocolVersion, ServerConnection};
@@ -48,6 +50,8 @@ pub struct Port {
     /// Whether its protocol lets the server speak first, so that a plaintext client may be silent. Only with
     /// [`Mode::Off`] and [`Mode::Strict`]: on a permissive port neither side would speak.
     pub server_first: bool,
+    /// Whether clients may ask for TLS in the clear before they begin it, as PostgreSQL's do.
+    pub asked_for: bool,
 }
 
 /// Bounds on handshakes; counts are per worker.
@@ -143,9 +147,14 @@ impl Acceptor {
     ///
     /// # Errors
     /// The reason why the connection is refused; its socket is closed by then.
-    pub async fn accept(&self, tcp: TcpStream, port: &Port) -> Result<Accepted, Refusal> {
+    pub async fn accept(&self, mut tcp: TcpStream, port: &Port) -> Result<Accepted, Refusal> {
         let tls = match port {
             Port { server_first: true, mode: Mode::Off, .. } => false,
+            Port { asked_for: true, mode: Mode::Strict | Mode::Permissive, .. }
+                if asked_for(self, &mut tcp).await? =>
+            {
+                true
+            }
             _ => self.begins_with_tls(&tcp).await?,
         };
         match (tls, port.mode) {

@@ -320,6 +320,11 @@ impl<'a> Command<'a> {
             _ => return Err(Unreadable::Keyword),
         }
         if let Some(table) = self.out.tables.first().filter(|table| table.action == "COPY").cloned() {
+            if from {
+                // The columns that are named are written.
+                self.out.columns.clear();
+                self.out.star = false;
+            }
             let action = if from { "INSERT" } else { "SELECT" };
             self.out.tables.push(super::Table { action, ..table });
         }

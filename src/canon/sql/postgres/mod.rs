@@ -11,12 +11,14 @@ mod fingerprint;
 mod keys;
 mod lexer;
 mod query;
+mod shape;
 #[cfg(test)]
 mod tests;
 
 pub use fingerprint::{fingerprint, normalised};
 pub use keys::Key;
 pub use lexer::{Kind, Lexer, NAME_BYTES, Token};
+pub use shape::shape;
 
 use std::fmt;
 
@@ -37,6 +39,8 @@ pub struct Statement {
     pub star: bool,
     /// `FOR UPDATE` and its kin.
     pub locking: bool,
+    /// `RETURNING`: what is written is read too.
+    pub returning: bool,
     /// A session setting that changes.
     pub setting: Option<Setting>,
     /// A prepared statement that is made, used or dropped by name in SQL.

@@ -115,3 +115,73 @@ fn time_is_linear_in_the_statement() {
         assert!(!fuel.is_empty(), "{piece}");
     }
 }
+
+proptest::proptest! {
+    /// What sessions remember of a statement by its shape holds for every statement of that shape.
+    #[test]
+    fn statements_of_one_shape_have_one_verdict(
+        pieces in proptest::collection::vec(proptest::sample::select(PIECES), 1..14),
+        values in proptest::collection::vec(proptest::sample::select(VALUES), 32),
+    ) {
+        let spelled = |values: &[&str]| {
+            let mut values = values.iter().cycle();
+            let mut text = String::from("SELECT a FROM t WHERE ");
+            for piece in &pieces {
+                let value = values.next().copied().unwrap_or_default();
+                text.push_str(&piece.replace('?', value));
+            }
+            text
+        };
+        let shape = |text: &str| {
+            let mut out = Vec::new();
+            crate::canon::sql::postgres::shape(text.as_bytes(), &mut out).then_some(out)
+        };
+        let verdict = |text: &str| {
+            let found = crate::detect::sql::statement::heaviest(text.as_bytes(), crate::canon::sql::Reading::POSTGRES, &mut Fuel::new(u64::MAX));
+            found.ok().flatten().map(|(name, weight, _)| (name, weight))
+        };
+        let (one, other) = (spelled(&values[..16]), spelled(&values[16..]));
+        if shape(&one).is_some() && shape(&one) == shape(&other) {
+            proptest::prop_assert_eq!(verdict(&one), verdict(&other), "{} {}", one, other);
+        }
+    }
+}
+
+const PIECES: &[&str] = &[
+    "a = ? ",
+    "a = '?' ",
+    "'?' = '?' ",
+    "? = ? ",
+    "AND ",
+    "OR ",
+    "NOT ",
+    "a LIKE '?' ",
+    "a IN (?, '?') ",
+    "'?'",
+    "?",
+    " ",
+    "+ ?",
+    "|| '?' ",
+    "UNION SELECT ? ",
+    "FROM t ",
+    "ORDER BY ? ",
+    "(",
+    ") ",
+    "f(?) ",
+    "; ",
+    "SELECT '?' ",
+    "\"a\" = '?' ",
+    "t.a = '?' ",
+    "pg_sleep(?) ",
+    ", ",
+    "CASE WHEN ? THEN ? END ",
+    "LIMIT ? ",
+    "BETWEEN ? AND ? ",
+    "= ",
+    "\n",
+    "::int ",
+    "XOR '?' ",
+    "IS ? ",
+];
+const VALUES: &[&str] =
+    &["1", "22", "3.5", "a", "x y", "it''s", "t", "%", "%%", "", "0", "pg_user", "1 or 1", "f", "--", ";"];

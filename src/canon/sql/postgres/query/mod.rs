@@ -341,6 +341,7 @@ impl<'a> Reader<'a> {
             | Key::Returning
                 if in_query =>
             {
+                self.out.returning |= key == Key::Returning;
                 self.frame.clause = Clause::Expression;
             }
             Key::For if in_query => return self.locking(),

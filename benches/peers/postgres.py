@@ -1,0 +1,160 @@
+"""What a judged transaction costs: CPU time of Podwall and pgbouncer (session mode), same server, same run, in turns.
+
+    tests/.venv/bin/python benches/peers/postgres.py target/release/podwall [--rounds 3] [--transactions 5000]
+
+pgbench's select-only transaction over 4 clients, as simple queries and as prepared statements; one worker each, every
+statement judged (allowlist, detectors), counters and record on. Then the median latency of one client with each
+between it and the server, and what an idle session holds.
+"""
+
+import argparse
+import contextlib
+import os
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
+from clients_kit.postgres import PASSWORD, Postgres  # noqa: E402
+from clients_kit.programs import Podwall, Program, certificates, free_port, listening, until  # noqa: E402
+
+ALLOWLIST = """
+apiVersion: podwall.dev/v1
+kind: Allowlist
+metadata: {name: bench}
+owner: team-bench
+trustDomain: cluster.test
+databases:
+  - name: pgbench
+    from: 127.0.0.1
+    user: owner
+    tables: {"*": "*", "pg_catalog.*": "*"}
+    statements: ["*"]
+    unbounded: true
+"""
+PGBOUNCER = """\
+[databases]
+* = host=127.0.0.1 port={server}
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {port}
+auth_type = trust
+auth_file = {folder}/users
+pool_mode = session
+max_client_conn = 500
+default_pool_size = 200
+log_connections = 0
+log_disconnections = 0
+unix_socket_dir =
+"""
+IDLE = 80
+
+
+def cpu_ns(pid):
+    """CPU time of all threads of a process."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks)
+
+
+def rss_kib(pid):
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Rss:"))
+
+
+def pgbouncer(folder, server):
+    folder.mkdir()
+    port = free_port()
+    (folder / "users").write_text(f'"owner" "{PASSWORD}"\n')
+    (folder / "pgbouncer.ini").write_text(PGBOUNCER.format(server=server, port=port, folder=folder))
+    for path in [folder, *folder.iterdir()]:
+        path.chmod(0o755)
+    user = ["-u", "postgres"] if os.geteuid() == 0 else []
+    program = Program(["/usr/sbin/pgbouncer", *user, folder / "pgbouncer.ini"], folder / "log")
+    until("pgbouncer listens", listening(port))
+    return program, port
+
+
+class Bench:
+    def __init__(self, server, arguments):
+        self.server, self.arguments = server, arguments
+
+    def pgbench(self, port, *words):
+        done = self.server.run([self.server.bin / "pgbench", "-n", "-S", *words], port)
+        if done.returncode != 0 or "number of failed transactions: 0 " not in done.stdout:
+            raise SystemExit(f"pgbench: {done.stdout} {done.stderr}")
+
+    def cost(self, program, port, mode):
+        """CPU microseconds for each transaction."""
+        transactions = self.arguments.transactions
+        before = cpu_ns(program.process.pid)
+        self.pgbench(port, "-M", mode, "-c", "4", "-j", "1", "-t", str(transactions))
+        return (cpu_ns(program.process.pid) - before) / 1000 / (4 * transactions)
+
+    def latency(self, port, mode):
+        """The median over transactions of one client, in microseconds."""
+        prefix = self.server.folder / f"latency-{port}"
+        self.server.run(["rm", "-f", *self.server.folder.glob(f"{prefix.name}.*")], port)
+        self.pgbench(port, "-M", mode, "-c", "1", "-t", "2000", "-l", f"--log-prefix={prefix}")
+        logs = self.server.folder.glob(f"{prefix.name}.*")
+        return statistics.median(int(line.split()[2]) for log in logs for line in log.read_text().splitlines())
+
+
+def idle(program, port):
+    """KiB that one more idle session holds."""
+    import psycopg
+
+    def opened(stack, count):
+        address = f"host=127.0.0.1 port={port} user=owner password='{PASSWORD}' dbname=shop"
+        for _ in range(count):
+            session = stack.enter_context(psycopg.connect(address, autocommit=True))
+            session.execute("SELECT 1")
+
+    with contextlib.ExitStack() as stack:
+        opened(stack, 10)
+        before = rss_kib(program.process.pid)
+        opened(stack, IDLE)
+        return (rss_kib(program.process.pid) - before) / IDLE
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("binary", type=Path)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--transactions", type=int, default=5000)
+    parser.add_argument("--only", default="cpu,latency,idle")
+    arguments = parser.parse_args()
+    os.environ["PODWALL_WORKERS"] = "1"
+    with contextlib.ExitStack() as made:
+        folder = Path(made.enter_context(tempfile.TemporaryDirectory(prefix="podwall-bench-")))
+        server = Postgres(folder / "postgres", log_statement="none")
+        made.callback(server.end)
+        server.direct("CREATE DATABASE shop", "postgres")
+        bench = Bench(server, arguments)
+        server.run([server.bin / "pgbench", "-i", "-q", "-s", "1"], server.port)
+        port = free_port()
+        listeners = [{"listen": f"127.0.0.1:{port}", "tls": "off", "protocol": "postgres",
+                      "upstream": f"127.0.0.1:{server.port}"}]
+        binary = arguments.binary.resolve()
+        podwall = Podwall(binary, folder / "sidecar", listeners, ALLOWLIST, certificates(binary, folder / "certificates"))
+        made.callback(podwall.end)
+        podwall.wait_ready()
+        bouncer, bouncer_port = pgbouncer(folder / "pgbouncer", server.port)
+        made.callback(bouncer.end)
+        for mode in ("simple", "prepared") if "cpu" in arguments.only else ():
+            rounds = [(bench.cost(podwall, port, mode), bench.cost(bouncer, bouncer_port, mode))
+                      for _ in range(arguments.rounds)]
+            ours, theirs = (statistics.median(column) for column in zip(*rounds))
+            ratio = statistics.median(mine / other for mine, other in rounds)
+            print(f"{mode:>9}: podwall {ours:5.1f} µs, pgbouncer {theirs:5.1f} µs of CPU per transaction: {ratio:.2f}x", flush=True)
+        for mode in ("simple", "prepared") if "latency" in arguments.only else ():
+            direct, through, bounced = (statistics.median(bench.latency(to, mode) for _ in range(arguments.rounds))
+                                        for to in (server.port, port, bouncer_port))
+            print(f"{mode:>9}: median latency {direct:.0f} µs direct, podwall +{through - direct:.0f}, "
+                  f"pgbouncer +{bounced - direct:.0f}", flush=True)
+        if "idle" in arguments.only:
+            print(f"     idle: podwall {idle(podwall, port):.1f} KiB, pgbouncer {idle(bouncer, bouncer_port):.1f} KiB per session")
+
+
+if __name__ == "__main__":
+    main()
