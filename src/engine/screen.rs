@@ -1,12 +1,13 @@
 //! The answer's side of an exchange: what it carries is looked at piece by piece, each released only after it has been.
 //! A finding may straddle two pieces, so the end of a piece waits for the next one: from its last line break on, and
 //! never more than [`leak::LONGEST`] bytes and a finding. Events of a stream end with line breaks; they do not wait.
+//! The head is looked at as a whole. The answer to a suspicious message is looked at wherever it stands, for its outcome.
 
 use super::Case;
 use crate::detect::leak::{self, Leaked};
 use crate::flow::{
-    Cut, Denial, Evidence, Extent, Hit, Judgement, Kind, Leak, Mode, Part, Place, Reaction, Reason, Verdict, Watch,
-    Weight,
+    Cut, Denial, Evidence, Extent, Hit, Judgement, Kind, Leak, Mode, Outcome, Part, Place, Reaction, Reason, Verdict,
+    Watch, Weight,
 };
 
 /// The answer carries what its port does not give away.
@@ -28,7 +29,20 @@ pub struct Screen {
     /// Bytes released so far.
     released: u64,
     frames: u32,
-    found: Vec<(Leak, Reaction, u64)>,
+    found: Vec<Met>,
+    /// What is looked for besides, to tell the outcome of what was asked.
+    telling: Watch,
+    /// Whether any of it was there.
+    told: bool,
+}
+
+/// What was found, the reaction to it, and where: in the head or the body, so many bytes from its start.
+#[derive(Clone, Copy, Debug)]
+struct Met {
+    leak: Leak,
+    reaction: Reaction,
+    head: bool,
+    at: u64,
 }
 
 /// The answer does not go on.
@@ -37,7 +51,29 @@ pub struct Blocked;
 
 impl Screen {
     fn new(watch: Watch, acts: bool) -> Self {
-        Self { watch, acts, held: Vec::new(), released: 0, frames: 0, found: Vec::new() }
+        let (held, found, telling) = (Vec::new(), Vec::new(), Watch::default());
+        Self { watch, acts, held, released: 0, frames: 0, found, telling, told: false }
+    }
+
+    /// Looks at the head of an answer, and masks in it what is to be masked: the length stays.
+    ///
+    /// # Errors
+    /// The answer does not go on.
+    pub fn head(&mut self, head: &mut [u8]) -> Result<(), Blocked> {
+        let mut found = Vec::new();
+        leak::find(head, &self.watch.max(self.telling), &mut found);
+        for leaked in &found {
+            if self.meet(leaked, true)? == Some(Reaction::Mask) {
+                let value = head.get_mut(leaked.range.clone()).unwrap_or_default();
+                value.iter_mut().filter(|byte| !matches!(**byte, b'\r' | b'\n' | b':')).for_each(|byte| *byte = b'*');
+            }
+        }
+        Ok(())
+    }
+
+    /// What the answer, with this status, says of the message that it answers.
+    pub fn outcome(&self, status: u16) -> Outcome {
+        Outcome::of(status, self.told)
     }
 
     /// Whether a finding can keep the answer back.
@@ -69,11 +105,13 @@ impl Screen {
     /// Looks at what is held, and releases about `reach` bytes of it: less when a finding begins before and ends behind.
     fn release(&mut self, reach: usize, out: &mut Vec<u8>) -> Result<(), Blocked> {
         let mut found = Vec::new();
-        leak::find(&self.held, &self.watch, &mut found);
+        leak::find(&self.held, &self.watch.max(self.telling), &mut found);
         let straddling = found.iter().filter(|leaked| leaked.range.start < reach && leaked.range.end > reach);
         let reach = straddling.map(|leaked| leaked.range.start).min().unwrap_or(reach);
         for leaked in found.iter().filter(|leaked| leaked.range.end <= reach) {
-            self.meet(leaked)?;
+            if self.meet(leaked, false)? == Some(Reaction::Mask) {
+                self.held.get_mut(leaked.range.clone()).unwrap_or_default().fill(b'*');
+            }
         }
         out.extend_from_slice(self.held.get(..reach).unwrap_or_default());
         self.held.drain(..reach);
@@ -81,40 +119,46 @@ impl Screen {
         Ok(())
     }
 
-    fn meet(&mut self, leaked: &Leaked) -> Result<(), Blocked> {
-        let Some(reaction) = self.watch.reaction(leaked.leak) else { return Ok(()) };
+    /// Notes a finding; what is to be done about it, where anything is.
+    fn meet(&mut self, leaked: &Leaked, head: bool) -> Result<Option<Reaction>, Blocked> {
         if leaked.partial {
             self.frames += 1;
             if self.frames < FRAMES {
-                return Ok(());
+                return Ok(None);
             }
         }
-        let known = self.found.iter().any(|(leak, ..)| *leak == leaked.leak);
+        self.told |= self.telling.reaction(leaked.leak).is_some();
+        let Some(reaction) = self.watch.reaction(leaked.leak) else { return Ok(None) };
+        let known = self.found.iter().any(|met| met.leak == leaked.leak);
         if !known && self.found.len() < MOST {
-            self.found.push((leaked.leak, reaction, self.released + leaked.range.start as u64));
+            let before = if head { 0 } else { self.released };
+            self.found.push(Met { leak: leaked.leak, reaction, head, at: before + leaked.range.start as u64 });
         }
         match reaction {
-            Reaction::Block if self.acts => return Err(Blocked),
-            Reaction::Mask if self.acts => {
-                self.held.get_mut(leaked.range.clone()).unwrap_or_default().fill(b'*');
-            }
-            _ => {}
+            Reaction::Block if self.acts => Err(Blocked),
+            _ => Ok(self.acts.then_some(reaction)),
         }
-        Ok(())
     }
 }
 
 impl Case<'_> {
-    /// What the answer must pass through; nothing where its port watches for nothing.
+    /// What the answer must pass through; nothing where its port watches for nothing and the message was as any other.
     pub fn screen(&self) -> Option<Screen> {
         let watch = self.port.responses;
-        (!watch.is_off()).then(|| Screen::new(watch, self.mode == Mode::Enforce))
+        let telling = if self.is_suspicious() { Watch::for_outcomes() } else { Watch::default() };
+        let off = watch.is_off() && telling.is_off();
+        (!off).then(|| Screen { telling, ..Screen::new(watch, self.mode == Mode::Enforce) })
+    }
+
+    /// Whether the message carried signs of an attack, or was denied by a mode that does not act on it.
+    pub fn is_suspicious(&self) -> bool {
+        self.denied || self.found().total() > 0
     }
 
     /// The judgement of an answer that has passed, or was blocked; nothing when there is nothing to tell. What was found
     /// is named with its place, and not shown: the record shall not leak it in turn.
     pub fn screened(&mut self, screen: &Screen) -> Option<Judgement> {
-        let strictest = screen.found.iter().map(|(_, reaction, _)| *reaction).max()?;
+        let strictest = screen.found.iter().map(|met| met.reaction).max()?;
         let verdict = match strictest {
             Reaction::Block => Verdict::Deny(Denial { reason: LEAK, cut: Cut::CloseSession }),
             Reaction::Mask => Verdict::Mask(Vec::new()),
@@ -126,16 +170,17 @@ impl Case<'_> {
             mode: self.mode,
             rules: self.terms.iter().map(|terms| terms.rule.clone()).collect(),
             nearest: None,
-            evidence: screen.found.iter().map(|(leak, _, at)| evidence(*leak, *at)).collect(),
+            evidence: screen.found.iter().map(evidence).collect(),
             effects: Vec::new(),
         })
     }
 }
 
-fn evidence(leak: Leak, at: u64) -> Evidence {
-    let at = usize::try_from(at).unwrap_or(usize::MAX);
-    let hit = Hit { detector: "leak", signature: leak.name().into(), range: at..at, weight: Weight::CERTAIN };
-    let part = Part { extent: Extent::Next, ..Part::plain(Place::Response, b"", b"") };
+fn evidence(met: &Met) -> Evidence {
+    let at = usize::try_from(met.at).unwrap_or(usize::MAX);
+    let hit = Hit { detector: "leak", signature: met.leak.name().into(), range: at..at, weight: Weight::CERTAIN };
+    let name: &[u8] = if met.head { b"head" } else { b"" };
+    let part = Part { extent: Extent::Next, ..Part::plain(Place::Response, name, b"") };
     Evidence::of(&part, hit)
 }
 
@@ -203,5 +248,31 @@ mod tests {
             screen.pass(b"4 ", &mut out).unwrap();
             assert!(screen.held.len() <= 3 * leak::LONGEST);
         }
+    }
+
+    #[test]
+    fn head_is_masked_in_place() {
+        let mut head = b"HTTP/1.1 302 Found\r\nlocation: /pay?card=4111111111111111\r\n\r\n".to_vec();
+        let mut screen = screen(&[(Leak::CardNumbers, Reaction::Mask)]);
+        screen.head(&mut head).unwrap();
+        assert_eq!(head, b"HTTP/1.1 302 Found\r\nlocation: /pay?card=****************\r\n\r\n");
+    }
+
+    #[test]
+    fn head_is_blocked() {
+        let mut head = b"HTTP/1.1 200 OK\r\nx-error: You have an error in your SQL syntax; check\r\n\r\n".to_vec();
+        assert!(screen(&[(Leak::SqlErrors, Reaction::Block)]).head(&mut head).is_err());
+        assert!(screen(&[(Leak::PrivateKeys, Reaction::Block)]).head(&mut head).is_ok());
+    }
+
+    #[test]
+    fn outcome_is_told_without_a_reaction() {
+        let mut screen = Screen { telling: Watch::for_outcomes(), ..Screen::new(Watch::default(), true) };
+        assert_eq!(screen.outcome(200), Outcome::Attempted);
+        let mut out = Vec::new();
+        screen.pass(b"root:x:0:0:root:/root:/bin/bash\n", &mut out).unwrap();
+        screen.finish(&mut out).unwrap();
+        assert_eq!(screen.outcome(200), Outcome::LikelySucceeded);
+        assert!(screen.found.is_empty() && out.starts_with(b"root:"));
     }
 }

@@ -65,6 +65,15 @@ impl Leak {
 }
 
 impl Watch {
+    /// What shows that an attack has worked: told of, and passed on.
+    pub fn for_outcomes() -> Self {
+        let mut watch = Self::default();
+        let telling =
+            [Leak::SqlErrors, Leak::StackTraces, Leak::SystemFiles, Leak::PrivateKeys, Leak::CloudCredentials];
+        telling.into_iter().for_each(|leak| watch.set(leak, Some(Reaction::Record)));
+        watch
+    }
+
     /// What is done about one sort.
     pub fn reaction(&self, leak: Leak) -> Option<Reaction> {
         self.0.get(leak as usize).copied().flatten()

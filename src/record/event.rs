@@ -4,7 +4,7 @@
 use super::{Caller, EventId};
 use crate::flow::{
     About, ClientAddr, Connection, ConnectionId, Cut, Denial, Direction, Evidence, Judgement, Mode,
-    OriginalDestination, Peer, Reason, RuleName, Scene, Verdict,
+    OriginalDestination, Outcome, Peer, Reason, RuleName, Scene, Verdict,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -55,6 +55,8 @@ pub struct Event {
     pub released: u64,
     /// What the upstream answered, if it was asked.
     pub upstream_status: Option<u16>,
+    /// What became of it, where it was suspicious, went on and was answered.
+    pub outcome: Option<Outcome>,
     /// The caller's trace, as sent.
     pub traceparent: Option<Clipped>,
     /// Anything else that explains it.
@@ -246,6 +248,7 @@ impl Event {
             evidence: Vec::new(),
             released: exchange.released,
             upstream_status: exchange.upstream_status,
+            outcome: None,
             traceparent: exchange.traceparent.map(Clipped::text),
             detail: exchange.detail.map(|text| Clipped::text(text.as_bytes())),
             revision: Arc::clone(revision),

@@ -5,7 +5,7 @@ use super::event::{Handshake, cut_name};
 use super::line::{Allowed, Flow, Gap, Learned, Panic, Reload, Repeat, Start, Stop};
 use super::redact::Redactor;
 use super::{Event, Line, Origin, Revision};
-use crate::flow::{Evidence, Peer};
+use crate::flow::{Evidence, Outcome, Peer};
 use serde::Serialize;
 use std::time::SystemTime;
 use time::OffsetDateTime;
@@ -93,6 +93,7 @@ impl Renderer {
             evidence: event.evidence.iter().map(|evidence| self.evidence(evidence)).collect(),
             released: event.released,
             upstream_status: event.upstream_status,
+            outcome: event.outcome.map(Outcome::name),
             traceparent: event.traceparent.as_ref().and_then(|text| traceparent(&text.bytes)),
             detail: event.detail.as_ref().map(|text| redactor.clipped(text)),
             revision: RevisionPart::of(&event.revision),
@@ -318,6 +319,8 @@ struct JudgedLine<'a> {
     released: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     upstream_status: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outcome: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     traceparent: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]

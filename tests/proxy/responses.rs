@@ -118,3 +118,56 @@ fn leaks_cannot_hide() {
     assert_eq!(bench.client().ask(get("/")).status, 502);
     assert_eq!(bench.end().reasons(), ["upstream-coded"]);
 }
+
+#[test]
+fn heads_are_looked_at() {
+    let moved = "content-length: 0\r\nlocation: /receipt?card=4111111111111111\r\n";
+    let answer = with("cardNumbers: mask", moved, "").client().ask(get("/"));
+    assert!(answer.head.contains("location: /receipt?card=****************\r\n"), "{}", answer.head);
+    let cookie = "content-length: 0\r\nset-cookie: debug=Traceback (most recent call last):\r\n";
+    let bench = with("stackTraces: block", cookie, "");
+    assert_eq!(bench.client().ask(get("/")).status, 403);
+    let ended = bench.end();
+    assert_eq!(ended.reasons(), ["response-leak"]);
+    assert_eq!(ended.of("judged").next().unwrap()["evidence"][0]["name"], "head");
+}
+
+/// The outcome that the record tells of a request that carries an attack, where it goes on and is answered so.
+fn outcome(mode: &'static str, asked: &str, status: &str, body: &str) -> Vec<(String, String)> {
+    let answer = format!("HTTP/1.1 {status} X\r\n{}\r\n{body}", sized(body));
+    let setup = Setup::before(move |talk| while talk.request().is_some() && talk.say(&answer) {});
+    let rules = "\n  - {name: all, from: any, methods: GET, path: '/{rest...}'}\n";
+    let setup = setup.rules(rules);
+    let bench = if mode == "enforce" { setup.start() } else { setup.mode(mode).start() };
+    assert_eq!(bench.client().ask(get(asked)).status.to_string(), status);
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    bench.end().of("judged").map(|line| (text(&line["verdict"]), text(&line["outcome"]))).collect()
+}
+
+const ATTACK: &str = "/items?id=1%27%20union%20select%20card%20from%20cards--";
+
+#[test]
+fn outcome_of_what_was_only_watched_is_told() {
+    let complaint = "You have an error in your SQL syntax; check the manual";
+    for (status, body, expected) in [
+        ("200", "[]", "attempted"),
+        ("404", "none", "attempted"),
+        ("500", "sorry", "disturbed"),
+        ("200", complaint, "likely-succeeded"),
+        ("500", complaint, "likely-succeeded"),
+    ] {
+        assert_eq!(outcome("shadow", ATTACK, status, body), [pair("deny", expected)], "{status} {body}");
+    }
+}
+
+#[test]
+fn sign_that_did_not_suffice_is_told_with_its_outcome() {
+    let sign = "/items?next=setTimeout%28go%2C%201%29";
+    assert_eq!(outcome("enforce", sign, "200", "ok"), []);
+    assert_eq!(
+        outcome("enforce", sign, "200", "root:x:0:0:root:/root:/bin/bash\n"),
+        [pair("allow", "likely-succeeded")]
+    );
+    assert_eq!(outcome("enforce", sign, "502", "bad"), [pair("allow", "disturbed")]);
+    assert_eq!(outcome("enforce", "/items?id=7", "500", "root:x:0:0:root:/root:/bin/bash\n"), []);
+}

@@ -3,7 +3,7 @@
 
 use super::client::{BROKE_OFF, READ_SLOW};
 use crate::engine::{Blocked, LEAK, Screen};
-use crate::flow::{Kind, Reason};
+use crate::flow::{Kind, Outcome, Reason};
 use crate::protocol::http1::{Asked, BodyDecoder, Framing, ResponseHead, Scan, Version, emit};
 use crate::proxy::deadline::Deadline;
 use crate::proxy::held::Share;
@@ -79,8 +79,10 @@ pub(super) struct Seen {
     pub(super) begun: bool,
     /// Body bytes passed on.
     pub(super) released: u64,
-    /// What the body passes through, where its port asks for it.
+    /// What the answer passes through, where its port asks for it or the request was suspicious.
     pub(super) screen: Option<Box<Screen>>,
+    /// What the answer says of a suspicious request.
+    pub(super) outcome: Option<Outcome>,
 }
 
 /// How an answer ended.
@@ -124,7 +126,10 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Leaves + Unpin> Answer<'_, R, W> {
     pub(super) async fn pass(mut self) -> Result<Answered, Broken> {
         for _ in 0..=MAX_INTERIM {
             self.deadline.set(self.limits().response, SLOW);
-            let (head, bytes) = self.head().await?;
+            let (head, mut bytes) = self.head().await?;
+            if let Some(screen) = &mut self.seen.screen {
+                screen.head(&mut bytes)?;
+            }
             self.seen.status = Some(head.status);
             if head.websocket || head.tunnel {
                 self.write_head(&head, &bytes, false);

@@ -107,7 +107,7 @@ impl<'w> Conversation<'w> {
             self.note(&mut told, &request, &judgement);
         }
         let next = self.forward(&mut told, &mut case, &request, body).await;
-        self.tell(&told, &case, &request);
+        self.tell(&mut told, &case, &request);
         next
     }
 
@@ -246,6 +246,7 @@ impl<'w> Conversation<'w> {
     /// Tells what was found in the answer. When that kept it back, the exchange ends here.
     async fn leaks(&mut self, told: &mut Told, case: &mut Case<'_>, request: &Request) -> Option<Next> {
         let screen = told.seen.screen.take()?;
+        told.seen.outcome = told.seen.status.filter(|_| case.is_suspicious()).map(|status| screen.outcome(status));
         let judgement = case.screened(&screen)?;
         let denial = self.note(told, request, &judgement)?;
         if told.seen.begun {

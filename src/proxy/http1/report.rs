@@ -5,14 +5,14 @@ use super::answer::{Broken, LEFT, Seen};
 use super::exchange::{Request, speaks_grpc};
 use super::{Conversation, Next};
 use crate::canon::path::Readings;
-use crate::engine::{Case, Engine, NO_RULE};
-use crate::flow::{Access, Cut, Denial, Direction, Judgement, Mode, Past, Reason, RuleName, Scene, Verdict};
+use crate::engine::{Case, Engine, LEAK, NO_RULE};
+use crate::flow::{Access, Cut, Denial, Direction, Judgement, Mode, Outcome, Past, Reason, RuleName, Scene, Verdict};
 use crate::protocol::head::Header;
 use crate::protocol::http1::emit;
 use crate::protocol::http1::{self, Refusal, RequestHead};
 use crate::protocol::{Malformed, grpc};
 use crate::proxy::upstream::Unreached;
-use crate::proxy::worker::Worker;
+use crate::proxy::worker::{Shared, Worker};
 use crate::record::flows::Carried;
 use crate::record::{Event, EventId, Exchange, Revision, Traffic};
 use std::sync::Arc;
@@ -31,6 +31,31 @@ pub(super) struct Told {
     event: Option<EventId>,
     /// Seconds after which asking again may succeed.
     pub(super) retry_after: Option<u64>,
+    /// What was denied and goes on all the same: it is recorded once it is known what became of it.
+    waiting: Vec<Waiting>,
+}
+
+/// An event that waits for the answer to its exchange; recorded at the latest when it is dropped.
+struct Waiting {
+    event: Option<Event>,
+    shared: Arc<Shared>,
+}
+
+impl Waiting {
+    fn answered(&mut self, seen: &Seen) {
+        if let Some(event) = &mut self.event {
+            event.outcome = seen.outcome;
+            event.upstream_status = seen.status;
+        }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if let Some(event) = self.event.take() {
+            self.shared.recorder.judged(event);
+        }
+    }
 }
 
 impl Told {
@@ -44,6 +69,7 @@ impl Told {
             judging: Duration::ZERO,
             event: None,
             retry_after: None,
+            waiting: Vec::new(),
         }
     }
 }
@@ -81,6 +107,14 @@ impl Progress<'_> {
         request: &Request,
         judgement: &Judgement,
     ) -> Option<EventId> {
+        let event = self.event(worker, scene, request, judgement)?;
+        let id = event.id;
+        worker.shared.recorder.judged(event);
+        Some(id)
+    }
+
+    /// The account of a judgement that denies, acted on or not, or that has something to tell.
+    fn event(self, worker: &Worker, scene: &Scene<'_>, request: &Request, judgement: &Judgement) -> Option<Event> {
         if judgement.verdict == Verdict::Allow && judgement.evidence.is_empty() {
             return None;
         }
@@ -93,8 +127,7 @@ impl Progress<'_> {
         let id = worker.shared.recorder.id(scene.now.wall);
         let access = resource(request);
         let exchange = self.exchange(scene.session.exchanges, request, &access);
-        worker.shared.recorder.judged(Event::judged(id, scene, judgement, &exchange, self.revision));
-        Some(id)
+        Some(Event::judged(id, scene, judgement, &exchange, self.revision))
     }
 
     fn exchange<'a>(&self, number: u64, request: &'a Request, resource: &'a str) -> Exchange<'a> {
@@ -117,8 +150,39 @@ impl Conversation<'_> {
     pub(super) fn note(&self, told: &mut Told, request: &Request, judgement: &Judgement) -> Option<Denial> {
         let past = Past::default();
         let scene = self.scene(&past);
-        told.event = told.progress().note(self.worker, &scene, request, judgement).or(told.event);
+        let Some(event) = told.progress().event(self.worker, &scene, request, judgement) else {
+            return judgement.stops();
+        };
+        told.event = Some(event.id);
+        let waits = event.reason().is_some_and(|reason| reason != LEAK) && judgement.stops().is_none();
+        let waiting = Waiting { event: Some(event), shared: Arc::clone(&self.worker.shared) };
+        if waits {
+            told.waiting.push(waiting);
+        }
         judgement.stops()
+    }
+
+    /// What signs of an attack that did not suffice turned out to be: told when the answer says that they were one.
+    fn tell_outcome(&self, told: &mut Told, case: &Case<'_>, request: &Request) {
+        told.waiting.iter_mut().for_each(|waiting| waiting.answered(&told.seen));
+        told.waiting.clear();
+        let telling = told.seen.outcome.filter(|outcome| *outcome > Outcome::Attempted && !case.denied());
+        if telling.is_none() || case.found().evidence().is_empty() {
+            return;
+        }
+        let past = Past::default();
+        let scene = self.scene(&past);
+        let judgement = Judgement {
+            verdict: Verdict::Allow,
+            mode: case.mode(),
+            rules: case.terms().iter().map(|terms| terms.rule.clone()).collect(),
+            nearest: None,
+            evidence: case.found().evidence().to_vec(),
+            effects: Vec::new(),
+        };
+        let event = told.progress().event(self.worker, &scene, request, &judgement);
+        let event = event.map(|event| Event { outcome: telling, ..event });
+        drop(Waiting { event, shared: Arc::clone(&self.worker.shared) });
     }
 
     /// Records what needed no judgement: an upstream that fails, a client that does.
@@ -206,7 +270,8 @@ impl Conversation<'_> {
     }
 
     /// Tells the metrics and the aggregates of a request that was let through.
-    pub(super) fn tell(&self, told: &Told, case: &Case<'_>, request: &Request) {
+    pub(super) fn tell(&self, told: &mut Told, case: &Case<'_>, request: &Request) {
+        self.tell_outcome(told, case, request);
         let metrics = &self.worker.metrics;
         metrics.took_judging(self.guest.connection.direction, told.judging);
         metrics.answered(self.guest.connection.direction, told.seen.status.unwrap_or_default(), told.began.elapsed());
