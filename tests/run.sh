@@ -61,6 +61,7 @@ say "real clients and real upstreams"
 tests/.venv/bin/python tests/clients.py target/release/podwall
 tests/.venv/bin/python tests/http2.py target/release/podwall
 tests/.venv/bin/python tests/websocket.py target/release/podwall
+tests/.venv/bin/python tests/floods.py target/release/podwall --seconds 1
 tests/.venv/bin/python tests/outbound.py target/release/podwall
 tests/.venv/bin/python tests/forwarded.py target/release/podwall
 tests/.venv/bin/python tests/bodies.py target/release/podwall

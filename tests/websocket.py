@@ -1,4 +1,5 @@
-"""WebSockets through a real sidecar: Python's websockets on both sides, Node's own client, and npm's ws.
+"""WebSockets through a real sidecar: Python's websockets on both sides, Node's own client, and npm's ws; on streams of HTTP/2
+by Node's http2, as a client and as a server.
 
     tests/.venv/bin/python tests/websocket.py target/release/podwall
 
@@ -14,6 +15,7 @@ import os
 import shutil
 import socket
 import ssl
+import subprocess
 import tempfile
 import threading
 from pathlib import Path
@@ -354,7 +356,95 @@ def node_ws(door, echo, podwall):
     expect("offered", echo.offered, None)
 
 
-BOTH = [("messages", messages), ("attack", attack), ("too-large", too_large), ("malformed", malformed), ("node-ws", node_ws)]
+STREAMS = Path(__file__).parent / "clients_kit" / "stream_socket.js"
+
+
+class Streams:
+    """Node's server of WebSockets on streams; what it was given."""
+
+    def __init__(self):
+        self.program = subprocess.Popen(["node", STREAMS, "serve"], stdout=subprocess.PIPE, text=True)
+        self.port = self.told()["port"]
+
+    def told(self):
+        return json.loads(self.program.stdout.readline())
+
+    def messages(self):
+        """The messages of one conversation, and the code that ended it."""
+        received, offered = [], self.told()
+        while "message" in (told := self.told()):
+            received.append(told["message"])
+        return offered, received, told["code"]
+
+    def end(self):
+        self.program.kill()
+        self.program.wait()
+
+
+def talk(door, *messages, **more):
+    if shutil.which("node") is None:
+        raise Skipped("no node")
+    port, files = door
+    url = f"{'https' if files else 'http'}://localhost:{port}"
+    call = {"url": url, **dict(zip(("ca", "cert", "key"), files or [])), "messages": messages, **more}
+    done = run(["node", STREAMS, "talk", json.dumps(call)], 30)
+    if done.returncode != 0:
+        raise Failed(done.stderr)
+    return json.loads(done.stdout)
+
+
+def stream(door, echo, podwall):
+    """A WebSocket on a stream: granted like any other, each message judged."""
+    echo.received.clear()
+    found = talk(door, "good morning", "x" * 1000)
+    heard = (found["enabled"], found["status"], found["heard"], found["code"])
+    expect("enabled, status, heard, code", heard, (True, 200, ["good morning", "x" * 1000], 1000))
+    expect("offered", echo.offered, None)
+    echo.received.clear()
+    found = talk(door, "before", ATTACK)
+    expect("heard and code", (found["heard"], found["code"]), (["before"], POLICY_VIOLATION))
+    line = podwall.recorded(event=found["reason"])
+    expect("record", (line["reason"], line["protocol"]), ("attack-detected", "http2"))
+    if not echo.closed.wait(10):
+        raise Failed("the server is not told")
+    expect("arrived and code", (echo.received, echo.code), (["before"], POLICY_VIOLATION))
+
+
+def stream_denied(door, echo, podwall):
+    """What no rule grants, and what is no WebSocket."""
+    found = talk(door, path="/other")
+    expect("status", found["status"], 403)
+    expect("reason", podwall.recorded(event=found["event"])["reason"], "policy-no-rule")
+    found = talk(door, fields={":protocol": "connect-udp"})
+    expect("status", found["status"], 501)
+    expect("reason", podwall.recorded(event=found["event"])["reason"], "http2-connect")
+    found = talk(door, fields={"sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ=="})
+    expect("status", found["status"], 400)
+
+
+def stream_to_stream(door, streams, podwall):
+    """The upstream is asked on a stream, too, if it says that it takes them."""
+    offers = {"sec-websocket-extensions": "permessage-deflate", "sec-websocket-protocol": "chat"}
+    found = talk(door, "good morning", "x" * 1000, fields=offers)
+    heard = (found["status"], found["protocol"], found["heard"], found["code"])
+    expect("status, protocol, heard, code", heard, (200, "chat", ["good morning", "x" * 1000], 1000))
+    expect("arrived", streams.messages(), ({}, ["good morning", "x" * 1000], 1000))
+    found = talk(door, "before", ATTACK)
+    expect("heard and code", (found["heard"], found["code"]), (["before"], POLICY_VIOLATION))
+    expect("arrived", streams.messages(), ({}, ["before"], POLICY_VIOLATION))
+
+
+def own_to_stream(door, streams, _):
+    """A client of HTTP/1.1 reaches it as well."""
+    with dial(door) as client:
+        client.send("good morning")
+        expect("echo", client.recv(timeout=10), "good morning")
+    expect("arrived", streams.messages(), ({}, ["good morning"], 1000))
+
+
+BOTH = [
+    ("stream", stream), ("stream-denied", stream_denied),
+    ("messages", messages), ("attack", attack), ("too-large", too_large), ("malformed", malformed), ("node-ws", node_ws)]
 PLAIN = [("node", node), ("tunnels", tunnels)]
 
 
@@ -389,6 +479,16 @@ def everything(tally, binary, folder, programs):
         {"listen": f"127.0.0.1:{port}", "tls": "strict" if files else "off", "upstream": f"127.0.0.1:{behind[name]}"}
         for name, (port, files) in doors.items()
     ]
+    if shutil.which("node"):
+        streams = Streams()
+        programs.callback(streams.end)
+        doors["streams"] = (free_port(), None)
+        listeners.append(
+            {
+                "listen": f"127.0.0.1:{doors['streams'][0]}", "tls": "off", "upstream": f"127.0.0.1:{streams.port}",
+                "upstream_protocol": "http2",
+            }
+        )
     rule = {"name": "live", "from": "any", "methods": "GET", "path": "/live", "upgrade": ["websocket"]}
     plain = {"name": "plain", "from": "any", "methods": "GET", "path": "/live"}
     tunnel = {"name": "tunnel", "from": "any", "methods": "CONNECT", "port": doors["proxy"][0]}
@@ -404,6 +504,9 @@ def everything(tally, binary, folder, programs):
     tally.check("websocket-watched", watched, doors["watched"], echo, podwall)
     tally.check("websocket-connect", connect_tunnel, doors["proxy"], proxy, podwall)
     tally.check("websocket-server-malformed", server_malformed, doors["wild"], wild, podwall)
+    if shutil.which("node"):
+        tally.check("websocket-stream-to-stream", stream_to_stream, doors["streams"], streams, podwall)
+        tally.check("websocket-own-to-stream", own_to_stream, doors["streams"], streams, podwall)
 
 
 if __name__ == "__main__":

@@ -209,11 +209,13 @@ const fn starts() -> [u8; LONGEST + 2] {
 pub(super) fn known(name: &[u8]) -> Option<&'static Name> {
     let start = usize::from(*STARTS.get(name.len())?);
     let end = usize::from(*STARTS.get(name.len() + 1)?);
-    // Names of one length rarely end alike, so that one comparison is usually enough.
-    let last = name.last()?.to_ascii_lowercase();
+    // Names of one length rarely begin and end alike, so that one comparison is usually enough.
+    let (first, last) = (name.first()?.to_ascii_lowercase(), name.last()?.to_ascii_lowercase());
     TABLE.get(start..end)?.iter().find(|entry| {
         let lower = entry.lower.as_bytes();
-        lower.last() == Some(&last) && lower.eq_ignore_ascii_case(name)
+        lower.first() == Some(&first)
+            && lower.last() == Some(&last)
+            && (lower == name || lower.eq_ignore_ascii_case(name))
     })
 }
 
@@ -228,7 +230,26 @@ const OWN_PREFIX: &[u8] = b"x-podwall-";
 
 /// RFC 9110 §5.6.2: the bytes of methods and field names.
 pub(super) fn is_token(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b)
+    TOKENS.get(usize::from(b)).is_some_and(|token| *token)
+}
+
+static TOKENS: [bool; 256] = tokens();
+
+#[allow(clippy::indexing_slicing)] // evaluated by the compiler, where a wrong index is an error
+const fn tokens() -> [bool; 256] {
+    let mut tokens = [false; 256];
+    let mut b = 0u8;
+    while b < 0x80 {
+        tokens[b as usize] = b.is_ascii_alphanumeric();
+        b += 1;
+    }
+    let marks = b"!#$%&'*+-.^_`|~";
+    let mut at = 0;
+    while at < marks.len() {
+        tokens[marks[at] as usize] = true;
+        at += 1;
+    }
+    tokens
 }
 
 /// Whether a name is ours alone.

@@ -1,42 +1,84 @@
 //! Every wait has a deadline. One timer per connection serves all of its phases: setting a deadline writes a field, and
-//! the timer is moved only when it goes off too early. Most deadlines are never reached, so most never touch the timer.
+//! the timer is moved only when it goes off too early. Most deadlines are never reached, so most never touch the timer,
+//! and one that is not used any more serves the next connection or stream as it is.
 
 use crate::flow::Reason;
+use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
+use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 /// The connection's present deadline, and what it is called when it passes.
 pub(super) struct Deadline {
-    timer: Pin<Box<Sleep>>,
+    /// Made, or taken over, when it is first waited for.
+    timer: Option<Timer>,
     at: Instant,
     reason: Reason,
+    timers: Timers,
+}
+
+type Timer = Pin<Box<Sleep>>;
+
+/// Timers of one worker that nobody waits for. They go off when they will, and wake nobody, or somebody for nothing.
+#[derive(Clone, Default)]
+pub(super) struct Timers(Rc<RefCell<Vec<Timer>>>);
+
+impl Timers {
+    /// So many are kept.
+    const KEPT: usize = 64;
+
+    /// A deadline that uses one of them.
+    pub(super) fn deadline(&self, wait: Duration, reason: Reason) -> Deadline {
+        Deadline { timer: None, at: Instant::now() + wait, reason, timers: self.clone() }
+    }
+
+    fn take(&self, at: Instant) -> Timer {
+        match self.0.borrow_mut().pop() {
+            Some(mut timer) => {
+                if timer.deadline() > at + SLACK {
+                    timer.as_mut().reset(at);
+                }
+                timer
+            }
+            None => Box::pin(sleep_until(at)),
+        }
+    }
+}
+
+impl Drop for Deadline {
+    fn drop(&mut self) {
+        let mut kept = self.timers.0.borrow_mut();
+        if let Some(timer) = self.timer.take().filter(|_| kept.len() < Timers::KEPT) {
+            kept.push(timer);
+        }
+    }
 }
 
 impl Deadline {
     pub(super) fn after(wait: Duration, reason: Reason) -> Self {
-        let at = Instant::now() + wait;
-        Self { timer: Box::pin(sleep_until(at)), at, reason }
+        Timers::default().deadline(wait, reason)
     }
 
     /// Replaces the deadline.
     pub(super) fn set(&mut self, wait: Duration, reason: Reason) {
         self.at = Instant::now() + wait;
         self.reason = reason;
-        if self.timer.deadline() > self.at + SLACK {
-            self.timer.as_mut().reset(self.at);
+        if let Some(timer) = self.timer.as_mut().filter(|timer| timer.deadline() > self.at + SLACK) {
+            timer.as_mut().reset(self.at);
         }
     }
 
     /// Ready once the deadline has passed.
     pub(super) fn poll_passed(&mut self, cx: &mut Context<'_>) -> Poll<Reason> {
-        while self.timer.as_mut().poll(cx).is_ready() {
+        let timer = self.timer.get_or_insert_with(|| self.timers.take(self.at));
+        while timer.as_mut().poll(cx).is_ready() {
             if Instant::now() >= self.at {
                 return Poll::Ready(self.reason);
             }
-            self.timer.as_mut().reset(self.at);
+            timer.as_mut().reset(self.at);
         }
         Poll::Pending
     }
@@ -84,5 +126,23 @@ mod tests {
         deadline.set(Duration::from_secs(2), SLOW);
         assert_eq!(deadline.within(std::future::pending::<()>()).await, Err(SLOW));
         assert_eq!(start.elapsed().as_secs(), 2);
+    }
+    #[tokio::test(start_paused = true)]
+    async fn timer_serves_the_next_deadline() {
+        let timers = Timers::default();
+        for (first, second) in [(5, 2), (2, 5)] {
+            let mut deadline = timers.deadline(Duration::from_secs(first), SLOW);
+            assert_eq!(deadline.within(async { 7 }).await, Ok(7));
+            assert!(deadline.timer.is_none());
+            let both = poll_fn(|cx| Poll::Ready(deadline.poll_passed(cx)));
+            assert!(both.await.is_pending());
+            drop(deadline);
+            let start = Instant::now();
+            let mut deadline = timers.deadline(Duration::from_secs(second), SLOW);
+            assert_eq!(deadline.within(std::future::pending::<()>()).await, Err(SLOW));
+            assert_eq!(start.elapsed().as_secs(), second);
+            drop(deadline);
+            assert_eq!(timers.0.borrow().len(), 1);
+        }
     }
 }

@@ -2,6 +2,7 @@
 //! message that asks for more, by name; it never grows beyond its limit.
 
 use crate::flow::{Kind, Reason};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -39,13 +40,24 @@ impl Account {
 /// One holder's share of the account; given back when it is dropped.
 #[derive(Debug)]
 pub(super) struct Share {
-    account: Arc<Account>,
+    account: Rc<Holding>,
     bytes: usize,
 }
 
+/// One worker's reference to the account, whose holders count theirs by themselves: most shares never hold anything, and
+/// then touch nothing that workers share.
+#[derive(Debug)]
+pub(super) struct Holding(Arc<Account>);
+
+impl Holding {
+    pub(super) fn new(account: &Arc<Account>) -> Rc<Self> {
+        Rc::new(Self(Arc::clone(account)))
+    }
+}
+
 impl Share {
-    pub(super) fn none(account: &Arc<Account>) -> Self {
-        Self { account: account.clone(), bytes: 0 }
+    pub(super) fn none(account: &Rc<Holding>) -> Self {
+        Self { account: Rc::clone(account), bytes: 0 }
     }
 
     /// Makes the share `bytes` large.
@@ -54,9 +66,9 @@ impl Share {
     /// [`HELD_BYTES`] when the account has not that much left; the share then stays as it was.
     pub(super) fn resize(&mut self, bytes: usize) -> Result<(), Reason> {
         if bytes > self.bytes {
-            self.account.reserve(bytes - self.bytes)?;
+            self.account.0.reserve(bytes - self.bytes)?;
         } else if bytes < self.bytes {
-            self.account.held.fetch_sub(self.bytes - bytes, Ordering::Relaxed);
+            self.account.0.held.fetch_sub(self.bytes - bytes, Ordering::Relaxed);
         }
         self.bytes = bytes;
         Ok(())
@@ -65,7 +77,9 @@ impl Share {
 
 impl Drop for Share {
     fn drop(&mut self) {
-        self.account.held.fetch_sub(self.bytes, Ordering::Relaxed);
+        if self.bytes > 0 {
+            self.account.0.held.fetch_sub(self.bytes, Ordering::Relaxed);
+        }
     }
 }
 
@@ -76,8 +90,9 @@ mod tests {
     #[test]
     fn account_ends_at_its_limit() {
         let account = Account::new(10);
-        let mut one = Share::none(&account);
-        let mut two = Share::none(&account);
+        let holding = Holding::new(&account);
+        let mut one = Share::none(&holding);
+        let mut two = Share::none(&holding);
         assert_eq!(one.resize(10), Ok(()));
         assert_eq!(two.resize(1), Err(HELD_BYTES));
         assert_eq!(one.resize(9), Ok(()));

@@ -6,6 +6,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, ReadBuf};
+use tokio::task::coop;
 
 /// One worker's scratch buffer: every read of its connections lands here first.
 pub(super) struct Scratch(RefCell<Box<[u8]>>);
@@ -13,12 +14,15 @@ pub(super) struct Scratch(RefCell<Box<[u8]>>);
 impl Scratch {
     /// The most that one read brings.
     pub(super) const BYTES: usize = 64 * 1024;
+    /// A task may do 128 things before it lets the others of its worker have their turn. So many bytes are one of them.
+    const UNIT_BYTES: usize = 4 * 1024;
 
     pub(super) fn new() -> Self {
         Self(RefCell::new(vec![0; Self::BYTES].into_boxed_slice()))
     }
 
-    /// Reads at most `most` bytes and hands them to `use_bytes`; no bytes means that the sender is done.
+    /// Reads at most `most` bytes and hands them to `use_bytes`; no bytes means that the sender is done. Where there is
+    /// always something to read, a task comes to the end of its turn all the same.
     pub(super) fn poll_read<T>(
         &self,
         cx: &mut Context<'_>,
@@ -26,11 +30,25 @@ impl Scratch {
         most: usize,
         use_bytes: impl FnOnce(&[u8]) -> T,
     ) -> Poll<io::Result<T>> {
+        let turn = ready!(coop::poll_proceed(cx));
         let mut scratch = self.0.borrow_mut();
         let most = most.clamp(1, Self::BYTES);
         let mut into = ReadBuf::new(scratch.get_mut(..most).unwrap_or_default());
         ready!(Pin::new(from).poll_read(cx, &mut into))?;
+        turn.made_progress();
+        charge(cx, into.filled().len() / Self::UNIT_BYTES);
         Poll::Ready(Ok(use_bytes(into.filled())))
+    }
+}
+
+/// Uses up what a task may do in its turn.
+fn charge(cx: &mut Context<'_>, units: usize) {
+    for _ in 0..units {
+        if coop::has_budget_remaining()
+            && let Poll::Ready(turn) = coop::poll_proceed(cx)
+        {
+            turn.made_progress();
+        }
     }
 }
 
@@ -39,6 +57,12 @@ impl Scratch {
 pub(super) struct Inbox {
     bytes: Vec<u8>,
     used: usize,
+}
+
+impl From<Vec<u8>> for Inbox {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self { bytes, used: 0 }
+    }
 }
 
 impl Inbox {
@@ -117,5 +141,23 @@ mod tests {
         inbox.append(b"abc");
         inbox.consume(9);
         assert!(inbox.is_empty());
+    }
+
+    /// Takes what a reader that never ends gives in one turn.
+    async fn one_turn(mut from: impl AsyncRead + Unpin) -> usize {
+        let (scratch, mut taken) = (Scratch::new(), 0);
+        std::future::poll_fn(move |cx| {
+            while let Poll::Ready(read) = scratch.poll_read(cx, &mut from, Scratch::BYTES, <[u8]>::len) {
+                taken += read.unwrap();
+            }
+            Poll::Ready(taken)
+        })
+        .await
+    }
+
+    #[tokio::test]
+    async fn hot_reader_ends_its_turn() {
+        let taken = tokio::spawn(one_turn(tokio::io::repeat(7)));
+        assert_eq!(taken.await.unwrap(), 8 * Scratch::BYTES);
     }
 }

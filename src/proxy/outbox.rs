@@ -23,17 +23,31 @@ impl Outbox {
         self.bytes.len() - self.sent
     }
 
-    /// The buffer to append to.
+    /// The buffer to append to. What was written is moved out of it once it is half of it or more, so that the buffer
+    /// stays small where something always waits.
     pub(super) fn buffer(&mut self) -> &mut Vec<u8> {
-        if self.is_empty() {
-            self.bytes.clear();
+        if self.sent >= self.len() {
+            self.bytes.drain(..self.sent);
             self.sent = 0;
         }
         &mut self.bytes
     }
 
-    /// Ready when everything has been handed to the kernel.
+    /// Ready when everything has been handed to the kernel. A large buffer is given back.
     pub(super) fn poll_send(
+        &mut self,
+        cx: &mut Context<'_>,
+        to: &mut (impl AsyncWrite + Unpin),
+    ) -> Poll<io::Result<()>> {
+        ready!(self.poll_send_keeping(cx, to))?;
+        if self.bytes.capacity() > KEPT_BYTES {
+            *self = Self::default();
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Ready when everything has been handed to the kernel. The buffer is kept for what comes next.
+    pub(super) fn poll_send_keeping(
         &mut self,
         cx: &mut Context<'_>,
         to: &mut (impl AsyncWrite + Unpin),
@@ -45,11 +59,7 @@ impl Outbox {
             }
             self.sent += sent;
         }
-        ready!(Pin::new(to).poll_flush(cx))?;
-        if self.bytes.capacity() > KEPT_BYTES {
-            *self = Self::default();
-        }
-        Poll::Ready(Ok(()))
+        Pin::new(to).poll_flush(cx)
     }
 
     /// Sends everything.
@@ -60,3 +70,48 @@ impl Outbox {
 
 /// A larger buffer is given back once it is empty.
 const KEPT_BYTES: usize = 4 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::task::Waker;
+
+    /// Takes one byte at a time, and then none.
+    #[derive(Default)]
+    struct Slow {
+        took: Vec<u8>,
+        room: usize,
+    }
+
+    impl AsyncWrite for Slow {
+        fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            let count = self.room.min(bytes.len());
+            self.room -= count;
+            self.took.extend_from_slice(&bytes[..count]);
+            if count == 0 { Poll::Pending } else { Poll::Ready(Ok(count)) }
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[test]
+    fn buffer_that_never_empties_stays_small() {
+        let (mut outbox, mut slow, mut given) = (Outbox::default(), Slow::default(), Vec::new());
+        let mut cx = Context::from_waker(Waker::noop());
+        for turn in 0..1000u32 {
+            let piece = turn.to_be_bytes();
+            given.extend_from_slice(&piece);
+            outbox.buffer().extend_from_slice(&piece);
+            slow.room = if turn == 0 { 3 } else { 4 };
+            assert!(outbox.poll_send_keeping(&mut cx, &mut slow).is_pending());
+        }
+        assert!(outbox.bytes.capacity() <= 16, "{}", outbox.bytes.capacity());
+        assert_eq!(slow.took, given[..given.len() - 1]);
+    }
+}

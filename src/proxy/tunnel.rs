@@ -9,7 +9,7 @@ use std::future::poll_fn;
 use std::io;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
 /// Nothing went either way for `limits.upgraded_idle`.
 pub(super) const UPGRADED_IDLE: Reason =
@@ -120,6 +120,14 @@ where
         deadline.poll_passed(cx).map(|reason| Err(Ended::Idle(reason)))
     })
     .await
+}
+
+/// Says that we are done, and waits until the other side is: a stream that is dropped before is reset, and what was said
+/// last may be lost with it.
+pub(super) async fn end(socket: &mut (impl AsyncRead + AsyncWrite + Unpin), scratch: &Scratch) -> io::Result<()> {
+    socket.shutdown().await?;
+    while poll_fn(|cx| scratch.poll_read(cx, socket, Scratch::BYTES, <[u8]>::len)).await? > 0 {}
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! One worker: one thread, one current-thread runtime, listening sockets and an upstream pool of its own. What workers
 //! share is immutable and swapped whole, or made for sharing (the byte account, counters, the recorder).
 
+use super::deadline::Timers;
 use super::door::Door;
-use super::held::Account;
+use super::held::{Account, Holding};
 use super::http2::Connections;
 use super::inbox::Scratch;
 use super::settings::{Limits, Settings};
@@ -15,7 +16,7 @@ use crate::engine::Engine;
 use crate::engine::correlate::Memory;
 use crate::flow::{ClientAddr, ConnectionId};
 use crate::identity;
-use crate::record::{Aggregate, Caller, Handles, Metrics, Recorder};
+use crate::record::{Aggregate, Caller, Handles, Metrics, Recorder, Revision};
 use arc_swap::ArcSwap;
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -124,6 +125,8 @@ pub(super) struct Worker {
     /// What the sidecar's listeners listen on.
     pub(super) own: Arc<[SocketAddr]>,
     pub(super) acceptor: tls::Acceptor,
+    pub(super) timers: Timers,
+    pub(super) held: Rc<Holding>,
     pub(super) stop: watch::Receiver<bool>,
     /// Counts what this worker lets through.
     pub(super) aggregate: Arc<Aggregate>,
@@ -152,25 +155,50 @@ impl Worker {
         self.own.iter().any(|own| own.port() == address.port() && leads(own))
     }
 
+    /// Ready when the sidecar is told to stop.
+    pub(super) fn stopped(&self) -> impl Future<Output = ()> + use<> {
+        let mut stop = self.stop.clone();
+        async move {
+            // An error means that no one is left to say stop, which is a stop.
+            let _ = stop.wait_for(|stop| *stop).await;
+        }
+    }
+
     /// The engine in place.
     pub(super) fn engine(&self) -> Rc<InPlace> {
         let latest = self.shared.engine.load();
         let mut mine = self.engine.borrow_mut();
-        if !Arc::ptr_eq(&latest, &mine.0) {
-            *mine = Rc::new(InPlace(Arc::clone(&latest)));
+        if !Arc::ptr_eq(&latest, &mine.engine) {
+            *mine = Rc::new(InPlace::new(Arc::clone(&latest)));
         }
         mine.clone()
     }
 }
 
 /// The engine that a worker judges by.
-pub(super) struct InPlace(Arc<Engine>);
+pub(super) struct InPlace {
+    engine: Arc<Engine>,
+    /// A copy of its own, so that exchanges count references to it without touching what workers share.
+    revision: Arc<Revision>,
+}
+
+impl InPlace {
+    fn new(engine: Arc<Engine>) -> Self {
+        let revision = Arc::new((**engine.revision()).clone());
+        Self { engine, revision }
+    }
+
+    /// Which policy and signatures these are.
+    pub(super) fn revision(&self) -> &Arc<Revision> {
+        &self.revision
+    }
+}
 
 impl Deref for InPlace {
     type Target = Engine;
 
     fn deref(&self) -> &Engine {
-        &self.0
+        &self.engine
     }
 }
 
@@ -222,10 +250,12 @@ pub(super) fn run(shared: Arc<Shared>, sockets: Own, stop: watch::Receiver<bool>
             circuits: Circuits::new(shared.settings.circuit, &metrics),
             own: Arc::clone(&sockets.addresses),
             acceptor: tls::Acceptor::new(shared.identity.clone(), limits.tls),
+            timers: Timers::default(),
+            held: Holding::new(&shared.held),
             stop: stop.clone(),
             aggregate: shared.recorder.worker(),
             metrics,
-            engine: RefCell::new(Rc::new(InPlace(shared.engine()))),
+            engine: RefCell::new(Rc::new(InPlace::new(shared.engine()))),
             alive: Cell::new(0),
             ended: Notify::new(),
             shared: shared.clone(),

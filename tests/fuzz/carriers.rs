@@ -173,7 +173,7 @@ pub(crate) fn head(bytes: &[u8]) {
         return;
     };
     let (scheme, authority) = (Some(scheme).filter(|it| !it.is_empty()), Some(authority).filter(|it| !it.is_empty()));
-    let pseudo = Pseudo { method, scheme, authority, path };
+    let pseudo = Pseudo { method, scheme, authority, path, ..Pseudo::default() };
     let pairs = words.get(4..).unwrap_or_default().chunks_exact(2);
     let fields: Vec<(&str, &[u8])> =
         pairs.filter_map(|pair| Some((std::str::from_utf8(pair[0]).ok()?, pair[1]))).collect();

@@ -16,6 +16,11 @@ pub fn is_key(value: &[u8]) -> bool {
     value.len() == KEY_BYTES && BASE64_STANDARD.decode(value).is_ok()
 }
 
+/// A `Sec-WebSocket-Key` of these bytes.
+pub fn key(random: [u8; 16]) -> String {
+    BASE64_STANDARD.encode(random)
+}
+
 /// What the server must answer to a key.
 pub fn accept(key: &[u8]) -> Accept {
     let mut digest = Sha1::new();
@@ -35,6 +40,7 @@ mod tests {
     fn the_example_of_the_rfc() {
         assert_eq!(&accept(b"dGhlIHNhbXBsZSBub25jZQ=="), b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
         assert!(is_key(b"dGhlIHNhbXBsZSBub25jZQ=="));
+        assert_eq!(key(*b"the sample nonce"), "dGhlIHNhbXBsZSBub25jZQ==");
         assert!(!is_key(b"dGhlIHNhbXBsZSBub25jZQ"));
         assert!(!is_key(b"dGhlIHNhbXBsZSBub25jZQ=!"));
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 /// More frames that carry nothing than allowed in a second.
 pub const CONTROL_RATE: Reason =
     Reason::new("http2-control-rate", Kind::TooMany, "more frames that carry nothing than allowed in a second");
-/// More streams reset by the client than allowed in a second.
+/// More streams reset, by the client or because of what it sent, than allowed in a second.
 pub const RESET_RATE: Reason =
     Reason::new("http2-reset-rate", Kind::TooMany, "more streams begun and reset than allowed in a second");
 /// A header block in more frames than it can need.
@@ -28,7 +28,7 @@ const UPDATE_BYTES: u64 = 1024;
 pub struct Limits {
     /// Frames that carry nothing, per second.
     pub control: u32,
-    /// RST_STREAM frames, per second.
+    /// Streams that the client resets, or makes us reset, per second.
     pub resets: u32,
     /// CONTINUATION frames of one header block.
     pub continuations: u32,
@@ -178,30 +178,28 @@ impl Flood {
         self.sent %= UPDATE_BYTES;
     }
 
+    /// A stream was reset because of what the client sent on it.
+    ///
+    /// # Errors
+    /// The limit that this is over.
+    pub fn made_us_reset(&mut self, now: Duration, limits: &Limits) -> Result<(), Reason> {
+        self.turn(now);
+        self.reset(limits)
+    }
+
     /// Counts a frame that came at this time since a start.
     ///
     /// # Errors
     /// The limit that it is over.
     pub fn count(&mut self, frame: Frame, now: Duration, limits: &Limits) -> Result<(), Reason> {
-        if now.as_secs() != self.second {
-            *self = Self {
-                second: now.as_secs(),
-                updates: self.updates,
-                sent: self.sent,
-                continuations: self.continuations,
-                ..Self::default()
-            };
-        }
+        self.turn(now);
         let acknowledges = frame.flags & Frame::ACK != 0;
         match frame.kind {
             Frame::HEADERS => self.continuations = 0,
             Frame::DATA if frame.length > 0 || frame.flags & Frame::END_STREAM != 0 => {}
             Frame::WINDOW_UPDATE if self.updates > 0 => self.updates -= 1,
             Frame::SETTINGS | Frame::PING if acknowledges => {}
-            Frame::RST_STREAM => {
-                self.resets += 1;
-                return if self.resets > limits.resets { Err(RESET_RATE) } else { Ok(()) };
-            }
+            Frame::RST_STREAM => return self.reset(limits),
             Frame::CONTINUATION => {
                 self.continuations += 1;
                 return if self.continuations > limits.continuations { Err(CONTINUATIONS) } else { Ok(()) };
@@ -212,6 +210,24 @@ impl Flood {
             }
         }
         Ok(())
+    }
+
+    /// Each second is counted by itself.
+    fn turn(&mut self, now: Duration) {
+        if now.as_secs() != self.second {
+            *self = Self {
+                second: now.as_secs(),
+                updates: self.updates,
+                sent: self.sent,
+                continuations: self.continuations,
+                ..Self::default()
+            };
+        }
+    }
+
+    fn reset(&mut self, limits: &Limits) -> Result<(), Reason> {
+        self.resets += 1;
+        if self.resets > limits.resets { Err(RESET_RATE) } else { Ok(()) }
     }
 }
 
@@ -297,6 +313,17 @@ mod tests {
         assert_eq!(over(of(Frame::PING, 1, 8), 100), Ok(()));
         assert_eq!(over(of(Frame::DATA, 0, 1), 100), Ok(()));
         assert_eq!(over(of(Frame::HEADERS, Frame::END_HEADERS, 1), 100), Ok(()));
+    }
+
+    #[test]
+    fn resets_of_both_sides_are_counted_together() {
+        let limits = Limits { resets: 2, ..Limits::default() };
+        let mut flood = Flood::default();
+        let reset = Frame { kind: Frame::RST_STREAM, flags: 0, length: 4, first: 0 };
+        assert_eq!(flood.count(reset, Duration::ZERO, &limits), Ok(()));
+        assert_eq!(flood.made_us_reset(Duration::ZERO, &limits), Ok(()));
+        assert_eq!(flood.made_us_reset(Duration::ZERO, &limits), Err(RESET_RATE));
+        assert_eq!(flood.made_us_reset(Duration::from_secs(1), &limits), Ok(()));
     }
 
     #[test]

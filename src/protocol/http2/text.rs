@@ -17,8 +17,9 @@ pub const VALUE: Reason =
 pub const NAME: Reason = Reason::new("http2-name", Kind::Malformed, "a name is no token in lower case");
 /// Neither http nor https.
 pub const SCHEME: Reason = Reason::new("http2-scheme", Kind::Malformed, "`:scheme` is neither http nor https");
-/// CONNECT, which opens a tunnel through a stream.
-pub const CONNECT: Reason = Reason::new("http2-connect", Kind::Unsupported, "CONNECT inside of HTTP/2");
+/// A CONNECT that asks for something else than a WebSocket (RFC 8441 §4).
+pub const CONNECT: Reason =
+    Reason::new("http2-connect", Kind::Unsupported, "CONNECT inside of HTTP/2 for anything but a WebSocket");
 /// A pseudo-header that cannot stand in a request line.
 pub const PSEUDO: Reason =
     Reason::new("http2-pseudo", Kind::Malformed, "a pseudo-header is missing, or cannot stand in a request line");
@@ -34,7 +35,17 @@ pub struct Pseudo<'a> {
     pub authority: Option<&'a str>,
     /// `:path`.
     pub path: &'a str,
+    /// `:protocol` (RFC 8441 §4).
+    pub protocol: Option<&'a str>,
+    /// What stands for the `sec-websocket-key` that HTTP/2 does without.
+    pub key: &'a str,
+    /// Content up to so many bytes is held whole before it goes on: how it was framed is of no account then, and room is
+    /// left for trailers.
+    pub held: u64,
 }
+
+/// A protocol that a stream is switched to: the one of RFC 8441.
+pub const WEBSOCKET: &str = "websocket";
 
 /// A field of a head or of trailers: its name, its value.
 pub type Field<'a> = (&'a str, &'a [u8]);
@@ -48,41 +59,72 @@ pub enum Content {
     Plain,
     /// In chunks, with room for trailers.
     Chunked,
+    /// As it is, to the end of the stream: what the stream is switched to.
+    Tunnel,
 }
 
-/// Writes the head of a request. `ended` says that no content follows.
+/// Writes the head of a request. `ended` says that no content follows. An extended CONNECT for a WebSocket is written as
+/// the handshake that HTTP/1.1 has for it.
 ///
 /// # Errors
 /// What HTTP/1.1 could not say, or would understand differently.
 pub fn request(out: &mut Vec<u8>, pseudo: &Pseudo<'_>, fields: &[Field<'_>], ended: bool) -> Result<Content, Reason> {
-    if pseudo.method == "CONNECT" {
-        return Err(CONNECT);
-    }
-    let visible = |text: &str| !text.is_empty() && text.bytes().all(|b| b > b' ' && b != 0x7f);
-    if !visible(pseudo.method) || !visible(pseudo.path) {
+    let switches = pseudo.protocol.is_some();
+    let (method, target) = match pseudo.protocol {
+        None if pseudo.method != "CONNECT" => (pseudo.method, pseudo.path),
+        Some(protocol) if pseudo.method == "CONNECT" && protocol.eq_ignore_ascii_case(WEBSOCKET) => {
+            ("GET", pseudo.path)
+        }
+        _ => return Err(CONNECT),
+    };
+    if !is_visible(method) || !is_visible(target) {
         return Err(PSEUDO);
     }
     if pseudo.scheme.is_some_and(|scheme| !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https"))
     {
         return Err(SCHEME);
     }
-    for piece in [pseudo.method, " ", pseudo.path, " HTTP/1.1\r\n"] {
+    for piece in [method, " ", target, " HTTP/1.1\r\n"] {
         out.extend_from_slice(piece.as_bytes());
     }
     if let Some(authority) = pseudo.authority {
-        if !visible(authority) {
+        if !is_visible(authority) {
             return Err(PSEUDO);
         }
         agree(authority, pseudo.scheme, fields)?;
         line(out, "host", authority.as_bytes());
     }
-    let content = content(fields, ended);
+    let content = if switches { Content::Tunnel } else { content(fields, ended, pseudo.held) };
     write_fields(out, fields, content, pseudo.authority.is_some())?;
+    if switches {
+        line(out, "connection", b"upgrade");
+        line(out, "upgrade", WEBSOCKET.as_bytes());
+        line(out, "sec-websocket-key", pseudo.key.as_bytes());
+    }
     if content == Content::Chunked {
         line(out, "transfer-encoding", b"chunked");
     }
     out.extend_from_slice(b"\r\n");
     Ok(content)
+}
+
+fn is_visible(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b > b' ' && b != 0x7f)
+}
+
+/// Writes the head of an answer that switches a stream to a WebSocket as the 101 of HTTP/1.1. `accept` proves that the
+/// handshake was understood, which HTTP/2 says with its 200.
+///
+/// # Errors
+/// What HTTP/1.1 could not say.
+pub fn switched(out: &mut Vec<u8>, accept: &[u8], fields: &[Field<'_>]) -> Result<Content, Reason> {
+    out.extend_from_slice(b"HTTP/1.1 101 Switching Protocols\r\n");
+    write_fields(out, fields, Content::Tunnel, false)?;
+    line(out, "connection", b"upgrade");
+    line(out, "upgrade", WEBSOCKET.as_bytes());
+    line(out, "sec-websocket-accept", accept);
+    out.extend_from_slice(b"\r\n");
+    Ok(Content::Tunnel)
 }
 
 /// Writes the head of a response. `ended` says that no content follows; `silent` that none can: HEAD was asked, or the
@@ -97,7 +139,7 @@ pub fn response(
     (ended, silent): (bool, bool),
 ) -> Result<Content, Reason> {
     out.extend_from_slice(format!("HTTP/1.1 {status} \r\n").as_bytes());
-    let content = content(fields, ended || silent);
+    let content = content(fields, ended || silent, 0);
     let sized = fields.iter().any(|(name, _)| *name == "content-length");
     write_fields(out, fields, content, false)?;
     match content {
@@ -141,14 +183,18 @@ fn agree(authority: &str, scheme: Option<&str>, fields: &[Field<'_>]) -> Result<
     })
 }
 
-/// Trailers that are announced, and those of gRPC, which are its statuses, need room.
-fn content(fields: &[Field<'_>], ended: bool) -> Content {
+/// Trailers that are announced, and those of gRPC, which are its statuses, need room; and so may those of content that is
+/// `held`. That as much content comes as was said, the library sees to.
+fn content(fields: &[Field<'_>], ended: bool, held: u64) -> Content {
     if ended {
         return Content::None;
     }
     let (mut sized, mut trailers) = (false, false);
     for (name, value) in fields {
-        sized |= *name == "content-length";
+        if *name == "content-length" {
+            let length = std::str::from_utf8(value).ok().and_then(|digits| digits.parse::<u64>().ok());
+            sized |= length.is_none_or(|length| length > held);
+        }
         trailers |= *name == "trailer" || *name == "content-type" && value.starts_with(b"application/grpc");
     }
     if sized && !trailers { Content::Plain } else { Content::Chunked }
@@ -182,7 +228,8 @@ fn check(name: &str, value: &[u8]) -> Result<(), Reason> {
         return Err(NAME);
     }
     let blank = |b: Option<&u8>| matches!(b, Some(b' ' | b'\t'));
-    let ends_line = value.iter().any(|b| matches!(b, b'\r' | b'\n' | 0));
+    // All of them are looked at, without a branch: values are short.
+    let ends_line = value.iter().fold(false, |ends, b| ends | matches!(b, b'\r' | b'\n' | 0));
     if blank(value.first()) || blank(value.last()) || ends_line { Err(VALUE) } else { Ok(()) }
 }
 
@@ -199,7 +246,15 @@ mod tests {
     use crate::protocol::http1::{Framing, Limits, RequestHead, ResponseHead};
     use proptest::prelude::*;
 
-    const GET: Pseudo<'_> = Pseudo { method: "GET", scheme: Some("http"), authority: Some("shop:8080"), path: "/a?b" };
+    const GET: Pseudo<'_> = Pseudo {
+        method: "GET",
+        scheme: Some("http"),
+        authority: Some("shop:8080"),
+        path: "/a?b",
+        protocol: None,
+        key: "dGhlIHNhbXBsZSBub25jZQ==",
+        held: 0,
+    };
 
     fn asked(pseudo: &Pseudo<'_>, fields: &[(&str, &str)], ended: bool) -> Result<String, &'static str> {
         let mut out = Vec::new();
@@ -217,6 +272,11 @@ mod tests {
         assert!(text.ends_with("\r\ncontent-length: 3\r\n\r\n"), "{text}");
         let text = asked(&GET, &[("content-length", "3"), ("trailer", "x")], false).unwrap();
         assert!(text.ends_with("trailer: x\r\ntransfer-encoding: chunked\r\n\r\n"), "{text}");
+        let chunked = |length| {
+            let held = Pseudo { held: 9, ..GET };
+            asked(&held, &[("content-length", length)], false).unwrap().ends_with("transfer-encoding: chunked\r\n\r\n")
+        };
+        assert!(chunked("9") && !chunked("10") && !chunked("x"));
         let without = Pseudo { authority: None, ..GET };
         assert!(asked(&without, &[("host", "shop")], true).unwrap().contains("host: shop\r\n"));
     }
@@ -239,6 +299,8 @@ mod tests {
             assert_eq!(asked(&GET, fields, true), Err(why.name), "{fields:?}");
         }
         for (pseudo, why) in [
+            (Pseudo { method: "CONNECT", protocol: Some("connect-udp"), ..GET }, CONNECT),
+            (Pseudo { method: "GET", protocol: Some("websocket"), ..GET }, CONNECT),
             (Pseudo { method: "CONNECT", ..GET }, CONNECT),
             (Pseudo { scheme: Some("ftp"), ..GET }, SCHEME),
             (Pseudo { path: "/a b", ..GET }, PSEUDO),
@@ -248,6 +310,29 @@ mod tests {
         ] {
             assert_eq!(asked(&pseudo, &[], true), Err(why.name), "{pseudo:?}");
         }
+    }
+
+    #[test]
+    fn extended_connect_is_a_handshake() {
+        let websocket = Pseudo { method: "CONNECT", protocol: Some("websocket"), ..GET };
+        let text = asked(&websocket, &[("sec-websocket-version", "13")], false).unwrap();
+        let head = RequestHead::decode(text.as_bytes(), &Limits::default()).unwrap().unwrap();
+        assert!(head.websocket && head.len == text.len(), "{text}");
+        assert_eq!(head.view(text.as_bytes()).method(), "GET");
+        let twice = asked(&websocket, &[("sec-websocket-key", GET.key)], false).unwrap();
+        assert!(RequestHead::decode(twice.as_bytes(), &Limits::default()).is_err(), "{twice}");
+        let content = asked(&websocket, &[("content-length", "3")], false).unwrap();
+        assert!(RequestHead::decode(content.as_bytes(), &Limits::default()).is_err(), "{content}");
+    }
+
+    #[test]
+    fn switched_stream_proves_that_it_is() {
+        let accept = crate::protocol::http1::websocket::accept(GET.key.as_bytes());
+        let mut out = Vec::new();
+        assert_eq!(switched(&mut out, &accept, &[("sec-websocket-protocol", b"chat")]), Ok(Content::Tunnel));
+        let asked = crate::protocol::http1::Asked { websocket: Some(accept), ..Default::default() };
+        let head = ResponseHead::decode(&out, asked, &Limits::default()).unwrap().unwrap();
+        assert!(head.websocket && head.len == out.len());
     }
 
     #[test]

@@ -49,7 +49,7 @@ impl Observe for Observers<'_> {
             let mode = || engine.connect(scene, &opening).case.mode();
             overheard.look(&engine, scene, mode, (way, chunk))
         });
-        judgement.map_or(Ok(()), |judgement| super::tell::overheard(worker, connection, judgement))
+        judgement.map_or(Ok(()), |judgement| tell::overheard(worker, connection, judgement))
     }
 }
 

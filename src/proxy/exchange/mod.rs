@@ -94,7 +94,7 @@ pub(super) async fn serve(
     let mut stop = worker.stop.clone();
     let mut wire = Wire {
         caller: Caller::of(&connection),
-        share: Share::none(&worker.shared.held),
+        share: Share::none(&worker.held),
         deadline: Deadline::after(worker.limits().header, FIRST_SLOW),
         worker,
         connection,

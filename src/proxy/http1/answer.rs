@@ -245,7 +245,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Leaves + Unpin> Answer<'_, R, W> {
         self.seen.screen.as_ref().filter(|screen| screen.blocks())?;
         let Framing::Length(length) = head.framing else { return None };
         let length = usize::try_from(length).ok().filter(|length| *length <= self.limits().inspect_bytes)?;
-        let mut share = Share::none(&self.worker.shared.held);
+        let mut share = Share::none(&self.worker.held);
         share.resize(length).ok().map(|()| share)
     }
 

@@ -40,7 +40,8 @@ pub(super) struct Client {
     pub(super) deadline: Deadline,
     pub(super) share: Share,
     direction: Direction,
-    stopped: Pin<Box<dyn Future<Output = ()>>>,
+    /// Ready when the sidecar stops; made when it is first waited for.
+    stopped: Option<Pin<Box<dyn Future<Output = ()>>>>,
     /// What came instead of the first bytes.
     over: Option<NoHead>,
 }
@@ -63,19 +64,16 @@ pub(super) enum Held {
 }
 
 impl Client {
-    pub(super) fn new(worker: &Worker, stream: ClientWire, direction: Direction) -> Self {
-        let mut stop = worker.stop.clone();
+    /// A client of whom `inbox` has been read.
+    pub(super) fn new(worker: &Worker, stream: ClientWire, inbox: Inbox, direction: Direction) -> Self {
         Self {
             stream,
-            inbox: Inbox::default(),
+            inbox,
             outbox: Outbox::default(),
-            deadline: Deadline::after(worker.limits().header, HEADER_SLOW),
-            share: Share::none(&worker.shared.held),
+            deadline: worker.timers.deadline(worker.limits().header, HEADER_SLOW),
+            share: Share::none(&worker.held),
             direction,
-            stopped: Box::pin(async move {
-                // An error means that no one is left to say stop, which is a stop.
-                let _ = stop.wait_for(|stop| *stop).await;
-            }),
+            stopped: None,
             over: None,
         }
     }
@@ -132,7 +130,7 @@ impl Client {
             if let Poll::Ready(filled) = inbox.poll_fill(cx, &worker.scratch, stream, Scratch::BYTES) {
                 return Poll::Ready(Ok(filled));
             }
-            if quiet && stopped.as_mut().poll(cx).is_ready() {
+            if quiet && stopped.get_or_insert_with(|| Box::pin(worker.stopped())).as_mut().poll(cx).is_ready() {
                 return Poll::Ready(Ok(Ok(0)));
             }
             deadline.poll_passed(cx).map(Err)

@@ -97,6 +97,7 @@ impl<'w> Conversation<'w> {
             }
         };
         if let Body::Whole(bytes, trailers) = &body {
+            self.now = self.worker.now();
             let judgement = told.timed(|| self.judge_body(&mut case, &request, bytes, trailers));
             if let Some(denial) = self.note(&mut told, &request, &judgement) {
                 return self.refuse(&told, &request, denial, false).await;
@@ -118,7 +119,7 @@ impl<'w> Conversation<'w> {
 
     /// Counts a granted request under the rates that hold for it.
     fn count(&self, told: &mut Told, case: &mut Case<'_>, request: &Request) -> Result<Counted, Denial> {
-        let postponed = match self.worker.count(case, &self.guest.caller, &self.worker.now()) {
+        let postponed = match self.worker.count(case, &self.guest.caller, &self.now) {
             Ok(counted) => return Ok(counted),
             Err(postponed) => postponed,
         };
@@ -248,6 +249,7 @@ impl<'w> Conversation<'w> {
         let screen = told.seen.screen.take()?;
         told.seen.outcome = told.seen.status.filter(|_| case.is_suspicious()).map(|status| screen.outcome(status));
         let judgement = case.screened(&screen)?;
+        self.now = self.worker.now();
         let denial = self.note(told, request, &judgement)?;
         if told.seen.begun {
             return Some(Next::Abort);
@@ -268,6 +270,7 @@ impl<'w> Conversation<'w> {
     }
 
     /// A connection to the upstream, or a stream of one. `stale` says that one which was kept has turned out to be no good.
+    /// An upstream that takes no WebSockets on streams is asked for one in HTTP/1.1.
     async fn reach(&mut self, request: &Request, to: &Arc<Target>, stale: bool) -> Result<Upstream, Unreached> {
         match std::mem::replace(&mut self.tunnel, Tunnel::Over) {
             Tunnel::None => self.tunnel = Tunnel::None,
@@ -275,8 +278,19 @@ impl<'w> Conversation<'w> {
             Tunnel::Open(upstream) if !stale => return Ok(*upstream),
             Tunnel::Open(_) | Tunnel::Over => return Err(NO_ANSWER.into()),
         }
+        let (http2, websocket) = (self.is_asked_in_http2(request), request.head.websocket);
+        let upstream = self.reach_in(http2, websocket, to, stale).await?;
+        match &upstream.socket {
+            Wire::Stream(asking) if websocket && !asking.takes_websockets() => {
+                self.reach_in(false, false, to, stale).await
+            }
+            _ => Ok(upstream),
+        }
+    }
+
+    /// The same, in HTTP/2 or not. `settled` says that what the upstream has set must be known.
+    async fn reach_in(&self, http2: bool, settled: bool, to: &Arc<Target>, stale: bool) -> Result<Upstream, Unreached> {
         let Worker { connections, pool, metrics, .. } = self.worker;
-        let http2 = self.is_asked_in_http2(request);
         if http2 {
             if stale {
                 // A connection that has ended is known to have once its own task has run.
@@ -301,7 +315,7 @@ impl<'w> Conversation<'w> {
         };
         let connected = upstream::connect(self.worker, to, alpn).await?;
         if http2 && (connected.http2 || to.tls == Tls::Off) {
-            let asking = connections.begin(self.worker, connected, to).await?;
+            let asking = connections.begin(self.worker, connected, to, settled).await?;
             return Ok(Upstream::stream(asking, Arc::clone(to), false));
         }
         Ok(Upstream::own(connected, Arc::clone(to), metrics))
@@ -309,7 +323,7 @@ impl<'w> Conversation<'w> {
 
     /// Whether the upstream is asked in HTTP/2. What is to become a tunnel has a connection of its own.
     fn is_asked_in_http2(&self, request: &Request) -> bool {
-        let own = request.head.websocket || request.view().form() == Form::Authority;
+        let own = request.view().form() == Form::Authority;
         !own && match self.guest.port.speaks {
             Speaks::Http1 => false,
             Speaks::Http2 => true,
@@ -464,6 +478,11 @@ impl<'w> Conversation<'w> {
                 let _ = deadline.within(down.waiting.send(stream)).await;
                 let _ = deadline.within(up.waiting.send(socket)).await;
             }
+        }
+        if matches!(socket, Wire::Stream(_)) {
+            deadline.set(LAST_WORDS, READ_SLOW);
+            // Whether it listens changes nothing for us.
+            let _ = deadline.within(tunnel::end(socket, &worker.scratch)).await;
         }
         told.sent += up.carried;
         told.seen.released += down.carried;

@@ -12,7 +12,8 @@ use crate::flow::{Connection, Direction, Kind, Now, Past, Proof, Reason, Scene, 
 use crate::protocol::forwarded::Forwarded;
 use crate::protocol::{self, Malformed};
 use crate::proxy::bans::BANNED;
-use crate::proxy::http2::{self, Carried};
+use crate::proxy::connection::TellPanic;
+use crate::proxy::http2::{self, Opened};
 use crate::proxy::inbox::Inbox;
 use crate::proxy::settings::Port;
 use crate::proxy::tls::{Handshake, Stream};
@@ -23,6 +24,7 @@ use crate::record::Caller;
 pub(super) use client::IDLE;
 use client::{Client, NoHead};
 use rustls::pki_types::CertificateDer;
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -48,7 +50,7 @@ pub(super) struct Guest {
     handshake: Option<Handshake>,
     port: Port,
     /// Where the last of them went.
-    target: Option<Arc<Target>>,
+    target: RefCell<Option<Arc<Target>>>,
     /// As aggregates group it.
     caller: Caller,
     /// The address that it came from, as the application is told it.
@@ -58,9 +60,11 @@ pub(super) struct Guest {
 /// One connection with everything its exchanges share; or one stream of a connection, with its one exchange.
 pub(super) struct Conversation<'w> {
     worker: &'w Worker,
-    guest: Guest,
+    guest: Rc<Guest>,
     client: Client,
     session: Session,
+    /// When what is being judged was there to be judged.
+    now: Now,
     tunnel: Tunnel,
 }
 
@@ -94,8 +98,7 @@ pub(super) async fn serve(worker: &Rc<Worker>, stream: Stream, guest: Guest) {
 
 /// Serves a connection of which something was read before.
 pub(super) async fn serve_from(worker: &Rc<Worker>, stream: Stream, early: Inbox, mut guest: Guest) {
-    let mut client = Client::new(worker, Wire::Own(stream), guest.connection.direction);
-    client.inbox = early;
+    let mut client = Client::new(worker, Wire::Own(stream), early, guest.connection.direction);
     if client.opens_http2(worker).await
         && let Wire::Own(stream) = client.stream
     {
@@ -105,7 +108,8 @@ pub(super) async fn serve_from(worker: &Rc<Worker>, stream: Stream, early: Inbox
     if let Wire::Own(stream) = &client.stream {
         stream.resets_when_dropped(true);
     }
-    let mut conversation = Conversation { worker, guest, client, session: Session::default(), tunnel: Tunnel::None };
+    let guest = Rc::new(guest);
+    let mut conversation = Conversation::new(worker, guest, client, Session::default());
     match conversation.hold().await {
         // A client that has gone already does not hear it.
         Next::Request => drop(conversation.client.close().await),
@@ -116,16 +120,17 @@ pub(super) async fn serve_from(worker: &Rc<Worker>, stream: Stream, early: Inbox
 
 /// Serves one stream of an HTTP/2 connection. `welcome` says whether its connection is still trusted.
 pub(super) async fn serve_stream(
-    worker: &Worker,
-    carried: (Carried, Result<(), Reason>),
-    guest: Guest,
+    worker: Rc<Worker>,
+    carried: Opened,
+    guest: Rc<Guest>,
     id: u64,
     welcome: Result<(), Unwelcome>,
 ) {
-    let (stream, said) = carried;
-    let client = Client::new(worker, Wire::Stream(Box::new(stream)), guest.connection.direction);
-    let session = Session { exchanges: id.saturating_sub(1) };
-    let mut conversation = Conversation { worker, guest, client, session, tunnel: Tunnel::None };
+    let worker = &*worker;
+    let _told = TellPanic::new(worker, guest.connection.from);
+    let Opened { stream, head, said } = carried;
+    let client = Client::new(worker, Wire::Stream(stream), head.into(), guest.connection.direction);
+    let mut conversation = Conversation::new(worker, guest, client, Session { exchanges: id.saturating_sub(1) });
     let next = match said {
         Ok(()) => conversation.turn(welcome).await,
         Err(why) => conversation.refuse_unread(Malformed::new(0, why)).await,
@@ -134,6 +139,12 @@ pub(super) async fn serve_stream(
         Next::Request => {}
         Next::Close => conversation.client.linger(worker).await,
         Next::Abort => conversation.client.abort(),
+    }
+}
+
+impl<'w> Conversation<'w> {
+    fn new(worker: &'w Worker, guest: Rc<Guest>, client: Client, session: Session) -> Self {
+        Self { worker, guest, client, session, now: worker.now(), tunnel: Tunnel::None }
     }
 }
 
@@ -158,8 +169,9 @@ impl Conversation<'_> {
             Err(NoHead::Refused(malformed)) => return self.refuse_unread(malformed).await,
         };
         self.session.exchanges += 1;
+        self.now = self.worker.now();
         let welcome = match &self.client.stream {
-            Wire::Own(stream) => self.guest.still_welcome(self.worker, stream.peer_chain()),
+            Wire::Own(stream) => Guest::still_welcome(&mut self.guest, self.worker, stream.peer_chain()),
             Wire::Stream(_) => welcome,
         };
         let next = match welcome {
@@ -171,7 +183,7 @@ impl Conversation<'_> {
     }
 
     fn scene<'a>(&'a self, past: &'a Past) -> Scene<'a> {
-        Scene { connection: &self.guest.connection, session: &self.session, past, now: self.worker.now() }
+        Scene { connection: &self.guest.connection, session: &self.session, past, now: self.now }
     }
 }
 
@@ -182,7 +194,7 @@ impl Guest {
     pub(super) fn new(connection: Connection, handshake: Option<Handshake>, port: Port) -> Self {
         let caller = Caller::of(&connection);
         let address = connection.from.0.ip().to_canonical().to_string().into();
-        Self { connection, handshake, port, target: None, caller, address }
+        Self { connection, handshake, port, target: RefCell::default(), caller, address }
     }
 
     /// Where a request goes that is granted on these terms. It is kept as long as it is the same.
@@ -190,7 +202,7 @@ impl Guest {
     /// # Errors
     /// [`NO_NAME`].
     fn target(
-        &mut self,
+        &self,
         worker: &Worker,
         request: &exchange::Request,
         terms: Option<&Terms>,
@@ -200,9 +212,10 @@ impl Guest {
         let proof = terms.map_or(&Proof::Unasked, |terms| &terms.proof);
         let target =
             self.port.target(self.connection.to, asked, proof, &worker.shared.settings.roots).ok_or(NO_NAME)?;
-        match &self.target {
+        let mut kept = self.target.borrow_mut();
+        match &*kept {
             Some(known) if **known == target => Ok(Arc::clone(known)),
-            _ => Ok(Arc::clone(self.target.insert(Arc::new(target)))),
+            _ => Ok(Arc::clone(kept.insert(Arc::new(target)))),
         }
     }
 
@@ -223,7 +236,11 @@ impl Guest {
     }
 
     /// Before each message: trust ends when it ends. `chain` is the peer's.
-    pub(super) fn still_welcome(&mut self, worker: &Worker, chain: &[CertificateDer<'_>]) -> Result<(), Unwelcome> {
+    pub(super) fn still_welcome(
+        self: &mut Rc<Self>,
+        worker: &Worker,
+        chain: &[CertificateDer<'_>],
+    ) -> Result<(), Unwelcome> {
         if worker.bans(&self.connection) {
             return Err((BANNED, "banned".into()));
         }
@@ -231,7 +248,11 @@ impl Guest {
         if self.connection.peer.identity().is_some_and(|identity| identity.not_after <= now) {
             return Err((ENDED, "at notAfter".into()));
         }
-        let (Some(handshake), Some(store)) = (&mut self.handshake, &worker.shared.identity) else { return Ok(()) };
+        let (Some(handshake), Some(store)) = (&self.handshake, &worker.shared.identity) else { return Ok(()) };
+        if handshake.is_of(store) {
+            return Ok(());
+        }
+        let Some(handshake) = &mut Rc::make_mut(self).handshake else { return Ok(()) };
         let trusted = handshake.still_trusted(store, chain, now);
         trusted.map_err(|refusal| (refusal.reason, refusal.detail))
     }

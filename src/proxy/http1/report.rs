@@ -5,14 +5,14 @@ use super::answer::{Broken, LEFT, Seen};
 use super::exchange::{Request, speaks_grpc};
 use super::{Conversation, Next};
 use crate::canon::path::Readings;
-use crate::engine::{Case, Engine, LEAK, NO_RULE};
+use crate::engine::{Case, LEAK, NO_RULE};
 use crate::flow::{Access, Cut, Denial, Direction, Judgement, Mode, Outcome, Past, Reason, RuleName, Scene, Verdict};
 use crate::protocol::head::Header;
 use crate::protocol::http1::emit;
 use crate::protocol::http1::{self, Refusal, RequestHead};
 use crate::protocol::{Malformed, grpc};
 use crate::proxy::upstream::Unreached;
-use crate::proxy::worker::{Shared, Worker};
+use crate::proxy::worker::{InPlace, Shared, Worker};
 use crate::record::flows::Carried;
 use crate::record::{Event, EventId, Exchange, Revision, Traffic};
 use std::sync::Arc;
@@ -59,7 +59,7 @@ impl Drop for Waiting {
 }
 
 impl Told {
-    pub(super) fn begin(engine: &Engine) -> Self {
+    pub(super) fn begin(engine: &InPlace) -> Self {
         let revision = Arc::clone(engine.revision());
         Self {
             revision,
@@ -148,6 +148,9 @@ impl Progress<'_> {
 impl Conversation<'_> {
     /// Records a judgement that denies, acted on or not. Gives the denial that must be acted on.
     pub(super) fn note(&self, told: &mut Told, request: &Request, judgement: &Judgement) -> Option<Denial> {
+        if judgement.verdict == Verdict::Allow && judgement.evidence.is_empty() {
+            return None;
+        }
         let past = Past::default();
         let scene = self.scene(&past);
         let Some(event) = told.progress().event(self.worker, &scene, request, judgement) else {

@@ -11,10 +11,9 @@ mod outgoing;
 mod upstream;
 mod watched;
 
-pub(super) use inbound::Carried;
+pub(super) use inbound::{Carried, Opened};
 pub(super) use upstream::{Asking, Connections};
 
-use super::connection::TellPanic;
 use super::deadline::Deadline;
 use super::http1::{self, Guest};
 use super::inbox::Inbox;
@@ -92,11 +91,11 @@ impl Default for Bounds {
 /// One connection while it lasts.
 struct Held<'w> {
     worker: &'w Rc<Worker>,
-    guest: Guest,
+    guest: Rc<Guest>,
     /// The peer's certificates.
     chain: Vec<CertificateDer<'static>>,
     connection: Connection<Watched, Bytes>,
-    watch: Rc<Watch>,
+    watch: Watch,
     streams: Rc<Streams>,
     ping: Option<PingPong>,
     /// Whether the client has been asked whether it still lives, and has not answered.
@@ -151,6 +150,7 @@ enum Next {
 
 /// Serves a connection to its end. `early` is what was read of it.
 pub(super) async fn serve(worker: &Rc<Worker>, stream: Stream, early: Inbox, guest: Guest) {
+    let guest = Rc::new(guest);
     let limits = worker.limits();
     let chain = stream.peer_chain().to_vec();
     let (watched, watch) = Watched::new(stream, early, limits.http2.frames);
@@ -160,9 +160,10 @@ pub(super) async fn serve(worker: &Rc<Worker>, stream: Stream, early: Inbox, gue
         Ok(Err(error)) => return refused(worker, &guest, PROTOCOL, &error.to_string()),
         Err(_) => return refused(worker, &guest, PREFACE_SLOW, ""),
     };
+    watch.gather(true);
     let streams = Rc::new(Streams { open: Cell::new(0), last: Cell::new(Instant::now()) });
     let ping = connection.ping_pong();
-    let deadline = Deadline::after(limits.idle.min(limits.http2.ping_after).min(guest.trusted_for()), LOOK);
+    let deadline = worker.timers.deadline(limits.idle.min(limits.http2.ping_after).min(guest.trusted_for()), LOOK);
     let (asked, begun, closing) = (false, 0, false);
     let mut held = Held { worker, guest, chain, connection, watch, streams, ping, asked, deadline, begun, closing };
     if let Err((reason, detail)) = held.hold().await {
@@ -176,6 +177,7 @@ fn builder(limits: &Limits) -> h2::server::Builder {
     let bounds = &limits.http2;
     let mut builder = h2::server::Builder::new();
     builder
+        .enable_connect_protocol()
         .max_concurrent_streams(bounds.streams)
         .initial_window_size(bounds.stream_window)
         .initial_connection_window_size(bounds.connection_window)
@@ -191,11 +193,7 @@ fn builder(limits: &Limits) -> h2::server::Builder {
 impl Held<'_> {
     /// Stream after stream. Gives the reason when the connection does not end by itself.
     async fn hold(&mut self) -> Result<(), (Reason, String)> {
-        let mut stop = self.worker.stop.clone();
-        let mut stopped = pin!(async move {
-            // An error means that no one is left to say stop, which is a stop.
-            let _ = stop.wait_for(|stop| *stop).await;
-        });
+        let mut stopped = pin!(self.worker.stopped());
         loop {
             match poll_fn(|cx| self.poll_next(cx, stopped.as_mut())).await {
                 Next::Stream(stream) => self.begin(*stream),
@@ -203,6 +201,7 @@ impl Held<'_> {
                 Next::Broken(error) if error.is_io() || error.is_remote() => return Ok(()),
                 Next::Broken(error) => return Err((PROTOCOL, error.to_string())),
                 Next::Refused(reason) => {
+                    self.watch.gather(false);
                     self.connection.abrupt_shutdown(Code::ENHANCE_YOUR_CALM);
                     // Whether the client listened changes nothing for us.
                     let _ = timeout(LAST_WORDS, poll_fn(|cx| self.connection.poll_closed(cx))).await;
@@ -228,7 +227,7 @@ impl Held<'_> {
             Poll::Ready(Some(Ok(stream))) => return Poll::Ready(Next::Stream(Box::new(stream))),
             Poll::Ready(Some(Err(error))) => return Poll::Ready(Next::Broken(error)),
             Poll::Ready(None) => return Poll::Ready(Next::Over),
-            Poll::Pending => {}
+            Poll::Pending => self.watch.poll_turn(cx, self.streams.open.get() == 0),
         }
         if !self.closing && stopped.poll(cx).is_ready() {
             return Poll::Ready(Next::Stop);
@@ -244,13 +243,14 @@ impl Held<'_> {
     fn begin(&mut self, (request, respond): (Request<RecvStream>, SendResponse<Bytes>)) {
         self.begun += 1;
         let id = u64::from(respond.stream_id().as_u32());
-        let welcome = self.guest.still_welcome(self.worker, &self.chain);
+        let welcome = Guest::still_welcome(&mut self.guest, self.worker, &self.chain);
         let unwelcome = welcome.is_err();
-        let carried = Carried::new(request, respond, self.worker.limits().http1);
-        let (worker, guest, open) = (Rc::clone(self.worker), self.guest.clone(), Open::new(&self.streams));
+        let carried = Carried::open(request, respond, self.worker.limits());
+        let (worker, guest, open) = (Rc::clone(self.worker), Rc::clone(&self.guest), Open::new(&self.streams));
+        // Boxed, since a task is moved about before it comes to rest.
+        let serving = Box::pin(http1::serve_stream(worker, carried, guest, id, welcome));
         tokio::task::spawn_local(async move {
-            let _told = TellPanic::new(&worker, guest.connection.from);
-            http1::serve_stream(&worker, carried, guest, id, welcome).await;
+            serving.await;
             drop(open);
         });
         let last = self.begun >= self.worker.limits().requests_per_connection;

@@ -3,6 +3,7 @@
 //! been given room by the peer's flow control.
 
 use super::incoming::broken;
+use crate::protocol::head::Header;
 use crate::protocol::http1::{self, BodyDecoder, Framing, Scan};
 use bytes::{Bytes, BytesMut};
 use h2::SendStream;
@@ -50,23 +51,37 @@ impl<B: Begin> Outgoing<B> {
     /// Takes bytes of the message.
     pub(super) fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         ready!(self.poll_flush(cx))?;
-        let mut rest = bytes;
-        if self.body.is_none() {
-            self.head.extend_from_slice(bytes);
-            if !self.send_head()? {
-                return Poll::Ready(Ok(bytes.len()));
-            }
-            rest = &self.head;
+        if self.body.is_some() {
+            self.take(cx, bytes)?;
+        } else if self.head.is_empty() {
+            let used = self.send_heads(bytes)?;
+            self.take_rest(cx, bytes.get(used..).unwrap_or_default())?;
+        } else {
+            let mut head = std::mem::take(&mut self.head);
+            head.extend_from_slice(bytes);
+            let used = self.send_heads(&head)?;
+            self.take_rest(cx, head.get(used..).unwrap_or_default())?;
         }
-        if let Some(body) = &mut self.body {
-            body.take(rest)?;
-            // What has no room yet goes with the next write, or the flush.
-            if let Poll::Ready(Err(error)) = body.poll_send(cx) {
-                return Poll::Ready(Err(error));
-            }
-        }
-        self.head = Vec::new();
         Poll::Ready(Ok(bytes.len()))
+    }
+
+    /// What follows the heads that are complete: content, or the beginning of another head.
+    fn take_rest(&mut self, cx: &mut Context<'_>, rest: &[u8]) -> io::Result<()> {
+        if self.body.is_some() {
+            return self.take(cx, rest);
+        }
+        self.head.extend_from_slice(rest);
+        Ok(())
+    }
+
+    fn take(&mut self, cx: &mut Context<'_>, content: &[u8]) -> io::Result<()> {
+        let Some(body) = &mut self.body else { return Ok(()) };
+        body.take(content)?;
+        // What has no room yet goes with the next write, or the flush.
+        match body.poll_send(cx) {
+            Poll::Ready(sent) => sent,
+            Poll::Pending => Ok(()),
+        }
     }
 
     /// Ready when the peer's flow control has room for all that was written.
@@ -74,19 +89,33 @@ impl<B: Begin> Outgoing<B> {
         self.body.as_mut().map_or(Poll::Ready(Ok(())), |body| body.poll_send(cx))
     }
 
-    /// Sends the heads that are complete; whether the final one is among them. What is left of `head` is content.
-    fn send_head(&mut self) -> io::Result<bool> {
-        while let Some(begun) = self.begin.begin(&self.head, &mut self.scan)? {
+    /// Ends what has no other end: a tunnel.
+    pub(super) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_flush(cx))?;
+        if let Some(body) = self.body.as_mut().filter(|body| !body.ended)
+            && body.decoder.end_of_input().is_ok()
+        {
+            body.ended = true;
+            body.stream.send_data(Bytes::new(), true).map_err(broken)?;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Sends the heads that are complete, up to the final one; how many bytes they took.
+    fn send_heads(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut used = 0;
+        loop {
+            let rest = bytes.get(used..).unwrap_or_default();
+            let Some(begun) = self.begin.begin(rest, &mut self.scan)? else { return Ok(used) };
             self.scan = Scan::default();
-            self.head.drain(..begun.len.min(self.head.len()));
+            used += begun.len;
             if let Some((framing, stream)) = begun.content {
                 let decoder = BodyDecoder::new(framing, &self.limits);
                 let ended = decoder.is_done();
                 self.body = Some(Body { decoder, stream, waiting: BytesMut::new(), ended });
-                return Ok(true);
+                return Ok(used);
             }
         }
-        Ok(false)
     }
 
     /// The stream, once its head was sent.
@@ -120,7 +149,7 @@ impl Body {
         }
         if self.decoder.is_done() && !self.ended {
             self.ended = true;
-            match trailers(self.decoder.trailers().iter()) {
+            match fields(self.decoder.trailers().iter(), &[]) {
                 trailers if trailers.is_empty() => self.stream.send_data(Bytes::new(), true).map_err(broken)?,
                 trailers => self.stream.send_trailers(trailers).map_err(broken)?,
             }
@@ -142,20 +171,24 @@ impl Body {
     }
 }
 
-/// The fields of a head or of trailers as the library takes them.
-pub(super) fn fields<'a>(headers: impl Iterator<Item = crate::protocol::head::Header<'a>>) -> HeaderMap {
-    let mut map = HeaderMap::new();
+/// The fields of a head or of trailers as the library takes them. `bytes` is what they borrow from, if it is one piece:
+/// it is copied once, and they share it.
+pub(super) fn fields<'a>(headers: impl Iterator<Item = Header<'a>>, bytes: &[u8]) -> HeaderMap {
+    let copied = Bytes::copy_from_slice(bytes);
+    let start = bytes.as_ptr().addr();
+    let shared = |value: &[u8]| {
+        let at = value.as_ptr().addr().checked_sub(start)?;
+        (at + value.len() <= copied.len()).then(|| copied.slice(at..at + value.len()))
+    };
+    let mut map = HeaderMap::with_capacity(16);
     for header in headers {
+        let value = shared(header.value).unwrap_or_else(|| Bytes::copy_from_slice(header.value));
         // Both hold for every field that our codec has let through.
         if let (Ok(name), Ok(value)) =
-            (HeaderName::from_bytes(header.name.as_bytes()), HeaderValue::from_bytes(header.value))
+            (HeaderName::from_bytes(header.name.as_bytes()), HeaderValue::from_maybe_shared(value))
         {
             map.append(name, value);
         }
     }
     map
-}
-
-fn trailers<'a>(headers: impl Iterator<Item = crate::protocol::head::Header<'a>>) -> HeaderMap {
-    fields(headers)
 }

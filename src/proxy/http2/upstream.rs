@@ -5,14 +5,15 @@ use super::incoming::{Incoming, broken};
 use super::outgoing::{Begin, Begun, Outgoing, fields};
 use crate::flow::{Peer, Reason};
 use crate::protocol::head::{Form, Header};
-use crate::protocol::http1::{self, RequestHead, RequestView, Scan};
+use crate::protocol::http1::{self, Framing, RequestHead, RequestView, Scan, websocket};
 use crate::protocol::http2::text;
 use crate::protocol::names::Is;
 use crate::proxy::upstream::{CONNECT, CONNECT_SLOW, Connected, Target, Tls};
 use crate::proxy::worker::Worker;
 use bytes::Bytes;
-use h2::Reason as Code;
 use h2::client::{ResponseFuture, SendRequest};
+use h2::ext::Protocol;
+use h2::{Ping, Reason as Code};
 use http::{Method, Request, Response, Uri};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -44,6 +45,8 @@ struct Ask {
     to: Arc<Target>,
     limits: http1::Limits,
     head: bool,
+    /// What proves to the asker that a handshake for a WebSocket was understood.
+    switches: Option<websocket::Accept>,
     answer: Option<ResponseFuture>,
     /// Who waits for the answer to a request that has not been sent.
     waiting: Option<Waker>,
@@ -59,6 +62,11 @@ impl Asking {
         }
     }
 
+    /// Whether the upstream takes WebSockets on streams (RFC 8441 §3).
+    pub(in crate::proxy) fn takes_websockets(&self) -> bool {
+        self.outgoing.begin.send.is_extended_connect_protocol_enabled()
+    }
+
     fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<&mut Incoming>> {
         if self.incoming.is_none() {
             let ask = &mut self.outgoing.begin;
@@ -69,10 +77,10 @@ impl Asking {
                 ask.waiting = Some(cx.waker().clone());
                 return Poll::Pending;
             };
-            let head = ask.head;
+            let (head, switches) = (ask.head, ask.switches);
             match answer.poll_informational(cx) {
                 Poll::Ready(Some(interim)) => {
-                    let (text, _) = answered(interim.map_err(broken)?, true, head)?;
+                    let (text, _) = answered(&interim.map_err(broken)?, true, head)?;
                     return Poll::Ready(Ok(self.incoming.insert(Incoming::only(text))));
                 }
                 Poll::Ready(None) | Poll::Pending => {}
@@ -80,7 +88,11 @@ impl Asking {
             let answer = ready!(Pin::new(answer).poll(cx)).map_err(broken)?;
             let (parts, body) = answer.into_parts();
             let ended = body.is_end_stream();
-            let (text, content) = answered(Response::from_parts(parts, ()), ended, head)?;
+            let answer = Response::from_parts(parts, ());
+            let (text, content) = match switches.filter(|_| answer.status().is_success()) {
+                Some(accept) => switched(&answer, &accept)?,
+                None => answered(&answer, ended, head)?,
+            };
             ask.answer = None;
             self.incoming = Some(Incoming::new(text, content, body));
         }
@@ -88,14 +100,22 @@ impl Asking {
     }
 }
 
-fn answered(answer: Response<()>, ended: bool, head: bool) -> io::Result<(Vec<u8>, text::Content)> {
+fn answered(answer: &Response<()>, ended: bool, head: bool) -> io::Result<(Vec<u8>, text::Content)> {
     let status = answer.status().as_u16();
     let silent = head || status < 200 || matches!(status, 204 | 304);
-    let headers = answer.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
     let mut written = Vec::with_capacity(256);
-    let headers: Vec<_> = headers.collect();
-    let content = text::response(&mut written, status, &headers, (ended, silent));
+    let content = text::response(&mut written, status, &listed(answer), (ended, silent));
     content.map(|content| (written, content)).map_err(|why| io::Error::other(why.name))
+}
+
+fn switched(answer: &Response<()>, accept: &websocket::Accept) -> io::Result<(Vec<u8>, text::Content)> {
+    let mut written = Vec::with_capacity(256);
+    let content = text::switched(&mut written, accept, &listed(answer));
+    content.map(|content| (written, content)).map_err(|why| io::Error::other(why.name))
+}
+
+fn listed(answer: &Response<()>) -> Vec<text::Field<'_>> {
+    answer.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect()
 }
 
 impl Ask {
@@ -123,11 +143,19 @@ impl Begin for Ask {
         let mut request = Request::new(());
         *request.uri_mut() = self.uri(view).map_err(io::Error::other)?;
         *request.method_mut() = Method::from_bytes(view.method().as_bytes()).map_err(io::Error::other)?;
-        *request.headers_mut() = fields(view.headers().filter(|header| goes_on(header)));
+        *request.headers_mut() = fields(view.headers().filter(goes_on), bytes.get(..head.len).unwrap_or_default());
         self.head = view.method() == "HEAD";
-        let (answer, stream) = self.send.send_request(request, !head.framing.has_body()).map_err(broken)?;
+        let mut framing = head.framing;
+        if head.websocket {
+            // RFC 8441 §4.
+            self.switches = view.header("sec-websocket-key").map(websocket::accept);
+            *request.method_mut() = Method::CONNECT;
+            request.extensions_mut().insert(Protocol::from_static(text::WEBSOCKET));
+            framing = Framing::UntilClose;
+        }
+        let (answer, stream) = self.send.send_request(request, !framing.has_body()).map_err(broken)?;
         self.answer = Some(answer);
-        Ok(Some(Begun { len: head.len, content: Some((head.framing, stream)) }))
+        Ok(Some(Begun { len: head.len, content: Some((framing, stream)) }))
     }
 }
 
@@ -135,7 +163,7 @@ impl Begin for Ask {
 fn goes_on(header: &Header<'_>) -> bool {
     let Some(known) = header.known else { return true };
     match known.is {
-        Is::Host => false,
+        Is::Host | Is::WebSocketKey => false,
         Is::Te => header.value == b"trailers",
         Is::Trailer => true,
         _ => !known.is_hop_by_hop(),
@@ -171,7 +199,7 @@ impl AsyncWrite for Asking {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_flush(cx)
+        self.get_mut().outgoing.poll_end(cx)
     }
 }
 
@@ -231,14 +259,16 @@ impl Connections {
         Some(shared.asking(worker, to))
     }
 
-    /// Begins HTTP/2 on a connection, and a first stream of it.
+    /// Begins HTTP/2 on a connection, and a first stream of it. `settled` says that what the upstream has set must be
+    /// known before.
     pub(in crate::proxy) async fn begin(
         &self,
         worker: &Worker,
         connected: Connected,
         to: &Arc<Target>,
+        settled: bool,
     ) -> Result<Asking, Reason> {
-        let beginning = timeout(worker.limits().connect, Shared::begin(worker, connected));
+        let beginning = timeout(worker.limits().connect, Shared::begin(worker, connected, settled));
         let shared = beginning.await.map_err(|_| CONNECT_SLOW)?.map_err(|_| CONNECT)?;
         let asking = shared.asking(worker, to);
         let mut open = self.open.borrow_mut();
@@ -262,7 +292,7 @@ impl Connections {
 
 impl Shared {
     /// Begins HTTP/2. The connection lasts until nobody holds a handle of it, or the upstream ends it.
-    async fn begin(worker: &Worker, connected: Connected) -> io::Result<Self> {
+    async fn begin(worker: &Worker, connected: Connected, settled: bool) -> io::Result<Self> {
         let Connected { stream, peer, generation, .. } = connected;
         let mut builder = h2::client::Builder::new();
         builder
@@ -270,7 +300,8 @@ impl Shared {
             .initial_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .max_send_buffer_size(STREAM_WINDOW as usize);
-        let (send, connection) = builder.handshake::<_, Bytes>(stream).await.map_err(broken)?;
+        let (send, mut connection) = builder.handshake::<_, Bytes>(stream).await.map_err(broken)?;
+        let ping = connection.ping_pong().filter(|_| settled);
         let over = Rc::new(Cell::new(false));
         let (ended, metrics) = (Rc::clone(&over), Rc::clone(&worker.metrics));
         metrics.upstream_opened();
@@ -280,12 +311,16 @@ impl Shared {
             ended.set(true);
             metrics.upstream_closed();
         });
+        if let Some(mut ping) = ping {
+            // Settings are the first that an upstream sends (RFC 9113 §3.4): they are in front of the answer.
+            ping.ping(Ping::opaque()).await.map_err(broken)?;
+        }
         Ok(Self { send, peer, generation, active: Rc::default(), over, used: Instant::now() })
     }
 
     fn asking(&self, worker: &Worker, to: &Arc<Target>) -> Asking {
         let (send, limits, to) = (self.send.clone(), worker.limits().http1, Arc::clone(to));
-        let ask = Ask { send, to, limits, head: false, answer: None, waiting: None, failed: false };
+        let ask = Ask { send, to, limits, head: false, switches: None, answer: None, waiting: None, failed: false };
         Asking { outgoing: Outgoing::new(ask, limits), incoming: None, _active: Active::new(&self.active) }
     }
 }

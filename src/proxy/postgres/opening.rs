@@ -141,7 +141,7 @@ impl<'w> Opening<'w> {
         let mut stop = self.worker.stop.clone();
         Some(Wire {
             caller: Caller::of(&self.connection),
-            share: Share::none(&self.worker.shared.held),
+            share: Share::none(&self.worker.held),
             worker: self.worker,
             connection: self.connection,
             handshake: self.handshake,

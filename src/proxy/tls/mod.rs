@@ -244,6 +244,11 @@ fn accepted(
 }
 
 impl Handshake {
+    /// Whether the peer was verified under the material in use.
+    pub fn is_of(&self, store: &Store) -> bool {
+        store.generation() == self.generation
+    }
+
     /// To be asked before each message: whether the peer with this chain would be accepted under the material in use. Costs one
     /// comparison until the material is replaced, then one verification.
     ///
