@@ -332,9 +332,9 @@ def curl_upload_refused(door, podwall, path, status, reason, chunked):
         framing = ["-H", "transfer-encoding: chunked"] if chunked else []
         arguments = ["-H", "expect:", "-H", "content-type: application/json", *framing, "--data-binary", f"@{file.name}"]
         found, _, head = door.curl(*arguments, path=path)
-    expect("status", found, status)
     event = re.search(r"(?im)^x-podwall-event: (\S+)", head)
     expect("reason", podwall.recorded(event=event and event[1])["reason"], reason)
+    expect("status", found, status)
 
 
 def requests_upload_refused(door, podwall, path, status, reason, chunked):

@@ -123,7 +123,7 @@ impl Case<'_> {
         content: &Content<'_>,
         limits: &body::Limits,
     ) -> Judgement {
-        let mut fuel = Engine::budget(content.bytes.len());
+        let mut fuel = Engine::budget_of_piece(content.bytes.len(), windows.seen_again());
         match windows.feed(content.bytes, content.last, limits) {
             Ok(parts) => self.judge_parts(scene, view, parts, content, &mut fuel),
             Err(malformed) => self.object(malformed.why),

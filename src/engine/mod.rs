@@ -76,6 +76,16 @@ impl Engine {
     /// Steps for a unit of any size, so that a short value is looked at in every way.
     pub const STEPS_PER_UNIT: u64 = 25_000;
 
+    /// Steps for each byte that was looked at with an earlier piece of a streamed body, and is looked at again for what
+    /// spans the seam. Fewer: a body that comes byte by byte has such a look for each.
+    pub const STEPS_PER_BYTE_SEEN_AGAIN: u64 = 40;
+
+    /// The budget for judging the next `bytes` of a streamed body, with `again` bytes of the pieces before.
+    pub fn budget_of_piece(bytes: usize, again: usize) -> Fuel {
+        let again = Self::STEPS_PER_BYTE_SEEN_AGAIN * again as u64;
+        Fuel::new(Self::STEPS_PER_UNIT + Self::STEPS_PER_BYTE * bytes as u64 + again)
+    }
+
     /// The budget for judging a unit of `bytes` bytes: linear in its size, so that judging is too. Every detector spends
     /// before it reads, and stops when nothing is left.
     pub fn budget(bytes: usize) -> Fuel {

@@ -6,8 +6,8 @@ use super::commands;
 use super::compile::Context;
 use super::database::Granted;
 use super::document::{
-    Allowlist, DenyRule, ExceptionRule, FromEntry, InboundRule, OneOrMany, Probe, Protocol, Query as WrittenQuery,
-    Written,
+    Allowlist, DenyRule, ExceptionRule, FromEntry, InboundRule, OneOrMany, PlaceGroup, Probe, Protocol,
+    Query as WrittenQuery, Written,
 };
 use super::exceptions::Excepted;
 use super::pattern::{Host, PathTemplate, Wrong};
@@ -168,7 +168,9 @@ impl Reader<'_> {
             places: sorted(places.iter().map(|place| place.name())),
             parameters: texts(rule.parameter.as_ref()),
         };
-        if rule.path.is_none() && rule.domain.is_none() && rule.port.is_none() {
+        let of_requests = rule.parameter.is_some() || places.iter().any(|place| *place != PlaceGroup::Dns);
+        let said = rule.path.is_some() || !of_requests && (rule.domain.is_some() || rule.port.is_some());
+        if !said {
             let remedy = "add `path: /comments/{id}`, `domain: \"*.lists.example\"`, or the `port` of another protocol";
             self.wrong(&format!("{field}.path"), "", Wrong::new("where it holds", remedy));
         }

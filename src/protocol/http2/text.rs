@@ -189,15 +189,19 @@ fn content(fields: &[Field<'_>], ended: bool, held: u64) -> Content {
     if ended {
         return Content::None;
     }
-    let (mut sized, mut trailers) = (false, false);
+    let (mut lengths, mut sized, mut odd, mut trailers) = (0, false, false, false);
     for (name, value) in fields {
         if *name == "content-length" {
-            let length = std::str::from_utf8(value).ok().and_then(|digits| digits.parse::<u64>().ok());
+            let digits = std::str::from_utf8(value).ok().filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()));
+            let length = digits.and_then(|digits| digits.parse::<u64>().ok());
+            lengths += 1;
             sized |= length.is_none_or(|length| length > held);
+            odd |= length.is_none() || lengths > 1;
         }
         trailers |= *name == "trailer" || *name == "content-type" && value.starts_with(b"application/grpc");
     }
-    if sized && !trailers { Content::Plain } else { Content::Chunked }
+    // Lengths that are no length are for the codec of HTTP/1.1 to refuse.
+    if odd || sized && !trailers { Content::Plain } else { Content::Chunked }
 }
 
 fn write_fields(out: &mut Vec<u8>, fields: &[Field<'_>], content: Content, has_host: bool) -> Result<(), Reason> {
@@ -261,6 +265,14 @@ mod tests {
         let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
         request(&mut out, pseudo, &fields, ended).map_err(|why| why.name)?;
         Ok(String::from_utf8(out).unwrap())
+    }
+
+    #[test]
+    fn length_that_is_none_is_left_to_be_refused() {
+        for lengths in [&[("content-length", "5"), ("content-length", "5")][..], &[("content-length", "+5")]] {
+            let text = asked(&Pseudo { held: 100, ..GET }, lengths, false).unwrap();
+            assert!(RequestHead::decode(text.as_bytes(), &Limits::default()).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -26,6 +26,9 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
+/// So much of a unit is looked at at once: a body of short values has some 16,000 parts in it, half of what one may have.
+const PIECE_BYTES: usize = 64 << 10;
+
 /// How a streamed exchange ended before its answer did.
 pub(super) enum Cut {
     /// A window was denied.
@@ -191,12 +194,24 @@ impl Upload<'_, '_> {
         Ok(self.pending.len())
     }
 
+    /// Judges all of a unit before any of it goes on; a long one piece by piece, so that what is found in one look is bounded.
     fn judge(&mut self, unit: &[u8]) -> Result<(), Cut> {
-        let Some(units) = &mut self.units else { return Ok(()) };
         if unit.is_empty() && !self.decoder.is_done() {
             return Ok(());
         }
-        let content = Content { bytes: unit, trailers: self.decoder.trailers(), last: self.decoder.is_done() };
+        let mut rest = unit;
+        while matches!(self.units, Some(Units::Windows(_)))
+            && let Some((piece, behind)) = rest.split_at_checked(PIECE_BYTES).filter(|(_, behind)| !behind.is_empty())
+        {
+            self.look(piece, false)?;
+            rest = behind;
+        }
+        self.look(rest, self.decoder.is_done())
+    }
+
+    fn look(&mut self, bytes: &[u8], last: bool) -> Result<(), Cut> {
+        let Some(units) = &mut self.units else { return Ok(()) };
+        let content = Content { bytes, trailers: self.decoder.trailers(), last };
         let Judging { case, scene, request, .. } = &mut self.judging;
         let (view, limits) = (request.view(), &self.worker.limits().body);
         let judgement = match units {

@@ -1,7 +1,8 @@
 //! What a body may hold: sizes and numbers inside of it, whatever its kind.
 
 use super::ends;
-use crate::client::post;
+use crate::bench::Setup;
+use crate::client::{chunk, chunked, post};
 use std::io::Write;
 
 /// A request whose body is compressed: (`content-encoding`, bytes).
@@ -92,4 +93,19 @@ fn entity_headers() {
 fn entity_header_bytes() {
     let of = |bytes: usize| multipart(&entity(&format!("X: {}\r\n", "a".repeat(bytes - 3))));
     ends("", of(4096), of(4097), 413, "multipart-header-bytes");
+}
+
+/// What is streamed is looked at piece by piece: neither a dense array nor many short pieces are too much for one look.
+#[test]
+fn streamed_bodies_are_bounded_by_the_piece() {
+    let bench = Setup::new().start();
+    let dense = format!("[{}\"a\"]", "\"a\",".repeat(200_000));
+    assert_eq!(bench.client().ask(post("/stream", "application/json", &dense)).status, 200);
+    let mut client = bench.client();
+    client.send(chunked("/stream", "text/plain") + &chunk(&"all is well\n".repeat(30_000)));
+    for _ in 0..50 {
+        client.send(chunk("all is still well\n"));
+    }
+    assert_eq!(client.ask("0\r\n\r\n").status, 200);
+    assert!(bench.end().reasons().is_empty());
 }

@@ -161,6 +161,12 @@ impl Windows {
     }
 
     /// Drops what every reading has finished, and appends the piece.
+    /// How many bytes of earlier pieces are looked at again with the next one, over all readings; at most
+    /// [`OVERLAP_BYTES`] for each.
+    pub fn seen_again(&self) -> usize {
+        self.readings.iter().map(|reading| self.window.len().saturating_sub(reading.from)).sum()
+    }
+
     fn move_on(&mut self, piece: &[u8]) {
         let finished = self.readings.iter().map(|reading| reading.from).min().unwrap_or_default();
         self.window.drain(..finished.min(self.window.len()));
