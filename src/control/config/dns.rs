@@ -27,7 +27,8 @@ pub struct Dns {
     /// What a denied question is answered with.
     #[serde(default)]
     pub denied: Denied,
-    /// Questions that wait for an upstream at once, for each worker; more are answered SERVFAIL.
+    /// Questions that wait for an upstream at once, for each worker; for more, those that have waited longest are answered
+    /// SERVFAIL.
     #[serde(default = "default_in_flight")]
     #[schemars(range(min = 1, max = 65_536))]
     pub in_flight: u32,

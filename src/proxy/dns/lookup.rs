@@ -1,10 +1,11 @@
 //! One question: decoded, judged, answered. What the cache knows is answered at once; the rest waits for an upstream,
 //! and its answer is looked at before the client sees it.
 
+use super::Resolver;
 use super::cache::{Key, clamp};
 use super::tell::Asked;
 use super::vet::{self, Inside};
-use super::{Resolver, Waiting};
+use super::waiting::Waiting;
 use crate::engine::Engine;
 use crate::flow::{self, Cut, Denial, Judgement, Kind, Mode, Reason, Session, Verdict};
 use crate::protocol::dns::header::id_of;
@@ -16,7 +17,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 /// As many questions wait for an upstream as may.
-const IN_FLIGHT: Reason = Reason::new("dns-in-flight", Kind::TooMany, "as many questions wait for an upstream as may");
+const IN_FLIGHT: Reason =
+    Reason::new("dns-in-flight", Kind::TooMany, "later questions took the place of one that nobody had answered");
 
 /// What a question came over; decides how long its answer may be.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -38,7 +40,7 @@ pub(super) enum Step {
 /// A question that was granted and waits for its answer.
 pub(super) struct Pending {
     resolver: Rc<Resolver>,
-    _waiting: Waiting,
+    waiting: Waiting,
     asked: Asked,
     transport: Transport,
     enforced: bool,
@@ -84,15 +86,8 @@ impl Resolver {
         if let Some((answer, age)) = self.cache.find(&key, asked.now.since_start) {
             return Step::Answer(emitted(&answer, &asked.query, age, transport));
         }
-        match self.wait() {
-            Some(waiting) => {
-                Step::Wait(Box::new(Pending { resolver: self.clone(), _waiting: waiting, asked, transport, enforced }))
-            }
-            None => {
-                asked.note_failure(&self.worker, IN_FLIGHT, None);
-                Step::Answer(refusal(&asked.query, Rcode::SERVFAIL, None))
-            }
-        }
+        let waiting = self.waiting.enter();
+        Step::Wait(Box::new(Pending { resolver: self.clone(), waiting, asked, transport, enforced }))
     }
 
     fn unreadable(&self, message: &[u8], why: Reason, from: SocketAddr, to: SocketAddr) -> Step {
@@ -145,10 +140,15 @@ enum Expansion {
 
 impl Pending {
     /// Asks the upstreams, and gives the bytes for the client.
-    pub(super) async fn answer(self) -> Vec<u8> {
+    pub(super) async fn answer(mut self) -> Vec<u8> {
+        let answered = tokio::select! {
+            biased;
+            answered = self.resolver.upstreams.ask(&self.asked.query) => answered,
+            () = self.waiting.given_way() => Err(IN_FLIGHT),
+        };
         let Self { resolver, asked, transport, .. } = &self;
         let query = &asked.query;
-        match resolver.upstreams.ask(query).await {
+        match answered {
             Ok(answer) => match self.vetted(answer) {
                 Ok(answer) => {
                     resolver.pin(query, &answer);

@@ -14,6 +14,7 @@ mod tell;
 mod udp;
 mod upstream;
 mod vet;
+mod waiting;
 
 use super::CannotListen;
 use super::listen;
@@ -23,7 +24,6 @@ use crate::behave::dns::Watch;
 use crate::protocol::dns::{Name, Rcode};
 use cache::Cache;
 use socket2::{Domain, Protocol, Socket, Type};
-use std::cell::Cell;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -32,6 +32,7 @@ use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use upstream::Upstreams;
+use waiting::Queue;
 
 /// What the resolver is told at its start.
 #[derive(Clone, Debug)]
@@ -46,7 +47,7 @@ pub struct Settings {
     pub inside: Vec<String>,
     /// What a denied question is answered with.
     pub denied: Rcode,
-    /// Questions that wait for an upstream at once, for each worker.
+    /// Questions that wait for an upstream at once, for each worker; for more, those that have waited longest give way.
     pub in_flight: usize,
     /// For one upstream to answer.
     pub upstream_deadline: Duration,
@@ -72,7 +73,7 @@ struct Resolver {
     watch: std::sync::Arc<Watch>,
     cache: Cache,
     upstreams: Upstreams,
-    waiting: Cell<usize>,
+    waiting: Rc<Queue>,
 }
 
 impl Settings {
@@ -126,7 +127,7 @@ pub(super) fn serve(
         upstreams: Upstreams::new(settings),
         settings: settings.clone(),
         watch: watcher,
-        waiting: Cell::new(0),
+        waiting: Queue::new(settings.in_flight),
     });
     for (address, udp, tcp) in sockets {
         let (udp, tcp) = (UdpSocket::from_std(udp)?, TcpListener::from_std(tcp)?);
@@ -134,24 +135,4 @@ pub(super) fn serve(
         tasks.spawn_local(tcp::serve(resolver.clone(), address, tcp, stop.clone()));
     }
     Ok(())
-}
-
-/// One question that waits for an upstream; counted while it does.
-struct Waiting(Rc<Resolver>);
-
-impl Resolver {
-    /// Room for one more question to wait, if there is any.
-    fn wait(self: &Rc<Self>) -> Option<Waiting> {
-        let waiting = self.waiting.get();
-        (waiting < self.settings.in_flight).then(|| {
-            self.waiting.set(waiting + 1);
-            Waiting(self.clone())
-        })
-    }
-}
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        self.0.waiting.set(self.0.waiting.get() - 1);
-    }
 }
