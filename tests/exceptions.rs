@@ -1,5 +1,6 @@
 //! `deploy/exceptions.md` is true: each example, held against the requests behind it, through the program as owners run it.
 
+#![cfg(feature = "sidecar")]
 #![allow(clippy::unwrap_used, clippy::string_slice, clippy::indexing_slicing)] // a test: what fails, fails it
 
 use std::fs;
