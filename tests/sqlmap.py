@@ -64,11 +64,14 @@ def extracts(url, place, folder):
         raise Failed(f"nothing was extracted without inspection: {said[-1500:]}")
 
 
-def gets_nothing(url, place, tamper, folder, *more):
+def gets_nothing(podwall, url, place, tamper, folder, *more):
+    before = len(podwall.lines())
     code, said = sqlmap(url, place, tamper, folder, *more)
     if SECRET in said or FOUND in said:
         raise Failed(f"an injection went through: {said[said.find(FOUND) :][:1500]}")
-    if "403 (Forbidden)" not in said:
+    # A run that is ended does not come to count its answers; the record has them all the same.
+    denied = any("attack-detected" in json.dumps(line) for line in podwall.lines()[before:])
+    if "403 (Forbidden)" not in said and not denied:
         raise Failed(f"nothing was denied, so nothing was tried: {said[-800:]}")
     return "ran out of time" if code == 124 else ""
 
@@ -101,9 +104,9 @@ def check(tally, binary, folder, programs):
     for number, tamper in enumerate(TAMPERS):
         for place in PLACES if tamper == "none" else [list(PLACES)[number % len(PLACES)]]:
             output = folder / f"on-{place}-{tamper}"
-            tally.check(f"sqlmap gets nothing {place} {tamper}", gets_nothing, url, place, tamper, output)
+            tally.check(f"sqlmap gets nothing {place} {tamper}", gets_nothing, acting, url, place, tamper, output)
     slowly = ("--delay", "0.2", "--threads", "1")
-    tally.check("sqlmap gets nothing slowly", gets_nothing, url, "query", "none", folder / "on-slowly", *slowly)
+    tally.check("sqlmap gets nothing slowly", gets_nothing, acting, url, "query", "none", folder / "on-slowly", *slowly)
 
 
 def main():
