@@ -7,11 +7,15 @@
 //! ```
 //!
 //! 1. **arrive** (`proxy::listen`, `proxy::tls`): a socket becomes a [`flow::Connection`] with a proved [`flow::Peer`].
+//!    Outbound, it is also held against the names that led to its address, and its first bytes say what is spoken
+//!    (`proxy::egress`, [`protocol::identify`]); what nobody takes apart is carried as bytes and overheard (`proxy::stream`,
+//!    [`behave::stream`]).
 //! 2. **decode** ([`protocol`]): bytes become a [`flow::Message`]: what it asks for (accesses), what its sender controls
 //!    (parts). Malformed is a refusal that names the rule broken.
 //! 3. **judge** ([`engine`]): every access must be granted under every reading ([`policy`]); the evidence of all parts is
 //!    weighed together ([`detect`]). Pure: time and counters come in the [`flow::Scene`].
-//! 4. **release or refuse** (`proxy::http1`): what was judged goes on, unchanged; what was denied is answered with a status
+//! 4. **release or refuse** (`proxy::http1`, which serves streams of HTTP/2 too; `proxy::postgres`; `proxy::exchange` for any
+//!    protocol of questions and answers, as Redis): what was judged goes on, unchanged; what was denied is answered with a status
 //!    and the event's id, and not a byte of it goes on.
 //! 5. **record** ([`record`]): one masked line, handed over without waiting.
 //!
@@ -34,7 +38,7 @@
 //! |---|---|
 //! | a detector | one file in `detect/`, one line in [`detect::DETECTORS`] |
 //! | a signature | an entry in `signatures/`; no Rust |
-//! | a protocol | a folder in `protocol/`, one line in [`protocol::PROTOCOLS`] |
+//! | a protocol of questions and answers | a folder in `protocol/` with its `Carriage`, one line in [`protocol::PROTOCOLS`] |
 //! | a command | one file in `cli/`, one line in [`cli::COMMANDS`] |
 //! | a reason to refuse | a constant beside the check that gives it |
 //! | a protocol told apart, and judged as a whole | a function and a line in `protocol::identify`, its name in [`policy::spoken::NAMED`] |
