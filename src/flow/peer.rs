@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// The other side of a connection, as far as it is proved.
 #[derive(Clone, Debug)]
@@ -20,6 +20,12 @@ impl Peer {
             Self::Unverified => None,
             Self::Verified(identity) => Some(identity),
         }
+    }
+
+    /// How long what was proved still lasts; for ever where nothing was.
+    pub fn lasts(&self, now: SystemTime) -> Duration {
+        let left = |identity: &Identity| identity.not_after.duration_since(now).unwrap_or_default();
+        self.identity().map_or(Duration::MAX, left)
     }
 }
 

@@ -46,6 +46,18 @@ impl Outbox {
         Poll::Ready(Ok(()))
     }
 
+    /// The same; says whether there was anything to send.
+    pub(super) fn poll_send_any(
+        &mut self,
+        cx: &mut Context<'_>,
+        to: &mut (impl AsyncWrite + Unpin),
+    ) -> Poll<io::Result<bool>> {
+        if self.is_empty() {
+            return Poll::Ready(Ok(false));
+        }
+        self.poll_send(cx, to).map_ok(|()| true)
+    }
+
     /// Ready when everything has been handed to the kernel. The buffer is kept for what comes next.
     pub(super) fn poll_send_keeping(
         &mut self,

@@ -8,7 +8,6 @@ mod report;
 
 use crate::flow::{Connection, Kind, Past, Proof, Reason, RuleName, Scene, Session as Exchanges};
 use crate::protocol::exchange::Decoder;
-use crate::proxy::bans::BANNED;
 use crate::proxy::deadline::Deadline;
 use crate::proxy::held::Share;
 use crate::proxy::inbox::Inbox;
@@ -91,7 +90,6 @@ pub(super) async fn serve(
     port: Port,
     decoder: Box<dyn Decoder>,
 ) {
-    let mut stop = worker.stop.clone();
     let mut wire = Wire {
         caller: Caller::of(&connection),
         share: Share::none(&worker.held),
@@ -110,10 +108,7 @@ pub(super) async fn serve(
         asked: false,
         proof: Proof::default(),
         rule: None,
-        stopped: Box::pin(async move {
-            // An error means that no one is left to say stop, which is a stop.
-            let _ = stop.wait_for(|stop| *stop).await;
-        }),
+        stopped: Box::pin(worker.stopped()),
     };
     let end = wire.carry(&port).await;
     wire.close(end).await;
@@ -124,22 +119,11 @@ impl Wire<'_> {
         Scene { connection: &self.connection, session: &self.exchanges, past, now: self.worker.now() }
     }
 
-    /// How long the peer's certificate still lasts.
-    fn trusted_for(&self) -> Duration {
-        let Some(identity) = self.connection.peer.identity() else { return Duration::MAX };
-        identity.not_after.duration_since(SystemTime::now()).unwrap_or_default()
-    }
-
     /// Before each message: trust ends when it ends.
     fn still_welcome(&mut self) -> Result<(), Reason> {
-        if self.worker.bans(&self.connection) {
-            return Err(BANNED);
-        }
         let now = SystemTime::now();
-        if self.connection.peer.identity().is_some_and(|identity| identity.not_after <= now) {
-            return Err(crate::proxy::http1::ENDED);
-        }
-        let (Some(handshake), Some(store)) = (&mut self.handshake, &self.worker.shared.identity) else { return Ok(()) };
-        handshake.still_trusted(store, self.client.peer_chain(), now).map_err(|refusal| refusal.reason)
+        let welcome = self.worker.still_welcomes(&self.connection, now);
+        let mut trusted = || self.worker.still_trusts(&mut self.handshake, self.client.peer_chain(), now);
+        welcome.and_then(|()| trusted()).map_err(|(reason, _)| reason)
     }
 }

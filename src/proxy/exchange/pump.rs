@@ -10,10 +10,9 @@ use crate::proxy::settings::Port;
 use crate::proxy::upstream;
 use crate::proxy::worker::Worker;
 use std::future::poll_fn;
-use std::io;
 use std::task::{Context, Poll};
-use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
+use std::time::{Duration, SystemTime};
+use tokio::io::AsyncRead;
 
 /// For our last words to be taken.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -80,7 +79,7 @@ impl Wire<'_> {
         } else if !self.from_client.is_empty() {
             (limits.body_progress, MESSAGE_SLOW)
         } else {
-            (IDLE.min(self.trusted_for()), IDLE_LONG)
+            (IDLE.min(self.connection.peer.lasts(SystemTime::now())), IDLE_LONG)
         };
         self.deadline.set(wait, reason);
     }
@@ -90,7 +89,7 @@ impl Wire<'_> {
         let scratch = &self.worker.scratch;
         let mut moved = false;
         if let Some(server) = &mut self.server {
-            match poll_write(cx, &mut self.to_server, server) {
+            match self.to_server.poll_send_any(cx, server) {
                 Poll::Ready(Ok(sent)) => moved |= sent,
                 Poll::Ready(Err(_)) => return Poll::Ready(Err(End::Over)),
                 Poll::Pending => {}
@@ -101,7 +100,7 @@ impl Wire<'_> {
                 Poll::Pending => {}
             }
         }
-        match poll_write(cx, &mut self.to_client, &mut self.client) {
+        match self.to_client.poll_send_any(cx, &mut self.client) {
             Poll::Ready(Ok(sent)) => moved |= sent,
             Poll::Ready(Err(_)) => return Poll::Ready(Err(End::Over)),
             Poll::Pending => {}
@@ -127,14 +126,6 @@ async fn connect(worker: &Worker, port: &Port, wire: &Wire<'_>) -> Result<crate:
     let target = port.target(wire.connection.to, None, &wire.proof, &worker.shared.settings.roots).ok_or(NO_NAME)?;
     let connected = upstream::connect(worker, &target, Alpn::default()).await;
     connected.map(|connected| connected.stream).map_err(|unreached| unreached.reason)
-}
-
-/// Whether anything was written.
-fn poll_write(cx: &mut Context<'_>, outbox: &mut Outbox, to: &mut (impl AsyncWrite + Unpin)) -> Poll<io::Result<bool>> {
-    if outbox.is_empty() {
-        return Poll::Ready(Ok(false));
-    }
-    outbox.poll_send(cx, to).map_ok(|()| true)
 }
 
 /// Whether anything came; nothing is read while `ahead`, what came before, is not yet taken by the other side. No more when

@@ -11,13 +11,13 @@ mod upload;
 use crate::flow::{Connection, Direction, Kind, Now, Past, Proof, Reason, Scene, Session, Terms};
 use crate::protocol::forwarded::Forwarded;
 use crate::protocol::{self, Malformed};
-use crate::proxy::bans::BANNED;
 use crate::proxy::connection::TellPanic;
 use crate::proxy::http2::{self, Opened};
 use crate::proxy::inbox::Inbox;
 use crate::proxy::settings::Port;
 use crate::proxy::tls::{Handshake, Stream};
 use crate::proxy::upstream::{Target, Upstream};
+use crate::proxy::welcome::Unwelcome;
 use crate::proxy::wire::Wire;
 use crate::proxy::worker::Worker;
 use crate::record::Caller;
@@ -29,9 +29,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-/// The peer's certificate has ended since the handshake.
-pub(super) const ENDED: Reason =
-    Reason::new("tls-ended", Kind::Tls, "the peer's certificate ended while the connection lasted");
 /// One connection carries no more requests than this.
 pub(super) const REQUESTS: Reason = Reason::new(
     "limit-requests-per-connection",
@@ -187,9 +184,6 @@ impl Conversation<'_> {
     }
 }
 
-/// Why a connection is no longer trusted, and what explains it.
-pub(super) type Unwelcome = (Reason, String);
-
 impl Guest {
     pub(super) fn new(connection: Connection, handshake: Option<Handshake>, port: Port) -> Self {
         let caller = Caller::of(&connection);
@@ -231,8 +225,7 @@ impl Guest {
 
     /// How long the peer's certificate still lasts.
     pub(super) fn trusted_for(&self) -> Duration {
-        let Some(identity) = self.connection.peer.identity() else { return Duration::MAX };
-        identity.not_after.duration_since(SystemTime::now()).unwrap_or_default()
+        self.connection.peer.lasts(SystemTime::now())
     }
 
     /// Before each message: trust ends when it ends. `chain` is the peer's.
@@ -241,20 +234,13 @@ impl Guest {
         worker: &Worker,
         chain: &[CertificateDer<'_>],
     ) -> Result<(), Unwelcome> {
-        if worker.bans(&self.connection) {
-            return Err((BANNED, "banned".into()));
-        }
         let now = SystemTime::now();
-        if self.connection.peer.identity().is_some_and(|identity| identity.not_after <= now) {
-            return Err((ENDED, "at notAfter".into()));
-        }
+        worker.still_welcomes(&self.connection, now)?;
         let (Some(handshake), Some(store)) = (&self.handshake, &worker.shared.identity) else { return Ok(()) };
         if handshake.is_of(store) {
             return Ok(());
         }
-        let Some(handshake) = &mut Rc::make_mut(self).handshake else { return Ok(()) };
-        let trusted = handshake.still_trusted(store, chain, now);
-        trusted.map_err(|refusal| (refusal.reason, refusal.detail))
+        worker.still_trusts(&mut Rc::make_mut(self).handshake, chain, now)
     }
 }
 

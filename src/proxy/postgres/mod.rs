@@ -174,12 +174,6 @@ impl Wire<'_> {
         trusted
     }
 
-    /// How long the peer's certificate still lasts.
-    fn trusted_for(&self) -> Duration {
-        let Some(identity) = self.connection.peer.identity() else { return Duration::MAX };
-        identity.not_after.duration_since(SystemTime::now()).unwrap_or_default()
-    }
-
     /// Before each statement: trust ends when it ends, in the server too.
     fn still_welcome(&mut self) -> Result<(), Reason> {
         if self.worker.bans(&self.connection) {
@@ -192,12 +186,9 @@ impl Wire<'_> {
         if self.connection.direction == Direction::Outbound {
             return Ok(());
         }
-        let Some(identity) = self.connection.peer.identity() else { return Ok(()) };
         let now = SystemTime::now();
-        if identity.not_after <= now {
-            return Err(crate::proxy::http1::ENDED);
-        }
-        let (Some(handshake), Some(store)) = (&mut self.handshake, &self.worker.shared.identity) else { return Ok(()) };
-        handshake.still_trusted(store, self.client.peer_chain(), now).map_err(|refusal| refusal.reason)
+        let welcome = self.worker.still_welcomes(&self.connection, now);
+        let mut trusted = || self.worker.still_trusts(&mut self.handshake, self.client.peer_chain(), now);
+        welcome.and_then(|()| trusted()).map_err(|(reason, _)| reason)
     }
 }

@@ -138,7 +138,6 @@ impl<'w> Opening<'w> {
         let mut to_server = Outbox::default();
         to_server.buffer().extend_from_slice(self.inbox.unread().get(..len).unwrap_or_default());
         self.inbox.consume(len);
-        let mut stop = self.worker.stop.clone();
         Some(Wire {
             caller: Caller::of(&self.connection),
             share: Share::none(&self.worker.held),
@@ -164,10 +163,7 @@ impl<'w> Opening<'w> {
             cursor: None,
             rule: None,
             key: None,
-            stopped: Box::pin(async move {
-                // An error means that no one is left to say stop, which is a stop.
-                let _ = stop.wait_for(|stop| *stop).await;
-            }),
+            stopped: Box::pin(self.worker.stopped()),
         })
     }
 

@@ -17,9 +17,9 @@ use crate::proxy::inbox::{Inbox, Scratch};
 use crate::proxy::outbox::Outbox;
 use crate::proxy::tls::Stream;
 use std::future::poll_fn;
-use std::io;
 use std::task::{Context, Poll};
 use std::time::Duration;
+use std::time::SystemTime;
 
 /// For our last words to be taken.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -154,7 +154,7 @@ impl Wire<'_> {
         } else if !self.from_client.is_empty() || self.client_rest.bytes > 0 {
             (limits.body_progress, MESSAGE_SLOW)
         } else {
-            (IDLE.min(self.trusted_for()), IDLE_LONG)
+            (IDLE.min(self.connection.peer.lasts(SystemTime::now())), IDLE_LONG)
         };
         self.deadline.set(wait, reason);
     }
@@ -162,10 +162,8 @@ impl Wire<'_> {
     /// Ready when something has moved.
     fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
         let mut moved = false;
-        let writes = [
-            poll_write(cx, &mut self.to_server, &mut self.server),
-            poll_write(cx, &mut self.to_client, &mut self.client),
-        ];
+        let writes =
+            [self.to_server.poll_send_any(cx, &mut self.server), self.to_client.poll_send_any(cx, &mut self.client)];
         for (at, write) in writes.into_iter().enumerate() {
             match write {
                 Poll::Ready(Ok(sent)) => moved |= sent,
@@ -215,16 +213,4 @@ fn pass(inbox: &mut Inbox, outbox: &mut Outbox, rest: Rest) -> Rest {
     }
     inbox.consume(count);
     Rest { bytes: rest.bytes - count, ..rest }
-}
-
-/// Whether anything was written.
-fn poll_write(
-    cx: &mut Context<'_>,
-    outbox: &mut Outbox,
-    to: &mut (impl tokio::io::AsyncWrite + Unpin),
-) -> Poll<io::Result<bool>> {
-    if outbox.is_empty() {
-        return Poll::Ready(Ok(false));
-    }
-    outbox.poll_send(cx, to).map_ok(|()| true)
 }
