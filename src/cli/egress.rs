@@ -1,6 +1,5 @@
 //! `podwall log egress`: what left the pod, and what was to leave and did not, from the record.
 
-use super::USAGE;
 use super::log::{for_each_line, since};
 use crate::record::redact::escape_again;
 use lexopt::prelude::{Long, Short, Value as Word, ValueExt};
@@ -57,15 +56,8 @@ pub(super) fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(options) => options,
         Err(code) => return code,
     };
-    match read(&options).and_then(|seen| seen.show(&mut io::stdout().lock())) {
-        Ok(()) => ExitCode::SUCCESS,
-        // Whoever closed the pipe has read enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("podwall log egress: {error}");
-            ExitCode::from(USAGE)
-        }
-    }
+    let shown = read(&options).and_then(|seen| seen.show(&mut io::stdout().lock()));
+    super::shown(shown.map(|()| ExitCode::SUCCESS), "log egress")
 }
 
 /// Nothing when help is asked for.
@@ -113,9 +105,9 @@ impl Seen {
             }
             "judged" if outbound && text("verdict") == "deny" => {
                 let acted = if text("mode") == "enforce" { "" } else { " (let go)" };
-                let what = [format!("{} {}", text("action"), text("resource")), text("protocol").to_owned()];
-                let [what, protocol] = what;
-                *self.denied.entry([what, protocol, format!("{}{acted}", text("reason"))]).or_default() += 1;
+                let what = format!("{} {}", text("action"), text("resource"));
+                let why = format!("{}{acted}", text("reason"));
+                *self.denied.entry([what, text("protocol").to_owned(), why]).or_default() += 1;
             }
             "repeat" if outbound => {
                 let times = line.get("count").and_then(Value::as_u64).unwrap_or_default();

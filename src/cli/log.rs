@@ -1,7 +1,7 @@
 //! `podwall log`: the record, verified and read. What a file holds is never trusted: it is shown so that no terminal
 //! acts on it.
 
-use super::{USAGE, egress, learn};
+use super::{egress, learn};
 use crate::document::HumanDuration;
 use crate::record::chain::{Broken, Chain};
 use crate::record::redact::escape_again;
@@ -76,16 +76,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let mut out = io::stdout().lock();
     let done = if options.verify { verify(&options, &mut out) } else { show(&options, &mut out) };
-    match done {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        // Whoever closed the pipe has read enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("podwall log: {error}");
-            ExitCode::from(USAGE)
-        }
-    }
+    super::shown(done.map(|good| if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }), "log")
 }
 
 /// Nothing when help is asked for.

@@ -20,7 +20,7 @@ pub mod signatures;
 
 use std::ffi::OsString;
 use std::fmt;
-use std::io::Write;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 /// What the user is told who used a command wrongly.
@@ -116,7 +116,7 @@ pub fn main(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
 
 /// To the standard output; nobody is left to tell when it is closed.
 fn say(text: &str) {
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    let _ = io::stdout().write_all(text.as_bytes());
 }
 
 /// What a command was asked for; otherwise how the program ends, once the help has been given that was asked for
@@ -131,6 +131,19 @@ fn asked<T>(parsed: Result<Option<T>, impl fmt::Display>, command: &str, help: &
         Err(error) => {
             eprint!("podwall {command}: {error}\n\n{help}");
             Err(ExitCode::from(USAGE))
+        }
+    }
+}
+
+/// How a command ends that shows what it read.
+fn shown(done: io::Result<ExitCode>, command: &str) -> ExitCode {
+    match done {
+        Ok(code) => code,
+        // Whoever closed the pipe has read enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("podwall {command}: {error}");
+            ExitCode::from(USAGE)
         }
     }
 }

@@ -6,9 +6,7 @@
 //! name lead elsewhere without being its resolver.
 
 use super::{Case, Engine, NO_RULE};
-use crate::flow::{
-    Access, Cut, Denial, Fact, FactKind, Grant, Judgement, Kind, Message, Mode, Reason, Scene, Side, Verdict,
-};
+use crate::flow::{Access, Cut, Denial, Fact, FactKind, Grant, Judgement, Kind, Message, Reason, Scene, Side, Verdict};
 use crate::protocol::hello::Hello;
 use std::borrow::Cow;
 
@@ -86,11 +84,6 @@ impl Engine {
         let resource = format!("{SCHEME}://{name}:{}", scene.connection.port);
         let name = (!name.is_empty() && name != scene.connection.to.host()).then(|| name.to_owned());
         Dialled { case, judgement, resource, name, detail }
-    }
-
-    /// What is done with verdicts on an outbound port.
-    pub fn mode_towards(&self, scene: &Scene<'_>) -> Mode {
-        self.port(scene.connection.direction, scene.connection.port).mode
     }
 
     /// The names that a connection may be for, one of which must be granted: the one it says; else those that led to its

@@ -1,7 +1,7 @@
 //! What the record and the metrics are told of outbound connections that are judged as a whole.
 
 use super::opening;
-use crate::engine::egress::{Dialled, Opening};
+use crate::engine::egress::{Dialled, Opening, SCHEME};
 use crate::flow::{Connection, Cut as Ends, Denial, Direction, Judgement, Mode, Reason, RuleName, Verdict};
 use crate::proxy::stream::{Cut, End, IDLE};
 use crate::proxy::upstream::Unreached;
@@ -65,8 +65,7 @@ pub(super) fn overheard(worker: &Worker, connection: &Connection, judgement: Jud
         return Err(Box::new(Cut { reason: denial.reason, evidence: judgement.evidence, detail: None }));
     }
     worker.judging(connection, |scene| {
-        let (recorder, resource) =
-            (&worker.shared.recorder, format!("tcp://{}:{}", connection.to.host(), connection.port));
+        let (recorder, resource) = (&worker.shared.recorder, resource(connection));
         let exchange = Exchange { number: 1, action: "connect", resource: &resource, ..Exchange::default() };
         let id = recorder.id(scene.now.wall);
         recorder.judged(Event::judged(id, scene, &judgement, &exchange, &worker.revision()));
@@ -110,11 +109,16 @@ pub(super) fn ended(worker: &Worker, connection: &Connection, passed: &Passed, (
     }
 }
 
+/// What was called, where nothing said in the connection tells: the name that led there last, else the address.
+fn resource(connection: &Connection) -> String {
+    let name = connection.names.iter().next().map_or_else(|| connection.to.host(), |name| name.asked.to_string());
+    format!("{SCHEME}://{name}:{}", connection.port)
+}
+
 fn refused(worker: &Worker, connection: &Connection, cut: &Cut, released: u64) {
     let (recorder, now) = (&worker.shared.recorder, worker.now().wall);
     let denial = Denial { reason: cut.reason, cut: Ends::Drop };
-    let name = connection.names.iter().next().map_or_else(|| connection.to.host(), |name| name.asked.to_string());
-    let resource = format!("tcp://{name}:{}", connection.port);
+    let resource = resource(connection);
     let exchange = Exchange {
         number: 1,
         action: "connect",
