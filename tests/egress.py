@@ -132,6 +132,13 @@ def ssh_on_http(world):
     expect("detail", line["detail"], "ssh on a port granted to http")
 
 
+def postgres_on_http(world):
+    startup = bytes([0, 0, 0, 8, 4, 210, 22, 47])  # SSLRequest
+    world.python(SAY.format(host="web.example", port=2222, pieces=[startup]))
+    line = world.sidecar.recorded(reason="egress-protocol", to=f"{WEB}:2222", protocol="postgres")
+    expect("detail", line["detail"], "postgres on a port granted to http")
+
+
 def server_first(world):
     """Nobody waits for the other: the client says nothing before it is greeted, and gives up after 20 seconds."""
     mailbox = ["msmtpd", f"--interface={OTHER}", "--port=25", "--command=cat > /dev/null; true"]
@@ -240,6 +247,7 @@ CHECKS = [
     ("tls: other offer", tls_other_offer),
     ("ssh where it is granted", ssh_granted),
     ("ssh on a port granted to http", ssh_on_http),
+    ("postgres on a port granted to http", postgres_on_http),
     ("server that speaks first", server_first),
     ("raw bytes", raw),
     ("http on a port granted to tcp", http_on_tcp),

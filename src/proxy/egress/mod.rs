@@ -51,13 +51,13 @@ pub(super) async fn serve(worker: &Rc<Worker>, client: TcpStream, mut connection
     };
     connection.protocol = known.opened.protocol.unwrap_or("tcp");
     match known.opened.protocol {
-        Some("http1" | "http2" | "http-connect") if worker.judges(&connection, "http") => {
+        Some("http1" | "http2" | "http-connect") if worker.judges(&connection, "http", &known) => {
             connection.protocol = protocol::http1::PROTOCOL.name;
             let port = port(&connection, Protocol::Http);
             let guest = Guest::new(connection, None, port);
             http1::serve_from(worker, Stream::Plain(known.client), early(&known.from_client), guest).await;
         }
-        Some("postgres") if worker.judges(&connection, "postgres") => {
+        Some("postgres") if worker.judges(&connection, "postgres", &known) => {
             let port = port(&connection, Protocol::Postgres);
             let (stream, early) = (Stream::Plain(known.client), early(&known.from_client));
             Box::pin(postgres::serve_from(worker, stream, early, connection, port)).await;
@@ -101,12 +101,12 @@ impl Worker {
         look(&Scene { connection, session: &session, past: &past, now: self.now() })
     }
 
-    /// Whether a protocol is judged message by message here: a rule grants some of it, or nothing is acted on.
-    fn judges(&self, connection: &Connection, protocol: &str) -> bool {
+    /// Whether what is spoken is judged message by message here: a rule grants some of it, by `named`, what rules call it;
+    /// or nothing is acted on.
+    fn judges(&self, connection: &Connection, named: &str, known: &Known) -> bool {
         self.judging(connection, |scene| {
             let engine = self.engine();
-            let dialled = engine.connect(scene, &Opened { protocol: Some("http1"), hello: None });
-            engine.spoken(scene).contains(&protocol) || !stops(&dialled)
+            engine.spoken(scene).contains(&named) || !stops(&engine.connect(scene, &known.opened.opening()))
         })
     }
 }
