@@ -7,18 +7,14 @@ spelling itself is refused, by the name that stands beside it.
 Told as tests/clients.py tells: `ok NAME`, `FAIL NAME: why`, `SKIPPED NAME: why`; exit code 1 when one failed. Loopback only.
 """
 
-import argparse
 import base64
-import contextlib
 import gzip
 import json
 import quopri
-import tempfile
 import zlib
-from pathlib import Path
 
 from clients_kit import chunked
-from clients_kit.checks import Failed, Tally, expect
+from clients_kit.checks import Failed, expect, main
 from clients_kit.programs import Podwall, certificates, free_port
 from frontdoor_kit.carriers import Http1, Http2
 from frontdoor_kit.shapes import Variant
@@ -192,16 +188,6 @@ def twice(door, podwall):
     expect("reason", podwall.recorded(event=event)["reason"], "http1-header-repeated")
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("podwall", type=Path)
-    options = parser.parse_args()
-    tally = Tally()
-    with tempfile.TemporaryDirectory(prefix="podwall-bodies-") as folder, contextlib.ExitStack() as programs:
-        everything(tally, options.podwall.resolve(), Path(folder), programs)
-    tally.finish()
-
-
 def everything(tally, binary, folder, programs):
     certs = certificates(binary, folder / "pki")
     backend = chunked.Server()
@@ -220,4 +206,4 @@ def everything(tally, binary, folder, programs):
 
 
 if __name__ == "__main__":
-    main()
+    main(__doc__, "bodies", everything)

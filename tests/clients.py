@@ -12,7 +12,6 @@ import contextlib
 import json
 import re
 import shutil
-import socket
 import ssl
 import tempfile
 import threading

@@ -5,24 +5,21 @@
 Told as tests/clients.py tells: `ok NAME`, `FAIL NAME: why`, `SKIPPED NAME: why`; exit code 1 when one failed. Loopback only.
 """
 
-import argparse
 import base64
-import contextlib
 import gzip
 import json
 import queue
 import re
 import shutil
-import socket
 import tempfile
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 
 import requests
 from clients_kit import chunked
-from clients_kit.checks import Failed, Skipped, Tally, expect, run
+from clients_kit.checks import Failed, Skipped, expect, run, main
 from clients_kit.programs import Podwall, Program, certificates, free_port, listening, until
+from clients_kit.serving import Serving
 
 try:
     import grpc
@@ -347,19 +344,12 @@ def nginx(folder, behind):
     return server, port
 
 
-class Resets:
+class Resets(Serving):
     """An upstream that resets every stream before it answers."""
 
     def __init__(self):
         self.streams = 0
-        self.socket = socket.create_server(("127.0.0.1", 0))
-        self.port = self.socket.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            client, _ = self.socket.accept()
-            threading.Thread(target=self.talk, args=(client,), daemon=True).start()
+        super().__init__()
 
     def talk(self, client):
         frame = lambda kind, flags, stream, payload: (
@@ -403,16 +393,6 @@ def drain(door, podwall, upstream):
     told = asking.log.read_text(errors="replace")
     if "recv GOAWAY" not in told or "begun, " not in told or "done" not in told:
         raise Failed(told[-800:])
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("podwall", type=Path)
-    options = parser.parse_args()
-    tally = Tally()
-    with tempfile.TemporaryDirectory(prefix="podwall-http2-") as folder, contextlib.ExitStack() as programs:
-        everything(tally, options.podwall.resolve(), Path(folder), programs)
-    tally.finish()
 
 
 def everything(tally, binary, folder, programs):
@@ -484,4 +464,4 @@ def start(binary, folder, doors, behind, certs):
 
 
 if __name__ == "__main__":
-    main()
+    main(__doc__, "http2", everything)

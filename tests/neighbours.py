@@ -100,7 +100,7 @@ def grpc_calls(target, podwall, service):
         try:
             client.unary("Get", calls.order(ATTACK))
         except grpc.RpcError as error:
-            expect("status", error.code(), grpc.StatusCode.PERMISSION_DENIED)
+            expect(f"status of {error.details()!r}", error.code(), grpc.StatusCode.PERMISSION_DENIED)
             podwall.recorded(event=error.details().split()[-1], reason="attack-detected")
             return
     raise Failed("answered")

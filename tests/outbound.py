@@ -7,16 +7,12 @@ Told as tests/clients.py tells: `ok NAME`, `FAIL NAME: why`, `SKIPPED NAME: why`
 namespaces of its own.
 """
 
-import argparse
-import contextlib
 import json
 import queue
 import re
 import shutil
-import tempfile
-from pathlib import Path
 
-from clients_kit.checks import Failed, Skipped, Tally, expect, run
+from clients_kit.checks import Failed, Skipped, expect, run, main
 from clients_kit.programs import Podwall, Program, certificates, free_port, listening, until
 from outbound_kit import pods
 
@@ -287,16 +283,6 @@ GRPC = [("every-kind", grpc_kinds), ("refused", grpc_refused), ("cancelled", grp
 OUTSIDE = [("answered", outside), ("older-server", outside_older), ("another-name", outside_other_name), ("unknown-host", outside_unknown_host)]
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("podwall", type=Path)
-    options = parser.parse_args()
-    tally = Tally()
-    with tempfile.TemporaryDirectory(prefix="podwall-outbound-") as folder, contextlib.ExitStack() as programs:
-        everything(tally, options.podwall.resolve(), Path(folder), programs)
-    tally.finish()
-
-
 def everything(tally, binary, folder, programs):
     made = []
     tally.check("two sidecars", lambda: made.append(World(binary, folder, programs)))
@@ -314,4 +300,4 @@ def everything(tally, binary, folder, programs):
 
 
 if __name__ == "__main__":
-    main()
+    main(__doc__, "outbound", everything)

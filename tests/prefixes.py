@@ -6,21 +6,19 @@ client streams, WebSocket messages. They say what they acted on: nothing of a un
 Told as tests/clients.py tells: `ok NAME`, `FAIL NAME: why`, `SKIPPED NAME: why`; exit code 1 when one failed. Loopback only.
 """
 
-import argparse
 import contextlib
 import json
 import queue
 import random
 import socket
-import tempfile
 import threading
 from collections import defaultdict
-from pathlib import Path
 
 import grpc
 from clients_kit import calls
-from clients_kit.checks import Failed, Tally, expect
+from clients_kit.checks import Failed, expect, main
 from clients_kit.programs import Podwall, certificates, free_port, until
+from clients_kit.serving import Serving
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 from websockets.sync.server import serve
@@ -31,19 +29,12 @@ MARK = "MARKED"
 ATTACK = f"{MARK} x' UNION SELECT card, cvv FROM payments --"
 
 
-class Hasty:
+class Hasty(Serving):
     """An HTTP/1.1 server that acts on every byte of a body as soon as it has it."""
 
     def __init__(self):
         self.acted, self.busy = defaultdict(bytearray), 0
-        self.socket = socket.create_server(("127.0.0.1", 0))
-        self.port = self.socket.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            client, _ = self.socket.accept()
-            threading.Thread(target=self.talk, args=(client,), daemon=True).start()
+        super().__init__()
 
     def talk(self, client):
         with client, client.makefile("rb", buffering=0) as reader, contextlib.suppress(OSError, ValueError):
@@ -226,16 +217,6 @@ def websocket(doors, hasty, podwall, _):
 CHECKS = [held, json_lines, halting, multipart, client_stream, websocket]
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("podwall", type=Path)
-    options = parser.parse_args()
-    tally = Tally()
-    with tempfile.TemporaryDirectory(prefix="podwall-prefixes-") as folder, contextlib.ExitStack() as programs:
-        everything(tally, options.podwall.resolve(), Path(folder), programs)
-    tally.finish()
-
-
 def everything(tally, binary, folder, programs):
     certs = certificates(binary, folder / "pki")
     hasty, service = Hasty(), calls.Service()
@@ -262,4 +243,4 @@ def everything(tally, binary, folder, programs):
 
 
 if __name__ == "__main__":
-    main()
+    main(__doc__, "prefixes", everything)

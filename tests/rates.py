@@ -7,22 +7,18 @@ what the others are granted.
 Told as tests/clients.py tells: `ok NAME`, `FAIL NAME: why`, `SKIPPED NAME: why`; exit code 1 when one failed. Loopback only.
 """
 
-import argparse
-import contextlib
 import http.client
 import json
 import re
 import shutil
-import tempfile
 import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import grpc
 from clients_kit import calls, chunked
-from clients_kit.checks import Failed, Skipped, Tally, expect, run
+from clients_kit.checks import Failed, Skipped, expect, run, main
 from clients_kit.programs import Podwall, certificates, free_port
 
 RATES = [
@@ -164,16 +160,6 @@ def grpc_calls(port, _):
 CHECKS = [per_caller, in_total, alone, both, at_once, h2load, fair]
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("podwall", type=Path)
-    options = parser.parse_args()
-    tally = Tally()
-    with tempfile.TemporaryDirectory(prefix="podwall-rates-") as folder, contextlib.ExitStack() as programs:
-        everything(tally, options.podwall.resolve(), Path(folder), programs)
-    tally.finish()
-
-
 def everything(tally, binary, folder, programs):
     certs = certificates(binary, folder / "pki")
     backend, service = chunked.Server(), calls.Service()
@@ -198,4 +184,4 @@ def everything(tally, binary, folder, programs):
 
 
 if __name__ == "__main__":
-    main()
+    main(__doc__, "rates", everything)

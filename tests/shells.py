@@ -11,7 +11,6 @@ import re
 import shutil
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from clients_kit.checks import Failed, Skipped, Tally

@@ -23,6 +23,7 @@ from urllib.parse import quote
 
 from clients_kit.checks import Failed, Skipped, Tally, expect, run
 from clients_kit.programs import Podwall, certificates, free_port
+from clients_kit.serving import Serving
 
 try:
     from websockets.exceptions import ConnectionClosed
@@ -183,19 +184,12 @@ def malformed(door, echo, podwall):
         expect("arrived", echo.received, [])
 
 
-class Wild:
+class Wild(Serving):
     """A server that answers the handshake and then says what it is told to, right or wrong."""
 
     def __init__(self):
         self.says, self.extra = b"", b""
-        self.socket = socket.create_server(("127.0.0.1", 0))
-        self.port = self.socket.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            client, _ = self.socket.accept()
-            threading.Thread(target=self.talk, args=(client,), daemon=True).start()
+        super().__init__()
 
     def talk(self, client):
         with client, contextlib.suppress(OSError):
@@ -248,19 +242,12 @@ def watched(door, echo, podwall):
         ends(client, podwall, "response-leak")
 
 
-class Proxy:
+class Proxy(Serving):
     """A server that takes CONNECT, and answers what it is asked inside of the tunnel."""
 
     def __init__(self):
         self.received = []
-        self.socket = socket.create_server(("127.0.0.1", 0))
-        self.port = self.socket.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            client, _ = self.socket.accept()
-            threading.Thread(target=self.talk, args=(client,), daemon=True).start()
+        super().__init__()
 
     def talk(self, client):
         with client, client.makefile("rb") as reader, contextlib.suppress(OSError):

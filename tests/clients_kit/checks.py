@@ -1,8 +1,12 @@
 """Checks, and how they are told: one line each."""
 
+import argparse
+import contextlib
 import subprocess
 import sys
+import tempfile
 import traceback
+from pathlib import Path
 
 
 class Failed(Exception):
@@ -48,3 +52,14 @@ class Tally:
         counts = self.counts
         print(f"{counts['ok']} passed, {counts['FAIL']} failed, {counts['SKIPPED']} skipped")
         sys.exit(1 if counts["FAIL"] else 0)
+
+
+def main(doc, name, everything):
+    """Runs `everything(tally, binary, folder, programs)` with the program that is named, in a folder of its own."""
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
+    parser.add_argument("podwall", type=Path)
+    options = parser.parse_args()
+    tally = Tally()
+    with tempfile.TemporaryDirectory(prefix=f"podwall-{name}-") as folder, contextlib.ExitStack() as programs:
+        everything(tally, options.podwall.resolve(), Path(folder), programs)
+    tally.finish()

@@ -39,9 +39,28 @@ def check(tally, binary, folder, certs):
 
 
 def command(*words, **options):
+    """A program without which nothing can be built here."""
     done = run(words, **options)
     if done.returncode != 0:
-        raise Skipped(f"{' '.join(words)}: {done.stderr}")
+        raise Skipped(f"{' '.join(map(str, words))}: {done.stderr}")
+    return done
+
+
+def cabled(made, *ends):
+    """Two namespaces with a cable between them, by what each is called and its addresses; gone when `made` ends."""
+    names = [f"podwall-{who}-{os.getpid()}" for who, _ in ends]
+    for name in names:
+        command("ip", "netns", "add", name)
+        made.callback(run, ["ip", "netns", "del", name])
+        command("ip", "-n", name, "link", "set", "lo", "up")
+    one, other = names
+    command("ip", "-n", one, "link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns", other)
+    for name, (_, addresses) in zip(names, ends):
+        for address in addresses:
+            network = [f"{address}/64", "dev", "eth0", "nodad"] if ":" in address else [f"{address}/24", "dev", "eth0"]
+            command("ip", "-n", name, "addr", "add", *network)
+        command("ip", "-n", name, "link", "set", "eth0", "up")
+    return names
 
 
 def build(binary, folder, certs, made):
@@ -51,16 +70,8 @@ def build(binary, folder, certs, made):
             raise Skipped(f"no {program}")
     if os.geteuid() != 0:
         raise Skipped("not root")
-    pod, caller = (f"podwall-{who}-{os.getpid()}" for who in ("pod", "caller"))
-    for name in (pod, caller):
-        command("ip", "netns", "add", name)
-        made.callback(run, ["ip", "netns", "del", name])
-        command("ip", "-n", name, "link", "set", "lo", "up")
-    command("ip", "-n", pod, "link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns", caller)
-    for name, number in ((pod, 1), (caller, 2)):
-        command("ip", "-n", name, "addr", "add", ADDRESSES["ipv4"].format(number) + "/24", "dev", "eth0")
-        command("ip", "-n", name, "addr", "add", ADDRESSES["ipv6"].format(number) + "/64", "dev", "eth0", "nodad")
-        command("ip", "-n", name, "link", "set", "eth0", "up")
+    addresses = [[address.format(number) for address in ADDRESSES.values()] for number in (1, 2)]
+    pod, caller = cabled(made, ("pod", addresses[0]), ("caller", addresses[1]))
     inside = ["ip", "netns", "exec", pod]
     command(*inside, "nft", "-f", "-", input=RULES)
     folder.mkdir()

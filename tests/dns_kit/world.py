@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from clients_kit.checks import Skipped, run
+from clients_kit.namespaces import cabled
 from clients_kit.programs import Podwall, Program, until
 
 HERE = Path(__file__).parent
@@ -80,13 +81,6 @@ def shop(number):
     return SHOPS[number % len(SHOPS)]
 
 
-def command(*words, **options):
-    done = run(words, **options)
-    if done.returncode != 0:
-        raise Skipped(f"{' '.join(words)}: {done.stderr}")
-    return done
-
-
 class Sidecar(Podwall):
     """A sidecar that is only the pod's resolver."""
 
@@ -126,16 +120,7 @@ class World:
             if shutil.which(program, path=PATH) is None:
                 raise Skipped(f"no {program}")
         self.folder, self.made = folder, made
-        self.pod, self.far = (f"podwall-{who}-{os.getpid()}" for who in ("lookups", "world"))
-        for name in (self.pod, self.far):
-            command("ip", "netns", "add", name)
-            made.callback(run, ["ip", "netns", "del", name])
-            command("ip", "-n", name, "link", "set", "lo", "up")
-        command("ip", "-n", self.pod, "link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns", self.far)
-        for name, addresses in ((self.pod, [POD]), (self.far, [RESOLVER, HOSTILE, TUNNEL, RECURSOR])):
-            for address in addresses:
-                command("ip", "-n", name, "addr", "add", f"{address}/24", "dev", "eth0")
-            command("ip", "-n", name, "link", "set", "eth0", "up")
+        self.pod, self.far = cabled(made, ("lookups", [POD]), ("world", [RESOLVER, HOSTILE, TUNNEL, RECURSOR]))
         self.resolv_conf(NARROW)
         wildcards = "".join(
             f"address=/{shop(n)}.example/203.0.113.5\nhost-record=kept-{n}.{shop(n)}.example,203.0.113.6,60\n"

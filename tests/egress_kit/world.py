@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from clients_kit.checks import Skipped, run
+from clients_kit.namespaces import cabled, command
 from clients_kit.programs import Podwall, Program, until
 
 HERE = Path(__file__).parent
@@ -68,13 +69,6 @@ outbound:
 """
 
 
-def command(*words, **options):
-    done = run(words, **options)
-    if done.returncode != 0:
-        raise Skipped(f"{' '.join(map(str, words))}: {done.stderr}")
-    return done
-
-
 class Sidecar(Podwall):
     """A sidecar for what leaves the pod, as a user of its own, whom the redirection leaves alone."""
 
@@ -117,16 +111,7 @@ class World:
         self.folder, self.made = folder, made
         folder.chmod(0o755)
         shutil.copy(binary, folder / "podwall")
-        self.pod, self.far = (f"podwall-{who}-{os.getpid()}" for who in ("egress", "far"))
-        for name in (self.pod, self.far):
-            command("ip", "netns", "add", name)
-            made.callback(run, ["ip", "netns", "del", name])
-            command("ip", "-n", name, "link", "set", "lo", "up")
-        command("ip", "-n", self.pod, "link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns", self.far)
-        for name, addresses in ((self.pod, [POD]), (self.far, [RESOLVER, WEB, OTHER, HOSTILE])):
-            for address in addresses:
-                command("ip", "-n", name, "addr", "add", f"{address}/24", "dev", "eth0")
-            command("ip", "-n", name, "link", "set", "eth0", "up")
+        self.pod, self.far = cabled(made, ("egress", [POD]), ("far", [RESOLVER, WEB, OTHER, HOSTILE]))
         for setting in ("net.ipv4.ip_unprivileged_port_start=0",):
             command(*self.inside(self.pod), "sysctl", "-qw", setting)
         command(*self.inside(self.pod), "nft", "-f", "-", input=RULES)

@@ -6,6 +6,7 @@ import os
 import shutil
 
 from clients_kit.checks import Skipped, expect, run
+from clients_kit.namespaces import cabled, command
 from clients_kit.programs import Podwall, Program, certificates, until
 
 # Only what the application's user dials: the sidecar's own connections leave as they are.
@@ -42,12 +43,6 @@ def check(tally, binary, folder):
             tally.check(f"pods: undeclared port {family}", undeclared, pods, family)
 
 
-def command(*words, **options):
-    done = run(words, **options)
-    if done.returncode != 0:
-        raise Skipped(f"{' '.join(map(str, words))}: {done.stderr}")
-
-
 def build(binary, folder, made):
     for program in ("ip", "nft", "curl", "setpriv"):
         if shutil.which(program) is None:
@@ -60,16 +55,8 @@ def build(binary, folder, made):
     own.mkdir()
     for name, source in (("server.crt", "client.crt"), ("server.key", "client.key"), ("ca.crt", "ca.crt")):
         shutil.copy(certs / source, own / name)
-    frontend, orders = (f"podwall-{who}-{os.getpid()}" for who in ("frontend", "orders"))
-    for name in (frontend, orders):
-        command("ip", "netns", "add", name)
-        made.callback(run, ["ip", "netns", "del", name])
-        command("ip", "-n", name, "link", "set", "lo", "up")
-    command("ip", "-n", frontend, "link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns", orders)
-    for name, number in ((frontend, 1), (orders, 2)):
-        command("ip", "-n", name, "addr", "add", ADDRESSES["ipv4"].format(number) + "/24", "dev", "eth0")
-        command("ip", "-n", name, "addr", "add", ADDRESSES["ipv6"].format(number) + "/64", "dev", "eth0", "nodad")
-        command("ip", "-n", name, "link", "set", "eth0", "up")
+    addresses = [[address.format(number) for address in ADDRESSES.values()] for number in (1, 2)]
+    frontend, orders = cabled(made, ("frontend", addresses[0]), ("orders", addresses[1]))
     inside = {name: ["ip", "netns", "exec", name] for name in (frontend, orders)}
     command(*inside[frontend], "nft", "-f", "-", input=OUT)
     command(*inside[orders], "nft", "-f", "-", input=IN)
