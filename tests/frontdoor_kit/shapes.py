@@ -169,9 +169,21 @@ def websocket(text):
             yield Variant(f"websocket {name} behind {edge}", "websocket", (("text", ""),), body, cut, DOCUMENTS.get(name, ""))
 
 
-def variants(text):
+def inside(text, carrier):
+    """Behind filler in the same value: the same letter, the same words, and in front of more of them."""
+    letters, words = "a" * 3000, filler(3000)
+    for pad, value in (("letters", letters + text), ("words", f"{words} {text}"), ("more words", f"{text} {words}")):
+        for name in ("form", "json", "json-nested", "xml", "multipart", "text"):
+            kind, shape = SHAPES[name]
+            yield Variant(f"{carrier} {name} in {pad}", carrier, (("content-type", kind),), shape(value, "").encode())
+
+
+def variants(text, anywhere):
+    """`anywhere` tells whether the text is what it is behind any other text, too."""
     for carrier in ("http1", "http2"):
         yield from http(text, carrier)
+        if anywhere:
+            yield from inside(text, carrier)
     yield from grpc(text)
     yield from grpc(text, "grpc-web")
     yield from websocket(text)

@@ -8,7 +8,7 @@ mod attribute;
 mod script;
 mod tag;
 
-use super::context::Strength;
+use super::context::{Context, Strength};
 use super::finding::Finding;
 use super::{Detector, Wake};
 use crate::canon::cursor;
@@ -54,7 +54,9 @@ impl Detector for Html {
         let named = matches!(part.place, Place::CookieName | Place::FormName | Place::QueryName | Place::HeaderName);
         let strength =
             if named || is_own_markup(part, &best) { best.strength.max(Strength::Strong) } else { best.strength };
-        let strength = if opens_with_script(part) { Strength::Certain } else { strength };
+        let clear =
+            best.strength == Strength::Strong && best.name != "html-script-page" && Context::of(part) != Context::File;
+        let strength = if clear || opens_with_script(part) { Strength::Certain } else { strength };
         if best.strength == Strength::Certain && best.name == "html-script-hidden" && best.end - best.at == bytes.len()
         {
             // All of the value is a program, however many lines it has.

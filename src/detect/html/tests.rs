@@ -4,8 +4,12 @@ use super::*;
 use proptest::prelude::*;
 
 fn total(value: &str) -> u32 {
+    at(Place::QueryValue, value)
+}
+
+fn at(place: Place, value: &str) -> u32 {
     let mut found = Found::default();
-    HTML.inspect(&Part::plain(Place::QueryValue, b"q", value.as_bytes()), &mut found, &mut Fuel::new(1_000_000));
+    HTML.inspect(&Part::plain(place, b"q", value.as_bytes()), &mut found, &mut Fuel::new(1_000_000));
     found.total()
 }
 
@@ -84,11 +88,10 @@ fn ordinary_text_is_nothing() {
 }
 
 #[test]
-fn markup_in_documents_needs_company() {
-    let text =
-        "The page loads its code with a script element, such as <script src=\"/app.js\"></script>, at its end.\n"
-            .repeat(12);
-    assert!(total(&text) < 100);
+fn markup_is_clear_in_a_text_and_needs_company_in_a_file() {
+    let text = "The page loads its code with <script src=\"/app.js\"></script>, at its end.\n".repeat(12);
+    assert_eq!(at(Place::JsonValue, &text), 100);
+    assert!(at(Place::FileContent, &text) < 100);
 }
 
 proptest! {

@@ -9,7 +9,7 @@ mod idioms;
 mod line;
 mod whole;
 
-use super::context::Strength;
+use super::context::{Context, Strength};
 use super::finding::Finding;
 use super::{Detector, Wake};
 use crate::canon::cursor::{ByteSet, Cursor};
@@ -72,7 +72,7 @@ fn inspect(part: &Part<'_>, idioms: fn(&[u8]) -> Option<Finding>, found: &mut Fo
     }
     let mut line = Line::new(bytes, argument);
     let Some(best) = strongest(bytes, idioms(bytes), &mut line, fuel) else { return };
-    let strength = plausible(part, &best, &line);
+    let strength = in_text(part, &best, plausible(part, &best, &line));
     Finding { strength, ..best }.report(NAME, part, found);
 }
 
@@ -104,6 +104,19 @@ fn plausible(part: &Part<'_>, finding: &Finding, line: &Line) -> Strength {
         Strength::Weak
     } else {
         finding.strength
+    }
+}
+
+/// How clear a command is in a longer text. Documents are full of commands, so none is clear by itself; sentences are not,
+/// unless a line begins with a word that is a command too.
+fn in_text(part: &Part<'_>, finding: &Finding, strength: Strength) -> Strength {
+    let command = ["shell-command", "shell-variable-command", "shell-disguised-command"].contains(&finding.name);
+    match (Context::of(part), strength) {
+        (Context::Document, Strength::Certain) if command => Strength::Strong,
+        (Context::Prose, Strength::Strong) if !matches!(part.canonical.get(finding.at), None | Some(b'\n')) => {
+            Strength::Certain
+        }
+        _ => strength,
     }
 }
 

@@ -5,8 +5,12 @@ use crate::flow::Place;
 use proptest::prelude::*;
 
 fn total(value: &str) -> u32 {
+    at(Place::QueryValue, value)
+}
+
+fn at(place: Place, value: &str) -> u32 {
     let mut found = Found::default();
-    SHELL.inspect(&Part::plain(Place::QueryValue, b"q", value.as_bytes()), &mut found, &mut Fuel::new(1_000_000));
+    SHELL.inspect(&Part::plain(place, b"q", value.as_bytes()), &mut found, &mut Fuel::new(1_000_000));
     found.total()
 }
 
@@ -94,10 +98,16 @@ fn ordinary_text_is_nothing() {
 }
 
 #[test]
-fn commands_in_documents_need_company() {
-    let text = "To clean up after the build we run a script; rm -rf /tmp/build removes what is left over from it.\n"
-        .repeat(10);
-    assert!(total(&text) < 100);
+fn a_command_in_a_script_needs_company() {
+    let script: String = (0..20).map(|n| format!("step_{n}=$(date +%s); rm -rf /tmp/build.{n}\n")).collect();
+    assert!(at(Place::JsonValue, &script) < 100);
+}
+
+#[test]
+fn a_command_between_sentences_is_clear_unless_its_line_begins_with_it() {
+    let sentences = "The people at the harbour wait for the morning boat with patience and good humour. ".repeat(10);
+    assert_eq!(at(Place::JsonValue, &format!("{sentences}; cat /etc/hosts")), 100);
+    assert!(at(Place::JsonValue, &format!("{sentences}\nfile under which the letters are kept")) < 100);
 }
 
 proptest! {
