@@ -54,8 +54,8 @@ impl Detector for Html {
         let named = matches!(part.place, Place::CookieName | Place::FormName | Place::QueryName | Place::HeaderName);
         let strength =
             if named || is_own_markup(part, &best) { best.strength.max(Strength::Strong) } else { best.strength };
-        let clear =
-            best.strength == Strength::Strong && best.name != "html-script-page" && Context::of(part) != Context::File;
+        let clear = best.strength == Strength::Strong && best.name != "html-script-page";
+        let clear = clear && Context::of(part) != Context::File;
         let strength = if clear || opens_with_script(part) { Strength::Certain } else { strength };
         if best.strength == Strength::Certain && best.name == "html-script-hidden" && best.end - best.at == bytes.len()
         {
