@@ -21,6 +21,8 @@ import threading
 from pathlib import Path
 from urllib.parse import quote
 
+import h2.connection
+import h2.events
 from clients_kit.checks import Failed, Skipped, Tally, expect, run
 from clients_kit.programs import Podwall, certificates, free_port
 from clients_kit.serving import Serving
@@ -261,16 +263,73 @@ class Proxy(Serving):
                     client.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\ninside")
 
 
+GOOD = b"GET /live HTTP/1.1\r\nhost: shop\r\n\r\n"
+# What must not go on inside of a tunnel, and what is said to it.
+BAD = (
+    (b"GET /secret HTTP/1.1\r\nhost: shop\r\n\r\n", b"403"),
+    (f"GET /live?q={quote(ATTACK)} HTTP/1.1\r\nhost: shop\r\n\r\n".encode(), b"403"),
+    (b"SSH-2.0-OpenSSH_9.2\r\n" * 4, b"400"),
+    (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(60), b"400"),
+)
+
+
+class Tunnel:
+    """A CONNECT on a stream of HTTP/2, and what is sent and read through it."""
+
+    def __init__(self, port):
+        self.socket = socket.create_connection(("127.0.0.1", port), 10)
+        self.protocol = h2.connection.H2Connection()
+        self.protocol.initiate_connection()
+        self.protocol.send_headers(1, [(":method", "CONNECT"), (":authority", "shop:80")])
+        self.status, self.data, self.ended = None, b"", False
+        self.until(lambda: self.status)
+
+    def until(self, done):
+        self.socket.sendall(self.protocol.data_to_send())
+        while not done() and not self.ended:
+            for event in self.protocol.receive_data(self.socket.recv(65536)):
+                if isinstance(event, h2.events.ResponseReceived):
+                    self.status = dict(event.headers)[b":status"]
+                elif isinstance(event, h2.events.DataReceived):
+                    self.data += event.data
+                    self.protocol.acknowledge_received_data(event.flow_controlled_length, 1)
+                self.ended |= isinstance(event, (h2.events.StreamEnded, h2.events.StreamReset))
+            self.socket.sendall(self.protocol.data_to_send())
+
+    def ask(self, request, done):
+        self.data = b""
+        self.protocol.send_data(1, request)
+        self.until(lambda: done(self.data))
+        return self.data
+
+
+def connect_tunnel_on_stream(door, proxy, podwall):
+    """The same through a CONNECT on a stream of HTTP/2; and without a grant there is none."""
+    for second, status in BAD:
+        proxy.received.clear()
+        tunnel = Tunnel(door[0])
+        with tunnel.socket:
+            expect("tunnel", tunnel.status, b"200")
+            for _ in range(2):
+                expect("inside", tunnel.ask(GOOD, lambda data: data.endswith(b"inside"))[:12], b"HTTP/1.1 200")
+            said = tunnel.ask(second, lambda data: b"\r\n\r\n" in data)
+            expect(f"status of {second[:20]}", said.split()[1], status)
+        expect("arrived", [line.split()[0] for line in proxy.received], [b"CONNECT", b"GET", b"GET"])
+
+
+def connect_denied_on_stream(door, echo, podwall):
+    """No rule grants a tunnel."""
+    tunnel = Tunnel(door[0])
+    with tunnel.socket:
+        tunnel.until(lambda: False)
+        expect("status", (tunnel.status, tunnel.ended), (b"403", True))
+    podwall.recorded(reason="policy-no-rule", action="CONNECT")
+
+
 def connect_tunnel(door, proxy, podwall):
     """Inside of a granted CONNECT every request is judged like any other; what is none is refused."""
     opened = b"CONNECT shop:80 HTTP/1.1\r\nhost: shop:80\r\n\r\n"
-    good = b"GET /live HTTP/1.1\r\nhost: shop\r\n\r\n"
-    for second, status in (
-        (b"GET /secret HTTP/1.1\r\nhost: shop\r\n\r\n", b"403"),
-        (f"GET /live?q={quote(ATTACK)} HTTP/1.1\r\nhost: shop\r\n\r\n".encode(), b"403"),
-        (b"SSH-2.0-OpenSSH_9.2\r\n" * 4, b"400"),
-        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(60), b"400"),
-    ):
+    for second, status in BAD:
         proxy.received.clear()
         with socket.create_connection(("127.0.0.1", door[0]), 10) as client, client.makefile("rb") as reader:
             client.sendall(opened)
@@ -278,7 +337,7 @@ def connect_tunnel(door, proxy, podwall):
             while reader.readline().strip():
                 pass
             for _ in range(2):
-                client.sendall(good)
+                client.sendall(GOOD)
                 expect("inside", reader.readline().split()[1], b"200")
                 while reader.readline().strip():
                     pass
@@ -490,6 +549,8 @@ def everything(tally, binary, folder, programs):
             tally.check(f"websocket-{check} {name}", function, doors[name], echo, podwall)
     tally.check("websocket-watched", watched, doors["watched"], echo, podwall)
     tally.check("websocket-connect", connect_tunnel, doors["proxy"], proxy, podwall)
+    tally.check("websocket-connect http2", connect_tunnel_on_stream, doors["proxy"], proxy, podwall)
+    tally.check("websocket-connect http2 denied", connect_denied_on_stream, doors["plain"], echo, podwall)
     tally.check("websocket-server-malformed", server_malformed, doors["wild"], wild, podwall)
     if shutil.which("node"):
         tally.check("websocket-stream-to-stream", stream_to_stream, doors["streams"], streams, podwall)

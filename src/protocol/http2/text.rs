@@ -17,12 +17,15 @@ pub const VALUE: Reason =
 pub const NAME: Reason = Reason::new("http2-name", Kind::Malformed, "a name is no token in lower case");
 /// Neither http nor https.
 pub const SCHEME: Reason = Reason::new("http2-scheme", Kind::Malformed, "`:scheme` is neither http nor https");
-/// A CONNECT that asks for something else than a WebSocket (RFC 8441 §4).
+/// An extended CONNECT that asks for something else than a WebSocket (RFC 8441 §4).
 pub const CONNECT: Reason =
-    Reason::new("http2-connect", Kind::Unsupported, "CONNECT inside of HTTP/2 for anything but a WebSocket");
-/// A pseudo-header that cannot stand in a request line.
-pub const PSEUDO: Reason =
-    Reason::new("http2-pseudo", Kind::Malformed, "a pseudo-header is missing, or cannot stand in a request line");
+    Reason::new("http2-connect", Kind::Unsupported, "an extended CONNECT for anything but a WebSocket");
+/// A pseudo-header that cannot stand in a request line, or not in that of a tunnel (RFC 9113 §8.5).
+pub const PSEUDO: Reason = Reason::new(
+    "http2-pseudo",
+    Kind::Malformed,
+    "a pseudo-header is missing, or has no place in such a request's line",
+);
 
 /// The pseudo-headers of a request (RFC 9113 §8.3.1).
 #[derive(Clone, Copy, Debug, Default)]
@@ -42,6 +45,13 @@ pub struct Pseudo<'a> {
     /// Content up to so many bytes is held whole before it goes on: how it was framed is of no account then, and room is
     /// left for trailers.
     pub held: u64,
+}
+
+impl Pseudo<'_> {
+    /// Whether it asks for a tunnel for bytes of any kind.
+    pub fn is_tunnel(&self) -> bool {
+        self.method == "CONNECT" && self.protocol.is_none()
+    }
 }
 
 /// A protocol that a stream is switched to: the one of RFC 8441.
@@ -64,20 +74,21 @@ pub enum Content {
 }
 
 /// Writes the head of a request. `ended` says that no content follows. An extended CONNECT for a WebSocket is written as
-/// the handshake that HTTP/1.1 has for it.
+/// the handshake that HTTP/1.1 has for it, any other CONNECT (RFC 9113 §8.5) as what it is.
 ///
 /// # Errors
 /// What HTTP/1.1 could not say, or would understand differently.
 pub fn request(out: &mut Vec<u8>, pseudo: &Pseudo<'_>, fields: &[Field<'_>], ended: bool) -> Result<Content, Reason> {
     let switches = pseudo.protocol.is_some();
     let (method, target) = match pseudo.protocol {
-        None if pseudo.method != "CONNECT" => (pseudo.method, pseudo.path),
+        None if pseudo.is_tunnel() => (pseudo.method, pseudo.authority.unwrap_or_default()),
+        None => (pseudo.method, pseudo.path),
         Some(protocol) if pseudo.method == "CONNECT" && protocol.eq_ignore_ascii_case(WEBSOCKET) => {
             ("GET", pseudo.path)
         }
         _ => return Err(CONNECT),
     };
-    if !is_visible(method) || !is_visible(target) {
+    if !is_visible(method) || !is_visible(target) || pseudo.is_tunnel() && !pseudo.path.is_empty() {
         return Err(PSEUDO);
     }
     if pseudo.scheme.is_some_and(|scheme| !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https"))
@@ -94,7 +105,8 @@ pub fn request(out: &mut Vec<u8>, pseudo: &Pseudo<'_>, fields: &[Field<'_>], end
         agree(authority, pseudo.scheme, fields)?;
         line(out, "host", authority.as_bytes());
     }
-    let content = if switches { Content::Tunnel } else { content(fields, ended, pseudo.held) };
+    let tunnel = switches || pseudo.is_tunnel();
+    let content = if tunnel { Content::Tunnel } else { content(fields, ended, pseudo.held) };
     write_fields(out, fields, content, pseudo.authority.is_some())?;
     if switches {
         line(out, "connection", b"upgrade");
@@ -289,6 +301,8 @@ mod tests {
             asked(&held, &[("content-length", length)], false).unwrap().ends_with("transfer-encoding: chunked\r\n\r\n")
         };
         assert!(chunked("9") && !chunked("10") && !chunked("x"));
+        let tunnel = Pseudo { method: "CONNECT", scheme: None, path: "", ..GET };
+        assert_eq!(asked(&tunnel, &[], false).unwrap(), "CONNECT shop:8080 HTTP/1.1\r\nhost: shop:8080\r\n\r\n");
         let without = Pseudo { authority: None, ..GET };
         assert!(asked(&without, &[("host", "shop")], true).unwrap().contains("host: shop\r\n"));
     }
@@ -313,7 +327,8 @@ mod tests {
         for (pseudo, why) in [
             (Pseudo { method: "CONNECT", protocol: Some("connect-udp"), ..GET }, CONNECT),
             (Pseudo { method: "GET", protocol: Some("websocket"), ..GET }, CONNECT),
-            (Pseudo { method: "CONNECT", ..GET }, CONNECT),
+            (Pseudo { method: "CONNECT", ..GET }, PSEUDO),
+            (Pseudo { method: "CONNECT", path: "", authority: None, ..GET }, PSEUDO),
             (Pseudo { scheme: Some("ftp"), ..GET }, SCHEME),
             (Pseudo { path: "/a b", ..GET }, PSEUDO),
             (Pseudo { path: "", ..GET }, PSEUDO),

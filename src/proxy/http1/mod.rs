@@ -107,7 +107,7 @@ pub(super) async fn serve_from(worker: &Rc<Worker>, stream: Stream, early: Inbox
     }
     let guest = Rc::new(guest);
     let mut conversation = Conversation::new(worker, guest, client, Session::default());
-    match conversation.hold().await {
+    match conversation.hold(&[]).await {
         // A client that has gone already does not hear it.
         Next::Request => drop(conversation.client.close().await),
         Next::Close => conversation.client.linger(worker).await,
@@ -115,12 +115,13 @@ pub(super) async fn serve_from(worker: &Rc<Worker>, stream: Stream, early: Inbox
     }
 }
 
-/// Serves one stream of an HTTP/2 connection. `welcome` says whether its connection is still trusted.
+/// Serves one stream of an HTTP/2 connection, whose peer has proved itself by `chain`. `welcome` says whether the
+/// connection is still trusted.
 pub(super) async fn serve_stream(
     worker: Rc<Worker>,
     carried: Opened,
     guest: Rc<Guest>,
-    id: u64,
+    (id, chain): (u64, Rc<[CertificateDer<'static>]>),
     welcome: Result<(), Unwelcome>,
 ) {
     let worker = &*worker;
@@ -132,7 +133,10 @@ pub(super) async fn serve_stream(
         Ok(()) => conversation.turn(welcome).await,
         Err(why) => conversation.refuse_unread(Malformed::new(0, why)).await,
     };
+    let tunnels = !matches!(conversation.tunnel, Tunnel::None);
+    let next = if tunnels && next == Next::Request { conversation.hold(&chain).await } else { next };
     match next {
+        Next::Request if tunnels => conversation.client.linger(worker).await,
         Next::Request => {}
         Next::Close => conversation.client.linger(worker).await,
         Next::Abort => conversation.client.abort(),
@@ -146,11 +150,16 @@ impl<'w> Conversation<'w> {
 }
 
 impl Conversation<'_> {
-    /// Exchange after exchange. [`Next::Request`] means that the client has gone by itself.
-    async fn hold(&mut self) -> Next {
+    /// Exchange after exchange. [`Next::Request`] means that the client has gone by itself. `chain` is what the peer of a
+    /// stream's connection has proved itself by.
+    async fn hold(&mut self, chain: &[CertificateDer<'_>]) -> Next {
         loop {
             let exchanges = self.session.exchanges;
-            let next = self.turn(Ok(())).await;
+            let welcome = match &self.client.stream {
+                Wire::Own(_) => Ok(()),
+                Wire::Stream(_) => Guest::still_welcome(&mut self.guest, self.worker, chain),
+            };
+            let next = self.turn(welcome).await;
             if next != Next::Request || self.session.exchanges == exchanges {
                 return next;
             }

@@ -59,7 +59,7 @@ impl Carried {
         };
         let asked = Asked {
             head: pseudo.method == "HEAD",
-            connect: false,
+            connect: pseudo.is_tunnel(),
             websocket: protocol.map(|_| websocket::accept(key.as_bytes())),
         };
         let headers = parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
@@ -109,7 +109,7 @@ impl Begin for Respond {
             self.respond.send_informational(response).map_err(broken)?;
             return Ok(Some(Begun { len: head.len, content: None }));
         }
-        let framing = head.framing_for(Version::Http11);
+        let framing = if head.tunnel { Framing::UntilClose } else { head.framing_for(Version::Http11) };
         let stream = self.respond.send_response(response, !framing.has_body()).map_err(broken)?;
         Ok(Some(Begun { len: head.len, content: Some((framing, stream)) }))
     }

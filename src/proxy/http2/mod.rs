@@ -93,7 +93,7 @@ struct Held<'w> {
     worker: &'w Rc<Worker>,
     guest: Rc<Guest>,
     /// The peer's certificates.
-    chain: Vec<CertificateDer<'static>>,
+    chain: Rc<[CertificateDer<'static>]>,
     connection: Connection<Watched, Bytes>,
     watch: Watch,
     streams: Rc<Streams>,
@@ -152,7 +152,7 @@ enum Next {
 pub(super) async fn serve(worker: &Rc<Worker>, stream: Stream, early: Inbox, guest: Guest) {
     let guest = Rc::new(guest);
     let limits = worker.limits();
-    let chain = stream.peer_chain().to_vec();
+    let chain = Rc::from(stream.peer_chain());
     let (watched, watch) = Watched::new(stream, early, limits.http2.frames);
     let handshake = builder(limits).handshake::<_, Bytes>(watched);
     let mut connection = match timeout(limits.header, handshake).await {
@@ -248,7 +248,7 @@ impl Held<'_> {
         let carried = Carried::open(request, respond, self.worker.limits());
         let (worker, guest, open) = (Rc::clone(self.worker), Rc::clone(&self.guest), Open::new(&self.streams));
         // Boxed, since a task is moved about before it comes to rest.
-        let serving = Box::pin(http1::serve_stream(worker, carried, guest, id, welcome));
+        let serving = Box::pin(http1::serve_stream(worker, carried, guest, (id, Rc::clone(&self.chain)), welcome));
         tokio::task::spawn_local(async move {
             serving.await;
             drop(open);
