@@ -94,6 +94,8 @@ pub fn hex(value: &[u8]) -> Option<Vec<u8>> {
 /// Text with at least three bytes spelled as numbers: `0x2e0x2e0x2f`.
 pub fn hex_bytes(value: &[u8]) -> Option<Vec<u8>> {
     let digit = |byte: &u8| char::from(*byte).to_digit(16);
+    // Identifiers and dates are told here, before there is anything to keep.
+    memchr::memchr_iter(b'x', value).find(|at| at.checked_sub(1).and_then(|at| value.get(at)) == Some(&b'0'))?;
     let mut out = Vec::with_capacity(value.len());
     let (mut rest, mut count) = (value, 0);
     while let [first, tail @ ..] = rest {
