@@ -33,7 +33,7 @@ fn main() {
         return slow::repeat(&detectors, piece, iterations as usize);
     }
     if let Some(kind) = words.iter().find_map(|word| word.strip_prefix("kind=")) {
-        if std::env::var("ONLY").is_err() { ordinary(&detectors, kind, 200); }
+        ordinary(&detectors, kind, 200);
         return each(kind);
     }
     let tasks: [(&str, &dyn Fn()); 4] = [
@@ -67,10 +67,6 @@ fn ordinary(detectors: &Detectors, name: &str, rounds: usize) {
 fn each(name: &str) {
     let one = |at: usize| (DETECTORS[at].name(), Detectors::compile(&DETECTORS[at..=at], Vec::new()));
     let none = ("none", Detectors::compile(&[], Vec::new()));
-    if let Ok(v)=std::env::var("ONLY") { let at=DETECTORS.iter().position(|d| d.name()==v).unwrap(); let d=one(at).1;
-     for (_, requests) in traffic::kinds().into_iter().filter(|(kind, _)| kind.contains(name)) {
-        let all = || requests.iter().for_each(|request| with_parts(request, |parts| look(&d, parts)));
-        clock::fastest(500, all); } return; }
     let signatures = ("signatures", Detectors::of_signatures(signature::shipped().unwrap()));
     let sets: Vec<_> = [none, signatures].into_iter().chain((0..DETECTORS.len()).map(one)).collect();
     for (kind, requests) in traffic::kinds().into_iter().filter(|(kind, _)| kind.contains(name)) {

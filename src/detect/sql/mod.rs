@@ -292,7 +292,7 @@ fn heaviest(value: &[u8], classes: Classes, fuel: &mut Fuel) -> Result<Heaviest,
             continue;
         }
         fuel.spend(STEPS_PER_ATTEMPT + value.len() / 4)?;
-        if context == Context::Quoted && begins_with_name(value, at, reading) {
+        if context == Context::Quoted && (begins_with_name(value, at, reading) || quotes_last_word(value, at)) {
             continue;
         }
         let after_operand = context == Context::Quoted || begins_with_operator(value, at, reading);
@@ -429,6 +429,15 @@ fn begins_with_name(value: &[u8], at: usize, reading: Reading) -> bool {
     let name = |first: u8| first.is_ascii_alphanumeric() || first >= 0x80;
     lexer.first_ahead().is_some_and(name)
         && lexer.next().is_some_and(|token| matches!(token.kind, Kind::Word(Word::Other) | Kind::Number))
+}
+
+/// `select 'and'`: whether the quote before `at` stands behind a blank, and all that follows is one word with its closing
+/// quote. So words are quoted; a value that breaks out of a string has its quote where the string ends.
+fn quotes_last_word(value: &[u8], at: usize) -> bool {
+    let blank = at.checked_sub(2).and_then(|at| value.get(at)) == Some(&b' ');
+    let quote = at.checked_sub(1).and_then(|at| value.get(at..)).and_then(<[u8]>::split_first);
+    let word = quote.and_then(|(quote, rest)| rest.strip_suffix(&[*quote]));
+    blank && word.is_some_and(|word| !word.is_empty() && word.iter().all(u8::is_ascii_alphabetic))
 }
 
 /// Whether a bare value begins as if an operand stood before it: ` OR 1=1`, `) UNION …`.
