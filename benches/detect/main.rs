@@ -2,8 +2,8 @@
 //! search finds. Every input is looked at once in a round, and no two are alike: a reader that is fed one and the same
 //! learns its branches by heart. All times are CPU time of this thread.
 //!
-//! `cargo bench --no-default-features --bench detect [-- WORD...] [ITERATIONS]`; the words `ordinary`, `added`, `slow`
-//! and `long` choose what is measured (all of it without one). The search for slow inputs tries ITERATIONS inputs (20,000) at each
+//! `cargo bench --no-default-features --bench detect [-- WORD...] [ITERATIONS]`; the words `ordinary`, `added`, `slow`,
+//! `long` and `prices` choose what is measured (all of it without one). The search for slow inputs tries ITERATIONS inputs (20,000) at each
 //! of its doors, and as many repetitions as there are pairs of pieces before. `repeat=TEXT` measures one piece, repeated; `kind=TEXT` the
 //! ordinary traffic with that in its name, for long enough that a profiler sees where it goes.
 
@@ -36,11 +36,12 @@ fn main() {
         ordinary(&detectors, kind, 200);
         return each(kind);
     }
-    let tasks: [(&str, &dyn Fn()); 4] = [
+    let tasks: [(&str, &dyn Fn()); 5] = [
         ("ordinary", &|| ordinary(&detectors, "", 15)),
         ("added", &|| added(&detectors)),
         ("slow", &|| slow::search(&detectors, iterations)),
         ("long", &|| slow::long(&detectors)),
+        ("prices", &slow::prices),
     ];
     let chosen = tasks.iter().any(|(name, _)| words.iter().any(|word| word == name));
     let wanted = tasks.iter().filter(|(name, _)| !chosen || words.iter().any(|word| word == name));

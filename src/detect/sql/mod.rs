@@ -220,9 +220,15 @@ fn has_operator(value: &[u8], classes: Classes) -> bool {
 
 const OPERATORS: Classes = Classes::of("=<>|&;#(*^~\\\0");
 
+/// Quotes that are looked behind before the value is read in any case.
+const QUOTES: usize = 16;
+
 /// Whether what stands behind any quote may go on as SQL: a mark or one of its words, and not the rest of a name.
 fn goes_on_behind_quote(value: &[u8]) -> bool {
-    memchr::memchr3_iter(b'\'', b'"', b'`', value).any(|at| {
+    memchr::memchr3_iter(b'\'', b'"', b'`', value).zip(0..).any(|(at, before)| {
+        if before == QUOTES {
+            return true;
+        }
         let rest = value.get(at + 1..).unwrap_or_default();
         let mut lexer = Lexer::new(rest, 0, Reading::MYSQL);
         match lexer.first_ahead() {
