@@ -2,9 +2,10 @@
 //! search finds. Every input is looked at once in a round, and no two are alike: a reader that is fed one and the same
 //! learns its branches by heart. All times are CPU time of this thread.
 //!
-//! `cargo bench --no-default-features --bench detect [-- WORD...] [ITERATIONS]`; the words `ordinary`, `added`, `slow`
-//! and `long` choose what is measured (all of it without one). The search for slow inputs tries ITERATIONS inputs (20,000) at each
-//! of its doors, and as many repetitions as there are pairs of pieces before. `repeat=TEXT` measures one piece, repeated.
+//! `cargo bench --no-default-features --bench detect [-- WORD...] [ITERATIONS]`; the words `ordinary`, `added`, `slow`,
+//! `long` and `prices` choose what is measured (all of it without one). The search for slow inputs tries ITERATIONS inputs (20,000) at each
+//! of its doors, and as many repetitions as there are pairs of pieces before. `repeat=TEXT` measures one piece, repeated; `kind=TEXT` the
+//! ordinary traffic with that in its name, for long enough that a profiler sees where it goes.
 
 #![allow(clippy::unwrap_used, clippy::string_slice, clippy::indexing_slicing)] // a bench: what fails, fails it
 
@@ -15,7 +16,7 @@ mod slow;
 mod traffic;
 
 use podwall::canon::path::Readings;
-use podwall::detect::Detectors;
+use podwall::detect::{DETECTORS, Detectors, signature};
 use podwall::engine::Engine;
 use podwall::flow::{Found, Part};
 use podwall::protocol::http1::{Limits, RequestHead};
@@ -31,30 +32,50 @@ fn main() {
     if let Some(piece) = words.iter().find_map(|word| word.strip_prefix("repeat=")) {
         return slow::repeat(&detectors, piece, iterations as usize);
     }
-    let tasks: [(&str, &dyn Fn()); 4] = [
-        ("ordinary", &|| ordinary(&detectors)),
+    if let Some(kind) = words.iter().find_map(|word| word.strip_prefix("kind=")) {
+        ordinary(&detectors, kind, 200);
+        return each(kind);
+    }
+    let tasks: [(&str, &dyn Fn()); 5] = [
+        ("ordinary", &|| ordinary(&detectors, "", 15)),
         ("added", &|| added(&detectors)),
         ("slow", &|| slow::search(&detectors, iterations)),
         ("long", &|| slow::long(&detectors)),
+        ("prices", &slow::prices),
     ];
     let chosen = tasks.iter().any(|(name, _)| words.iter().any(|word| word == name));
     let wanted = tasks.iter().filter(|(name, _)| !chosen || words.iter().any(|word| word == name));
     wanted.for_each(|(_, task)| task());
 }
 
-/// What decoding costs for each kind, and decoding with detection.
-fn ordinary(detectors: &Detectors) {
+/// What decoding costs for each kind with this in its name, and decoding with detection.
+fn ordinary(detectors: &Detectors, name: &str, rounds: usize) {
     println!("{:>10} {:>10}  ns of CPU for each KB of {INPUTS} different inputs", "decoding", "and detection");
-    for (kind, requests) in traffic::kinds() {
+    for (kind, requests) in traffic::kinds().into_iter().filter(|(kind, _)| kind.contains(name)) {
         let bytes: usize = requests.iter().map(|r| if r.body.is_empty() { r.head.len() } else { r.body.len() }).sum();
         let per_kilobyte = |total: Duration| total.as_nanos() as f64 * 1024.0 / bytes as f64;
-        let decode = clock::fastest(15, || {
+        let decode = clock::fastest(rounds, || {
             requests.iter().for_each(|request| with_parts(request, |parts| assert!(black_box(parts.len()) > 0)));
         });
-        let both = clock::fastest(15, || {
+        let both = clock::fastest(rounds, || {
             requests.iter().for_each(|request| with_parts(request, |parts| look(detectors, parts)))
         });
         println!("{:10.0} {:10.0}  {kind}", per_kilobyte(decode), per_kilobyte(both));
+    }
+}
+
+/// What each detector, and all signatures, cost without the others; the first line is what all of them share.
+fn each(name: &str) {
+    let one = |at: usize| (DETECTORS[at].name(), Detectors::compile(&DETECTORS[at..=at], Vec::new()));
+    let none = ("none", Detectors::compile(&[], Vec::new()));
+    let signatures = ("signatures", Detectors::of_signatures(signature::shipped().unwrap()));
+    let sets: Vec<_> = [none, signatures].into_iter().chain((0..DETECTORS.len()).map(one)).collect();
+    for (kind, requests) in traffic::kinds().into_iter().filter(|(kind, _)| kind.contains(name)) {
+        println!("ns of CPU for each request of {kind}");
+        for (name, detectors) in &sets {
+            let all = || requests.iter().for_each(|request| with_parts(request, |parts| look(detectors, parts)));
+            println!("{:10.0}  {name}", clock::fastest(15, all).as_nanos() as f64 / requests.len() as f64);
+        }
     }
 }
 

@@ -15,6 +15,8 @@ use std::time::Duration;
 const KEPT: usize = 48;
 /// Bytes of long inputs.
 const LONG: usize = 32 * BYTES;
+/// How often a slow input is timed; the least counts, so that what else runs on the machine does not.
+const ROUNDS: usize = 300;
 /// Pieces that are repeated in pairs.
 const PAIRED: usize = 200;
 
@@ -44,7 +46,7 @@ pub(crate) fn search(detectors: &Detectors, iterations: u64) {
     );
     for door in DOORS {
         for (_, input) in slowest(detectors, door, &pieces, &pairs, iterations).iter().take(2) {
-            tell(detectors, door, input, 15);
+            tell(detectors, door, input, ROUNDS);
         }
     }
 }
@@ -67,6 +69,34 @@ pub(crate) fn long(detectors: &Detectors) {
         all.iter().take(2).for_each(|(_, input)| tell(detectors, door, input, 3));
     }
 }
+
+/// What a step of each detector costs beyond what all share: the dearest and the cheapest of the pieces, repeated, at the
+/// doors of single values. Steps that cost as much everywhere make time follow from steps.
+pub(crate) fn prices() {
+    const DEAREST: usize = 4;
+    let none = Detectors::compile(&[], Vec::new());
+    println!("ns for a step of each detector, the dearest inputs and the cheapest:");
+    for at in 0..DETECTORS.len() {
+        let detectors = Detectors::compile(&DETECTORS[at..=at], Vec::new());
+        let price = |door: &Door, piece: &[u8]| {
+            let input = filled(piece);
+            let enter = |detectors| assert!((door.enter)(detectors, &input) < u64::MAX);
+            let time = |detectors| clock::fastest(5, || enter(detectors)).as_nanos() as f64;
+            let steps = (door.enter)(&detectors, &input).saturating_sub((door.enter)(&none, &input));
+            (steps > BYTES as u64).then(|| ((time(&detectors) - time(&none)) / steps as f64, steps, door.name, piece.to_vec()))
+        };
+        let places = || DOORS.iter().take(PLACES);
+        let mut all: Vec<_> = pieces().iter().flat_map(|piece| places().filter_map(|door| price(door, piece))).collect();
+        all.sort_by(|(one, ..), (other, ..)| other.total_cmp(one));
+        let ends = all.iter().take(DEAREST).chain(all.last());
+        for (price, steps, door, piece) in ends {
+            println!("{price:6.2} of {steps:8} {:8} {door:14} {:?}", DETECTORS[at].name(), String::from_utf8_lossy(piece));
+        }
+    }
+}
+
+/// Doors at which values stand alone.
+const PLACES: usize = 5;
 
 /// The slowest inputs at a door, the slowest first.
 fn slowest(

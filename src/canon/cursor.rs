@@ -166,6 +166,13 @@ pub fn find(bytes: &[u8], literal: &[u8]) -> Option<usize> {
     None
 }
 
+/// Where `literal` first stands in `bytes`, letter for letter; for short literals, whose first byte is rare. At most
+/// `bytes.len() * literal.len()` steps, and nothing to prepare: a searcher made for one short value costs more than it saves.
+pub fn find_exact(bytes: &[u8], literal: &[u8]) -> Option<usize> {
+    let first = *literal.first()?;
+    memchr::memchr_iter(first, bytes).find(|at| bytes.get(*at..).is_some_and(|rest| rest.starts_with(literal)))
+}
+
 /// Whether `literal` stands anywhere in `bytes`, ignoring ASCII case.
 pub fn contains(bytes: &[u8], literal: &[u8]) -> bool {
     find(bytes, literal).is_some()
@@ -222,6 +229,13 @@ mod tests {
         assert_eq!(find(b"jjav", b"java"), None);
         assert_eq!(find(b"", b"a"), None);
         assert_eq!(find(b"a", b""), None);
+    }
+
+    #[test]
+    fn exact_find_minds_case() {
+        assert_eq!(find_exact(b"JaJajava", b"java"), Some(4));
+        assert_eq!(find_exact(b"jjav", b"java"), None);
+        assert_eq!(find_exact(b"a", b""), None);
     }
 
     #[test]

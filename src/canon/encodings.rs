@@ -94,6 +94,8 @@ pub fn hex(value: &[u8]) -> Option<Vec<u8>> {
 /// Text with at least three bytes spelled as numbers: `0x2e0x2e0x2f`.
 pub fn hex_bytes(value: &[u8]) -> Option<Vec<u8>> {
     let digit = |byte: &u8| char::from(*byte).to_digit(16);
+    // Identifiers and dates are told here, before there is anything to keep.
+    memchr::memchr_iter(b'x', value).find(|at| at.checked_sub(1).and_then(|at| value.get(at)) == Some(&b'0'))?;
     let mut out = Vec::with_capacity(value.len());
     let (mut rest, mut count) = (value, 0);
     while let [first, tail @ ..] = rest {
@@ -180,9 +182,10 @@ pub fn utf16_ascii(bytes: &[u8]) -> Option<Vec<u8>> {
 /// the full-width forms (U+FF01 to U+FF5E), which many frameworks fold. Characters without width that stand behind ASCII
 /// letters are dropped: they hide words from those who look for them.
 pub fn fold(bytes: &[u8]) -> Option<Vec<u8>> {
-    if !bytes.iter().fold(false, |any, byte| any | matches!(byte, 0xc0 | 0xc1 | 0xc2 | 0xe0 | 0xe2 | 0xef | 0xf0)) {
-        return None;
-    }
+    let leads = |byte: &u8| matches!(byte, 0xc0 | 0xc1 | 0xc2 | 0xe0 | 0xe2 | 0xef | 0xf0);
+    let hides = |at: usize| bytes.get(at..).is_some_and(|rest| ascii_of(rest).is_some() || without_width(rest).is_some());
+    // Other marks of typography begin with the same bytes: they are told here, before there is anything to keep.
+    bytes.iter().zip(0..).find(|(byte, at)| leads(byte) && hides(*at))?;
     let mut out = Vec::with_capacity(bytes.len());
     let mut rest = bytes;
     let mut any = false;

@@ -1,7 +1,7 @@
 //! Expression languages: Log4j lookups and their kin, OGNL, SpEL, JSP and other EL, MVEL. Nested lookups are evaluated
 //! the way the library does it, and what they spell is judged, so that no disguise of `jndi` needs a pattern of its own.
 //!
-//! Steps: at most 5 for each byte. Nesting is followed to [`MAX_DEPTH`]; what is deeper is a sign by itself.
+//! Steps: at most 4 for each byte. Nesting is followed to [`MAX_DEPTH`]; what is deeper is a sign by itself.
 
 use super::context::Strength::{self, Certain, Strong, Weak};
 use super::finding::Finding;
@@ -47,7 +47,7 @@ impl Detector for Lookup {
 
     fn inspect(&self, part: &Part<'_>, found: &mut Found, fuel: &mut Fuel) {
         let bytes = part.canonical.as_ref();
-        if matches!(part.place, Place::BodyOpaque) || fuel.spend(5 * bytes.len()).is_err() {
+        if matches!(part.place, Place::BodyOpaque) || fuel.spend(4 * bytes.len()).is_err() {
             return;
         }
         let lookup = lookups(bytes);

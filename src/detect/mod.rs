@@ -124,11 +124,11 @@ pub struct Detectors {
 }
 
 /// What a part costs before any detector reads it: its classes, the filter, and the search for further layers.
-const STEPS_PER_LAYER: usize = 130;
+const STEPS_PER_LAYER: usize = 180;
 /// The same, for each byte.
 const LAYER_STEPS_PER_BYTE: usize = 6;
 /// What it costs to wake a detector, besides what it then spends itself.
-const STEPS_PER_DETECTOR: usize = 60;
+const STEPS_PER_DETECTOR: usize = 140;
 /// What it costs to compare a place with the literals that may stand there.
 const STEPS_PER_COMPARISON: usize = 16;
 
@@ -283,6 +283,9 @@ impl Detectors {
                 None => {}
             });
         if fuel.spend(STEPS_PER_COMPARISON * compared).is_err() {
+            return;
+        }
+        if fuel.spend(spans.len()).is_err() {
             return;
         }
         self.confirm(part, &spans, found, fuel);

@@ -1,7 +1,7 @@
 //! XPath and XQuery injection: a value that closes the string or the predicate it stands in and goes on as a path.
 //! `' or '1'='1` is the business of `sql`, which reads it alike.
 //!
-//! Steps: at most 3 for each byte.
+//! Steps: at most 2 for each byte.
 
 use super::{Detector, Wake};
 use crate::flow::{Found, Fuel, Hit, Part, Weight};
@@ -46,7 +46,7 @@ impl Detector for XPath {
 
     fn inspect(&self, part: &Part<'_>, found: &mut Found, fuel: &mut Fuel) {
         let value = part.canonical.as_ref();
-        if fuel.spend(3 * value.len()).is_err() {
+        if fuel.spend(2 * value.len()).is_err() {
             return;
         }
         if let Some((at, weight)) = leaves_predicate(value).or_else(|| asks_for_paths(value)) {

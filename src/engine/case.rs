@@ -275,7 +275,7 @@ impl<'e> Case<'e> {
             self.found.add(&part, hit);
         }
         self.engine.detectors().inspect(parts, &mut self.found, fuel);
-        if self.port.sensitivity.denies(self.found.total()) {
+        if self.port.sensitivity.denies(self.found.total_at(self.port.sensitivity)) {
             return Some(ATTACK);
         }
         fuel.is_empty().then_some(OUT_OF_FUEL)

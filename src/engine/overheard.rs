@@ -38,7 +38,8 @@ impl Overheard {
         self.found.except(engine.policy().exceptions(scene, &[access]));
         signs.into_iter().for_each(|sign| self.add(sign, bytes));
         let connection = scene.connection;
-        if !engine.port(connection.direction, connection.port).sensitivity.denies(self.found.total()) {
+        let sensitivity = engine.port(connection.direction, connection.port).sensitivity;
+        if !sensitivity.denies(self.found.total_at(sensitivity)) {
             return None;
         }
         self.denied = true;

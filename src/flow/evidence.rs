@@ -1,7 +1,7 @@
 //! What a detector found: which part, where in it, how much it weighs. Owned, so that it outlives the buffer; bounded,
 //! so that hostile input cannot fill memory with findings.
 
-use super::{Chain, Exception, Part, Place, RuleName};
+use super::{Chain, Exception, Part, Place, RuleName, Sensitivity};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -39,6 +39,8 @@ pub struct Evidence {
     pub name: Vec<u8>,
     /// The layers between the wire and the bytes of `excerpt`.
     pub chain: Chain,
+    /// Whether it stands in a text, longer than [`Sensitivity::SHORT_BYTES`].
+    pub in_text: bool,
     /// The match with what stands around it.
     pub excerpt: Excerpt,
 }
@@ -81,8 +83,13 @@ impl Evidence {
     pub fn of(part: &Part<'_>, hit: Hit) -> Self {
         let excerpt = Excerpt::cut(&part.canonical, &hit.range);
         let name = part.name.get(..part.name.len().min(Self::MAX_NAME_BYTES)).unwrap_or_default().to_vec();
-        Self { hit, place: part.place, name, chain: part.chain, excerpt }
+        Self { hit, place: part.place, name, chain: part.chain, in_text: is_text(part), excerpt }
     }
+}
+
+/// Whether a part is longer than a value. Blanks around one make no text of it.
+fn is_text(part: &Part<'_>) -> bool {
+    part.canonical.trim_ascii().len() > Sensitivity::SHORT_BYTES
 }
 
 /// Where detectors put what they find. `evidence.len() <= Found::MAX`; what is over is counted, its weight included. The
@@ -91,6 +98,8 @@ impl Evidence {
 pub struct Found {
     evidence: Vec<Evidence>,
     total: u32,
+    /// The same at the lowest sensitivity.
+    lowest: u32,
     beyond: u32,
     exceptions: Vec<Arc<Exception>>,
     excused: Vec<RuleName>,
@@ -114,14 +123,20 @@ impl Found {
             return;
         }
         if let Some(known) = self.evidence.iter_mut().find(|known| known.hit.signature == hit.signature) {
-            let more = hit.weight.0.saturating_sub(known.hit.weight.0);
-            if more > 0 {
-                self.total = self.total.saturating_add(u32::from(more));
+            let more = |level: Sensitivity| {
+                let before = level.weighs(known.hit.weight, known.in_text);
+                level.weighs(hit.weight, is_text(part)).saturating_sub(before)
+            };
+            let (total, lowest) = (more(Sensitivity::Default), more(Sensitivity::Low));
+            self.total = self.total.saturating_add(total);
+            self.lowest = self.lowest.saturating_add(lowest);
+            if total > 0 || lowest > 0 && hit.weight >= known.hit.weight {
                 *known = Evidence::of(part, hit);
             }
             return;
         }
-        self.total = self.total.saturating_add(u32::from(hit.weight.0));
+        self.total = self.total.saturating_add(Sensitivity::Default.weighs(hit.weight, is_text(part)));
+        self.lowest = self.lowest.saturating_add(Sensitivity::Low.weighs(hit.weight, is_text(part)));
         if self.evidence.len() < Self::MAX {
             self.evidence.push(Evidence::of(part, hit));
         } else {
@@ -137,6 +152,11 @@ impl Found {
     /// The sum of all weights.
     pub fn total(&self) -> u32 {
         self.total
+    }
+
+    /// The sum of what all findings weigh at a sensitivity.
+    pub fn total_at(&self, sensitivity: Sensitivity) -> u32 {
+        if sensitivity == Sensitivity::Low { self.lowest } else { self.total }
     }
 
     /// Findings that were counted but not kept.
@@ -193,6 +213,20 @@ mod tests {
             found.add(&part, hit(&number.to_string(), 10));
         }
         assert_eq!((found.evidence().len(), found.beyond(), found.total()), (Found::MAX, 1, 170));
+    }
+
+    #[test]
+    fn sign_in_a_value_outweighs_the_same_in_a_text() {
+        let text = [b'a'; Sensitivity::SHORT_BYTES + 1];
+        let long = Part::plain(Place::JsonValue, b"q", &text);
+        let short = Part::plain(Place::JsonValue, b"q", &text[1..]);
+        let total = |parts: [&Part<'_>; 2]| {
+            let mut found = Found::default();
+            parts.iter().for_each(|part| found.add(part, hit("s", 100)));
+            (found.total_at(Sensitivity::Low), found.total_at(Sensitivity::Default))
+        };
+        assert_eq!(total([&long, &long]), (50, 100));
+        assert_eq!((total([&long, &short]), total([&short, &long])), ((100, 100), (100, 100)));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! How much evidence it takes to deny: one setting, three words.
 
+use super::Weight;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +8,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Sensitivity {
-    /// One clear structural finding and a further sign: for services whose callers send code, queries or markup.
+    /// One clear structural finding in a short value. In a longer text every finding counts half, so that one needs another:
+    /// for services whose callers send code, queries or markup.
     Low,
     /// One clear structural finding.
     #[default]
@@ -17,11 +19,19 @@ pub enum Sensitivity {
 }
 
 impl Sensitivity {
+    /// A longer value is a text, which may speak of attacks or hold code by right.
+    pub const SHORT_BYTES: usize = 200;
+
+    /// What findings weigh, in a text (longer than [`Self::SHORT_BYTES`]) or elsewhere.
+    pub fn weighs(self, weight: Weight, in_text: bool) -> u32 {
+        let halved = self == Self::Low && in_text;
+        u32::from(weight.0) / if halved { 2 } else { 1 }
+    }
+
     /// The sum of weights from which on an exchange is denied.
     pub fn threshold(self) -> u32 {
         match self {
-            Self::Low => 150,
-            Self::Default => 100,
+            Self::Low | Self::Default => 100,
             Self::High => 60,
         }
     }
@@ -53,7 +63,15 @@ mod tests {
     }
 
     #[test]
+    fn findings_in_a_text_count_half_at_low() {
+        let weigh = |level: Sensitivity| [false, true].map(|in_text| level.weighs(Weight::CERTAIN, in_text));
+        assert_eq!(weigh(Sensitivity::Low), [100, 50]);
+        assert_eq!(weigh(Sensitivity::Default), [100, 100]);
+        assert_eq!(weigh(Sensitivity::High), [100, 100]);
+    }
+
+    #[test]
     fn certain_finding_denies_at_default() {
-        assert!(Sensitivity::Default.denies(u32::from(crate::flow::Weight::CERTAIN.0)));
+        assert!(Sensitivity::Default.denies(u32::from(Weight::CERTAIN.0)));
     }
 }

@@ -6,7 +6,7 @@ use super::rows::Row;
 use super::setup::Judge;
 use super::verdict::Verdict;
 use crate::behave::dns::Watch;
-use crate::flow::{ClientAddr, Connection, Direction, Judgement, Now, OriginalDestination, Past, Reason, Scene};
+use crate::flow::{ClientAddr, Connection, Direction, Judgement, Now, OriginalDestination, Past, Reason, Scene, Sensitivity};
 use crate::protocol::dns::header::Flags;
 use crate::protocol::dns::name::MAX_LABEL;
 use crate::protocol::dns::refusal::code;
@@ -28,15 +28,15 @@ struct Question(u64, String, String);
 pub(super) fn row(judge: &Judge, row: Row) -> io::Result<Verdict> {
     let questions: Vec<Question> = serde_json::from_value(row.of("seq"))?;
     let (watch, connection) = (Watch::default(), connection(judge));
-    let threshold = judge.engine.port(Direction::Outbound, PORT).sensitivity.threshold();
-    let mut verdict = Verdict::on(None, threshold);
+    let sensitivity = judge.engine.port(Direction::Outbound, PORT).sensitivity;
+    let mut verdict = Verdict::on(None, sensitivity);
     let mut left = 0;
     for Question(at, name, of) in &questions {
         let now = Now { since_start: Duration::from_millis(*at), ..judge.now };
         let scene = Scene { connection: &connection, session: &judge.session, past: &Past::default(), now };
         let wire = written(name, of)?;
         let began = cpu();
-        let judged = one(judge, &scene, &watch, &wire, threshold);
+        let judged = one(judge, &scene, &watch, &wire, sensitivity);
         verdict.cpu += cpu() - began;
         if !judged.denies() {
             left += name.len();
@@ -49,23 +49,23 @@ pub(super) fn row(judge: &Judge, row: Row) -> io::Result<Verdict> {
     Ok(verdict)
 }
 
-fn one(judge: &Judge, scene: &Scene<'_>, watch: &Watch, wire: &[u8], threshold: u32) -> Verdict {
+fn one(judge: &Judge, scene: &Scene<'_>, watch: &Watch, wire: &[u8], sensitivity: Sensitivity) -> Verdict {
     match Query::decode(wire) {
         Ok(query) => {
             let (case, judgement): (_, Judgement) = judge.engine.lookup(scene, &query, watch);
-            Verdict { answer: "REFUSED".into(), ..Verdict::of(judgement, &case, threshold) }
+            Verdict { answer: "REFUSED".into(), ..Verdict::of(judgement, &case, sensitivity) }
         }
-        Err(fault) => malformed(fault.why, threshold),
+        Err(fault) => malformed(fault.why, sensitivity),
     }
 }
 
-fn malformed(why: Reason, threshold: u32) -> Verdict {
+fn malformed(why: Reason, sensitivity: Sensitivity) -> Verdict {
     let answer = match code(why) {
         Rcode::FORMERR => "FORMERR",
         Rcode::NOTIMP => "NOTIMP",
         _ => "REFUSED",
     };
-    Verdict { answer: answer.into(), ..Verdict::on(Some(why), threshold) }
+    Verdict { answer: answer.into(), ..Verdict::on(Some(why), sensitivity) }
 }
 
 /// The question as it would stand on the wire. A label that is too long for it is cut into pieces, as who sends it must.

@@ -6,7 +6,7 @@ use super::setup::Judge;
 use super::verdict::Verdict;
 use super::wire::Request;
 use crate::engine::{BODY_TOO_LARGE, Case, Content};
-use crate::flow::{Judgement, Kind, Past, Reason, Scene, Verdict as Decision};
+use crate::flow::{Judgement, Kind, Past, Reason, Scene, Sensitivity, Verdict as Decision};
 use crate::protocol::Malformed;
 use crate::protocol::body::{Declared, Windows};
 use crate::protocol::http1::{self, BodyDecoder, Framing, RequestHead, RequestView, Trailers};
@@ -55,11 +55,11 @@ impl Judge {
     }
 
     fn refused(&self, reason: Reason) -> Verdict {
-        Verdict::on(Some(reason), self.threshold())
+        Verdict::on(Some(reason), self.sensitivity())
     }
 
-    fn threshold(&self) -> u32 {
-        self.engine.port(self.connection.direction, self.connection.port).sensitivity.threshold()
+    fn sensitivity(&self) -> Sensitivity {
+        self.engine.port(self.connection.direction, self.connection.port).sensitivity
     }
 
     /// Head, then body. What is denied is denied, whatever the mode does with it.
@@ -79,7 +79,7 @@ impl Judge {
                 judgement = case.judge_message(&scene, view, message, &self.limits.body);
             }
         }
-        (Verdict::of(judgement, &case, self.threshold()), rest)
+        (Verdict::of(judgement, &case, self.sensitivity()), rest)
     }
 
     fn body<'a>(

@@ -18,13 +18,13 @@ pub(super) fn row(judge: &Judge, row: Row) -> io::Result<Verdict> {
     let part = Part::plain(Place::SqlText, dialect.as_bytes(), text.as_bytes());
     judge.engine.detectors().inspect(&[part], &mut found, &mut fuel);
     let sensitivity = judge.engine.port(judge.connection.direction, judge.connection.port).sensitivity;
-    let denied = match (sensitivity.denies(found.total()), fuel.is_empty()) {
+    let denied = match (sensitivity.denies(found.total_at(sensitivity)), fuel.is_empty()) {
         (true, _) => Some(ATTACK),
         (false, true) => Some(OUT_OF_FUEL),
         (false, false) => None,
     };
-    let mut verdict = Verdict::on(denied, sensitivity.threshold());
-    verdict.total = found.total();
+    let mut verdict = Verdict::on(denied, sensitivity);
+    verdict.total = found.total_at(sensitivity);
     verdict.evidence = found.take();
     verdict.cpu = clock::cpu().saturating_sub(began);
     Ok(verdict)

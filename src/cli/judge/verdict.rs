@@ -1,7 +1,7 @@
 //! What came of one message.
 
 use crate::engine::Case;
-use crate::flow::{Evidence, Judgement, Reason, Verdict as Decision};
+use crate::flow::{Evidence, Judgement, Reason, Sensitivity, Verdict as Decision};
 use std::time::Duration;
 
 /// What came of one message.
@@ -22,20 +22,20 @@ pub(super) struct Verdict {
 
 impl Verdict {
     /// A verdict before anything was found.
-    pub(super) fn on(denied: Option<Reason>, threshold: u32) -> Self {
+    pub(super) fn on(denied: Option<Reason>, sensitivity: Sensitivity) -> Self {
         let (answer, evidence) = (String::new(), Vec::new());
-        Self { denied, answer, evidence, total: 0, threshold, cpu: Duration::ZERO }
+        Self { denied, answer, evidence, total: 0, threshold: sensitivity.threshold(), cpu: Duration::ZERO }
     }
 
     /// What the last judgement of a case makes of its message.
-    pub(super) fn of(judgement: Judgement, case: &Case<'_>, threshold: u32) -> Self {
+    pub(super) fn of(judgement: Judgement, case: &Case<'_>, sensitivity: Sensitivity) -> Self {
         let denied = match judgement.verdict {
             Decision::Deny(denial) => Some(denial.reason),
             _ => None,
         };
         let found = case.found();
         let evidence = if denied.is_some() { judgement.evidence } else { found.evidence().to_vec() };
-        Self { evidence, total: found.total(), ..Self::on(denied, threshold) }
+        Self { evidence, total: found.total_at(sensitivity), ..Self::on(denied, sensitivity) }
     }
 
     pub(super) fn denies(&self) -> bool {

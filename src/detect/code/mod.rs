@@ -2,7 +2,7 @@
 //! Code is an attack where a value would be evaluated or an object revived; the same code in a document about programs
 //! is not, so everything but the unmistakable weighs by its surroundings.
 //!
-//! Steps: at most 5 for each byte.
+//! Steps: at most 4 for each byte.
 
 mod php;
 
@@ -37,7 +37,7 @@ impl Detector for Code {
 
     fn inspect(&self, part: &Part<'_>, found: &mut Found, fuel: &mut Fuel) {
         let bytes = part.canonical.as_ref();
-        if fuel.spend(5 * bytes.len()).is_err() {
+        if fuel.spend(4 * bytes.len()).is_err() {
             return;
         }
         let readings =
@@ -172,6 +172,11 @@ const LITERALS: &[&str] = &[
     "_server[",
     "_functions",
     "gzinflate",
+    "gzuncompress",
+    "gzdecode",
+    "bzdecompress",
+    "print_r",
+    "var_dump",
     "str_rot13",
     "auto_prepend",
     "allow_url",

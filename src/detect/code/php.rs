@@ -18,15 +18,16 @@ pub(super) fn find(part: &Part<'_>) -> Option<Finding> {
     if is_setting(bytes) {
         return Some(whole(Strong, "code-php-setting"));
     }
-    if begins_with_variable(bytes) || is_telling_name(bytes) {
+    if begins_with_variable(bytes) || is_telling_name(bytes) || is_telling_call(bytes) {
         return Some(whole(Strong, "code-php"));
     }
-    opening(bytes).or_else(|| commented_call(bytes)).or_else(|| variable_call(bytes))
+    opening(bytes).or_else(|| parted_call(bytes)).or_else(|| variable_call(bytes))
 }
 
-/// `exec /* … */ (…)`: a comment where only the interpreter does not see it.
-fn commented_call(bytes: &[u8]) -> Option<Finding> {
-    let at = memchr::memmem::find(bytes, b"/*").filter(|at| *at > 0)?;
+/// `exec /* … */ (…)`, `exec⏎(…)`: a comment or a line break where only the interpreter does not see it.
+fn parted_call(bytes: &[u8]) -> Option<Finding> {
+    let comment = memchr::memmem::find(bytes, b"/*").filter(|at| *at > 0);
+    let at = comment.or_else(|| memchr::memmem::find(bytes, b"\n("))?;
     let before = bytes.get(..at)?.trim_ascii_end();
     let name = before.iter().rev().take(WINDOW).take_while(|b| is_name(b)).count();
     let mut cursor = Cursor::new(bytes, at);
@@ -86,6 +87,15 @@ fn begins_with_variable(bytes: &[u8]) -> bool {
 fn is_telling_name(bytes: &[u8]) -> bool {
     let name = bytes.trim_ascii();
     name.contains(&b'_') && (is_function(name) || cursor::is_one_of(name, RUNNING))
+}
+
+/// `print_r( )`: nothing but a call of a function whose name no other language has.
+fn is_telling_call(bytes: &[u8]) -> bool {
+    let text = bytes.trim_ascii();
+    let text = text.strip_suffix(b";").unwrap_or(text);
+    let name = text.iter().take_while(|b| is_name(b)).count();
+    let (name, rest) = text.split_at_checked(name).unwrap_or_default();
+    rest.starts_with(b"(") && rest.ends_with(b")") && is_telling_name(name)
 }
 
 /// Functions that run or load what they are given, besides those of [`FUNCTIONS`], sorted.
@@ -237,6 +247,7 @@ fn takes_variable(before: &[u8], argument: &[u8]) -> bool {
 fn is_of_family(before: &[u8]) -> bool {
     const FAMILIES: &[&str] = &[
         "apache_",
+        "bzdecompress",
         "curl_",
         "escapeshell",
         "ftp_",
@@ -248,6 +259,9 @@ fn is_of_family(before: &[u8]) -> bool {
         "getmyinode",
         "getmypid",
         "getmyuid",
+        "gzdecode",
+        "gzinflate",
+        "gzuncompress",
         "ini_",
         "mysqli_",
         "ob_",
@@ -382,7 +396,7 @@ fn callee(before: &[u8], first: bool) -> Option<Strength> {
         Some((b')', inner)) => {
             let start = memchr::memrchr(b'(', inner)?;
             let word = inner.get(start + 1..)?;
-            let bare: Vec<u8> = word.iter().copied().filter(|b| !matches!(b, b'\'' | b'"' | b'.' | b' ')).collect();
+            let bare: Vec<u8> = word.iter().copied().filter(|b| !matches!(b, b'\'' | b'"' | b'.' | b' ' | b'[' | b']')).collect();
             if is_function(&bare) { Some(Certain) } else { (groups >= 2 && first).then_some(Strong) }
         }
         Some((last, _)) if is_name(last) => {
@@ -392,7 +406,8 @@ fn callee(before: &[u8], first: bool) -> Option<Strength> {
             let odd = word.iter().all(|b| *b == b'_') && word.len() >= 2
                 || groups > 0
                 || start > 0 && base.get(start - 1) == Some(&b'$');
-            let alone = first && start == 0 && !word.first().is_some_and(u8::is_ascii_digit);
+            let of_class = base.get(..start).is_some_and(|class| class.ends_with(b"::"));
+            let alone = first && (start == 0 || of_class) && !word.first().is_some_and(u8::is_ascii_digit);
             (sigil && (odd && first || alone)).then_some(Strong)
         }
         Some((b'$', _)) if groups > 0 => computed_name(before).then_some(Strong),
@@ -470,6 +485,9 @@ mod tests {
             "${@$f}(1)",
             "$f /* x */ (1)",
             "$__(1)",
+            "(['system'])[0]('id')",
+            "Shop::$name()",
+            "exec\n('id')",
         ] {
             assert!(finds(Place::QueryValue, text), "{text}");
         }
@@ -478,7 +496,7 @@ mod tests {
     #[test]
     fn other_parentheses_are_nothing() {
         for text in
-            ["$(this)", "f(x)[0]", "[text](link)", "${name}(1)", "$5 (net)", "a $b(c)", "\"said\" (he)", "x[0](y)"]
+            ["$(this)", "f(x)[0]", "[text](link)", "${name}(1)", "$5 (net)", "a $b(c)", "\"said\" (he)", "x[0](y)", "list\n(two)"]
         {
             assert!(!finds(Place::QueryValue, text), "{text}");
         }
@@ -497,7 +515,10 @@ mod tests {
         {
             assert!(finds(Place::FormValue, text), "{text}");
         }
-        for text in ["$_POSTS", "$args", "see call_user_func", "$x.ini_get(1)", "job_(x)", "zend.x"] {
+        for text in ["gzInflate($x)", "print_r( )"] {
+            assert!(finds(Place::QueryValue, text), "{text}");
+        }
+        for text in ["$_POSTS", "$args", "see call_user_func", "$x.ini_get(1)", "no more print_r()", "job_(x)", "zend.x"] {
             assert!(!finds(Place::FormValue, text), "{text}");
         }
     }

@@ -2,7 +2,7 @@
 //! attributes), as the inside of an attribute (a quote that ends it, a handler behind it), as a URL (a scheme that is
 //! script) and as the inside of a script (a call that only an intruder makes). Tags that only lay out text are nothing.
 //!
-//! Steps: at most 8 for each byte.
+//! Steps: at most 6 for each byte.
 
 mod attribute;
 mod script;
@@ -46,7 +46,7 @@ impl Detector for Html {
     fn inspect(&self, part: &Part<'_>, found: &mut Found, fuel: &mut Fuel) {
         let bytes = part.canonical.as_ref();
         let word = bytes.len() < SHORTEST_WORD && bytes.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_');
-        if part.place == Place::BodyOpaque || fuel.spend(8 * bytes.len()).is_err() {
+        if part.place == Place::BodyOpaque || fuel.spend(6 * bytes.len()).is_err() {
             return;
         }
         let read = if word { None } else { strongest(bytes) };

@@ -1,7 +1,7 @@
 //! Paths that lead out of where the application looks, and files that no caller has business with. Dots and separators
 //! are read in every spelling that some decoder turns into them; what counts is where the path leads.
 //!
-//! Steps: at most 8 for each byte.
+//! Steps: at most 6 for each byte.
 
 mod secrets;
 mod spelling;
@@ -44,7 +44,7 @@ impl Detector for PathDetector {
 
     fn inspect(&self, part: &Part<'_>, found: &mut Found, fuel: &mut Fuel) {
         let bytes = part.canonical.trim_ascii();
-        if matches!(part.place, Place::BodyOpaque | Place::FileContent) || fuel.spend(8 * part.canonical.len()).is_err()
+        if matches!(part.place, Place::BodyOpaque | Place::FileContent) || fuel.spend(6 * part.canonical.len()).is_err()
         {
             return;
         }

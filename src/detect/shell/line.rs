@@ -204,7 +204,7 @@ fn is_log_line(bytes: &[u8]) -> bool {
 /// A block of code in a text: two rows of three backquotes, each where a line begins.
 fn has_fence(bytes: &[u8]) -> bool {
     let fence = |at: &usize| at.checked_sub(1).is_none_or(|before| bytes.get(before) == Some(&b'\n'));
-    memchr::memmem::find_iter(bytes, b"```").filter(fence).take(2).count() == 2
+    memchr::memchr(b'`', bytes).is_some() && memchr::memmem::find_iter(bytes, b"```").filter(fence).take(2).count() == 2
 }
 
 /// Whether every separator stands between blanks, as in a command line that someone wrote to be read.

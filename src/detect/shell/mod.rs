@@ -142,8 +142,8 @@ fn spelled_breaks(bytes: &[u8]) -> Option<Vec<u8>> {
 
 /// `c\\\\a\\\\t`: backslashes that were escaped once too often.
 fn doubled_backslashes(bytes: &[u8]) -> Option<Vec<u8>> {
-    let doubled = memchr::memmem::find_iter(bytes, b"\\\\").take(3).count() == 3;
-    (doubled && bytes.len() < 1024).then(|| replaced(bytes, b"\\\\", b"\\"))
+    let doubled = || memchr::memmem::find_iter(bytes, b"\\\\").take(3).count() == 3;
+    (memchr::memchr(b'\\', bytes).is_some() && bytes.len() < 1024 && doubled()).then(|| replaced(bytes, b"\\\\", b"\\"))
 }
 
 /// The bytes with one sequence put in the place of another.
@@ -161,9 +161,9 @@ fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
 
 /// A form's `+` that was not taken for a blank when it was decoded: a value that has no blank but a `+`.
 fn plus_for_blank(bytes: &[u8]) -> Option<Vec<u8>> {
-    let blank = memchr::memchr(b' ', bytes).is_some();
+    let blank = || memchr::memchr(b' ', bytes).is_some();
     let joins = || [&b"+&"[..], b"+|", b"+;"].iter().any(|joint| memchr::memmem::find(bytes, joint).is_some());
-    let wanted = memchr::memchr(b'+', bytes).is_some() && bytes.len() < 1024 && (!blank || joins());
+    let wanted = memchr::memchr(b'+', bytes).is_some() && bytes.len() < 1024 && (!blank() || joins());
     wanted.then(|| bytes.iter().map(|b| if *b == b'+' { b' ' } else { *b }).collect())
 }
 

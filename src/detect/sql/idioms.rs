@@ -3,33 +3,39 @@
 
 use super::functions::Purpose;
 use crate::canon::cursor;
+use crate::detect::Classes;
 use crate::detect::context::Strength::{self, Strong};
 use crate::detect::finding::Finding;
 
 /// The longest value that is read as one unfinished call or cast.
 const MAX_WHOLE_BYTES: usize = 48;
 
-/// The first of these spellings in a value.
-pub(super) fn find(value: &[u8]) -> Option<Finding> {
+/// The first of these spellings in a value, whose bytes are of these classes.
+pub(super) fn find(value: &[u8], classes: Classes) -> Option<Finding> {
+    if !classes.any(Classes::of("(:-*,@.")) {
+        return None;
+    }
     let whole = |strength: Strength, name| Finding { strength, name, at: 0, end: value.len() };
-    if is_unfinished_call(value) {
+    if classes.any(Classes::of("(")) && is_unfinished_call(value) {
         return Some(whole(Strong, "sql-unfinished-call"));
     }
-    if is_cast(value) {
+    if classes.any(Classes::of(":")) && is_cast(value) {
         return Some(whole(Strong, "sql-cast"));
     }
-    if cuts_off(value) {
+    if classes.any(Classes::of("-")) && cuts_off(value) {
         return Some(whole(Strong, "sql-cut-off"));
     }
-    if splices_words(value) {
+    if classes.any(Classes::of("*,")) && splices_words(value) {
         return Some(whole(Strong, "sql-spliced-words"));
     }
-    if runs_script(value) {
+    if classes.any(Classes::of("@")) && runs_script(value) {
         return Some(whole(Strong, "sql-script"));
     }
-    let (at, name) = executable_comment(value)
+    let comment = classes.has(Classes::of("/*!")).then(|| executable_comment(value)).flatten();
+    let exponent = || classes.has(Classes::of(".a0")).then(|| empty_exponent(value)).flatten();
+    let (at, name) = comment
         .map(|at| (at, "sql-executable-comment"))
-        .or_else(|| empty_exponent(value).map(|at| (at, "sql-empty-exponent")))?;
+        .or_else(|| exponent().map(|at| (at, "sql-empty-exponent")))?;
     Some(Finding { strength: Strong, name, at, end: value.len().min(at + 16) })
 }
 
@@ -52,7 +58,7 @@ fn cuts_off(value: &[u8]) -> bool {
 fn splices_words(value: &[u8]) -> bool {
     const JOINTS: &[&[u8]] = &[b"/**/", b"\\\",\\\"", b"\",\""];
     const MAX_BYTES: usize = 512;
-    if value.len() > MAX_BYTES || !JOINTS.iter().any(|joint| memchr::memmem::find(value, joint).is_some()) {
+    if value.len() > MAX_BYTES || !JOINTS.iter().any(|joint| cursor::find_exact(value, joint).is_some()) {
         return false;
     }
     let mut text = Vec::with_capacity(value.len());
@@ -102,7 +108,7 @@ const SHARED_TYPES: &[&str] = &[
 
 /// `password::int`: nothing but a name, perhaps in a call, with its cast.
 fn is_cast(value: &[u8]) -> bool {
-    let Some(at) = memchr::memmem::find(value, b"::").filter(|_| value.len() <= MAX_WHOLE_BYTES) else { return false };
+    let Some(at) = cursor::find_exact(value, b"::").filter(|_| value.len() <= MAX_WHOLE_BYTES) else { return false };
     let Some((name, kind)) = value.split_at_checked(at) else { return false };
     let kind = kind.get(2..).unwrap_or_default().trim_ascii();
     let names = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'(' | b')');
@@ -113,9 +119,6 @@ fn is_cast(value: &[u8]) -> bool {
 
 /// `… declare @s varchar(99); set @s = …; exec(@s)`: a program that builds its statement, behind anything at all.
 fn runs_script(value: &[u8]) -> bool {
-    if memchr::memchr(b'@', value).is_none() {
-        return false;
-    }
     let Some(declared) = cursor::find(value, b"declare @").filter(|at| *at > 0) else { return false };
     let rest = value.get(declared..).unwrap_or_default();
     [&b"exec(@"[..], b"exec (@", b"execute(@", b"sp_executesql"].iter().any(|run| cursor::find(rest, run).is_some())
@@ -123,7 +126,7 @@ fn runs_script(value: &[u8]) -> bool {
 
 /// `/*!50000 union */`: MySQL runs what other readers take for a comment.
 fn executable_comment(value: &[u8]) -> Option<usize> {
-    let at = memchr::memmem::find(value, b"/*!")?;
+    let at = cursor::find_exact(value, b"/*!")?;
     let inside = value.get(at + 3..).unwrap_or_default();
     let digits = inside.iter().take_while(|b| b.is_ascii_digit()).count();
     let speaks =
@@ -133,7 +136,7 @@ fn executable_comment(value: &[u8]) -> Option<usize> {
 
 /// `1.e(ascii)`, `1.e.tables`: MySQL drops the empty exponent; most others do not see what stands behind it.
 fn empty_exponent(value: &[u8]) -> Option<usize> {
-    memchr::memmem::find_iter(value, b".e").find(|at| {
+    memchr::memchr_iter(b'.', value).filter(|at| value.get(at + 1) == Some(&b'e')).find(|at| {
         let digits = value.get(..*at).unwrap_or_default().iter().rev().take_while(|b| b.is_ascii_digit()).count();
         let before = at.checked_sub(digits + 1).and_then(|at| value.get(at));
         let alone = before.is_none_or(|b| !b.is_ascii_alphanumeric() && !matches!(b, b'.' | b'-' | b'_'));
@@ -152,7 +155,7 @@ mod tests {
     use super::*;
 
     fn name(value: &str) -> &'static str {
-        find(value.as_bytes()).map_or("", |finding| finding.name)
+        find(value.as_bytes(), Classes::in_bytes(value.as_bytes())).map_or("", |finding| finding.name)
     }
 
     #[test]

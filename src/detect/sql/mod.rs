@@ -19,13 +19,11 @@ mod verdict;
 pub(super) use statement::inspect as inspect_statement;
 
 use super::context::Context as Surroundings;
-use super::{Detector, Wake};
-use crate::canon::cursor::{self, ByteSet};
+use super::{Classes, Detector, Wake};
+use crate::canon::cursor;
 use crate::canon::sql::{Kind, Lexer, Operator, Reading, Word};
 use crate::flow::{Empty, Found, Fuel, Hit, Part, Place, Weight};
-use memchr::memmem::Finder;
 use std::ops::Range;
-use std::sync::LazyLock;
 use verdict::Context;
 
 /// The registered detector.
@@ -189,11 +187,12 @@ impl Detector for Sql {
 
     fn is_worth(&self, part: &Part<'_>) -> bool {
         let value = part.canonical.as_ref();
-        has_operator(value) || goes_on_behind_quote(value)
+        has_operator(value, Classes::in_bytes(value)) || goes_on_behind_quote(value)
     }
 
     fn inspect_marks(&self, part: &Part<'_>, found: &mut Found, fuel: &mut Fuel) {
-        if let Ok(Some((name, weight, range))) = heaviest(&part.canonical, fuel) {
+        let classes = Classes::in_bytes(&part.canonical);
+        if let Ok(Some((name, weight, range))) = heaviest(&part.canonical, classes, fuel) {
             report(part, name, weight, range, found);
         }
     }
@@ -202,29 +201,34 @@ impl Detector for Sql {
         if is_names_only(&part.canonical) {
             return;
         }
-        let Ok(read) = heaviest(&part.canonical, fuel) else { return };
+        let classes = Classes::in_bytes(&part.canonical);
+        let Ok(read) = heaviest(&part.canonical, classes, fuel) else { return };
         let denies = read.as_ref().is_some_and(|(_, weight, _)| *weight >= Weight::CERTAIN);
         if let Some((name, weight, range)) = read {
             report(part, name, weight, range, found);
         }
-        if let Some(finding) = idioms::find(&part.canonical).filter(|_| !denies) {
+        if let Some(finding) = idioms::find(&part.canonical, classes).filter(|_| !denies) {
             finding.report(NAME, part, found);
         }
     }
 }
 
 /// Whether a value has a mark that joins or compares operands, ends a statement or begins a comment.
-fn has_operator(value: &[u8]) -> bool {
-    OPERATORS.find(value).is_some() || DASHES.find(value).is_some()
+fn has_operator(value: &[u8], classes: Classes) -> bool {
+    classes.any(OPERATORS) || classes.any(Classes::of("-")) && cursor::find_exact(value, b"--").is_some()
 }
 
-static DASHES: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("--"));
+const OPERATORS: Classes = Classes::of("=<>|&;#(*^~\\\0");
 
-static OPERATORS: ByteSet = ByteSet::of(b"=<>|&;#(*^~\\\0");
+/// Quotes that are looked behind before the value is read in any case.
+const QUOTES: usize = 16;
 
 /// Whether what stands behind any quote may go on as SQL: a mark or one of its words, and not the rest of a name.
 fn goes_on_behind_quote(value: &[u8]) -> bool {
-    memchr::memchr3_iter(b'\'', b'"', b'`', value).any(|at| {
+    memchr::memchr3_iter(b'\'', b'"', b'`', value).zip(0..).any(|(at, before)| {
+        if before == QUOTES {
+            return true;
+        }
         let rest = value.get(at + 1..).unwrap_or_default();
         let mut lexer = Lexer::new(rest, 0, Reading::MYSQL);
         match lexer.first_ahead() {
@@ -280,8 +284,8 @@ fn is_own_statement(part: &Part<'_>, name: &str) -> bool {
 type Heaviest = Option<(&'static str, Weight, Range<usize>)>;
 
 /// The heaviest sign under all contexts and readings; the first that denies by itself ends the search.
-fn heaviest(value: &[u8], fuel: &mut Fuel) -> Result<Heaviest, Empty> {
-    let marks = Marks::of(value);
+fn heaviest(value: &[u8], classes: Classes, fuel: &mut Fuel) -> Result<Heaviest, Empty> {
+    let marks = Marks::of(value, classes);
     let mut best: Heaviest = None;
     let mut effort = 0_usize;
     let mut main: [Option<Attempt>; MAIN_ATTEMPTS] = [None; MAIN_ATTEMPTS];
@@ -294,6 +298,9 @@ fn heaviest(value: &[u8], fuel: &mut Fuel) -> Result<Heaviest, Empty> {
             continue;
         }
         fuel.spend(STEPS_PER_ATTEMPT + value.len() / 4)?;
+        if context == Context::Quoted && (begins_with_name(value, at, reading) || quotes_last_word(value, at)) {
+            continue;
+        }
         let after_operand = context == Context::Quoted || begins_with_operator(value, at, reading);
         let facts = grammar::read(value, at, after_operand, reading, fuel)?;
         if let Some((name, weight)) = verdict::weigh(&facts, context) {
@@ -355,27 +362,28 @@ impl Marks {
     /// Bytes within which a semicolon is taken to separate the value.
     const SEPARATED: usize = 48;
 
-    fn of(value: &[u8]) -> Self {
-        let has = |byte| memchr::memchr(byte, value).is_some();
+    fn of(value: &[u8], classes: Classes) -> Self {
+        let find = |mark: u8, set: Classes| classes.any(set).then(|| memchr::memchr(mark, value)).flatten();
         let before = |at: usize| at.checked_sub(1).and_then(|at| value.get(at)).copied().unwrap_or_default();
         let first_space = memchr::memchr(b' ', value).unwrap_or(value.len());
         let first_word = value.get(..first_space).unwrap_or_default();
-        let start = value.get(..value.len().min(Self::SEPARATED)).unwrap_or_default();
+        let odd = classes.any(Classes::of("\\#[")).then(|| memchr::memchr3(b'\\', b'#', b'[', value)).flatten();
         let mut marks = Self {
-            double: has(b'"'),
-            back: has(b'`'),
-            differs: [memchr::memchr3(b'\\', b'#', b'[', value), memchr::memchr(b'$', value)]
-                .into_iter()
-                .flatten()
-                .min(),
-            plus_for_space: memchr::memchr_iter(b'+', value).nth(1).is_some()
+            double: classes.any(Classes::of("\"")),
+            back: classes.any(Classes::of("`")),
+            differs: find(b'$', Classes::of("$")).into_iter().chain(odd).min(),
+            plus_for_space: classes.any(Classes::of("+"))
+                && memchr::memchr_iter(b'+', value).nth(1).is_some()
                 && (first_space == value.len() || has_joined_words(value)),
             assigned: memchr::memchr_iter(b'=', first_word)
                 .find(|at| before(*at).is_ascii_alphanumeric())
                 .map(|at| at + 1),
-            separated: memchr::memchr(b';', start).map(|at| at + 1),
+            separated: find(b';', Classes::of(";")).filter(|at| *at < Self::SEPARATED).map(|at| at + 1),
             ..Self::default()
         };
+        if !classes.any(Classes::of("'")) {
+            return marks;
+        }
         for at in memchr::memchr_iter(b'\'', value) {
             marks.single = true;
             if before(at) | 0x20 == b'q' && marks.differs.is_none_or(|first| at <= first) {
@@ -389,7 +397,7 @@ impl Marks {
     /// Up to where all dialects read alike; besides the marks, comments and prefixes of strings may be some that only one
     /// has.
     fn differs(self, value: &[u8]) -> usize {
-        let comment = memchr::memmem::find(value, b"/*");
+        let comment = cursor::find_exact(value, b"/*");
         [self.differs, comment, memchr::memchr(b'_', value)].into_iter().flatten().min().unwrap_or(usize::MAX)
     }
 
@@ -419,6 +427,23 @@ impl Marks {
 /// Whether words of statements stand between plus signs although there are blanks too.
 fn has_joined_words(value: &[u8]) -> bool {
     [&b"+and+"[..], b"+or+", b"+union+", b"+select+", b"+from+"].iter().any(|word| cursor::contains(value, word))
+}
+
+/// Whether a name or a number stands where an operator must: it fits nowhere, and neither does what follows it.
+fn begins_with_name(value: &[u8], at: usize, reading: Reading) -> bool {
+    let mut lexer = Lexer::new(value, at, reading);
+    let name = |first: u8| first.is_ascii_alphanumeric() || first >= 0x80;
+    lexer.first_ahead().is_some_and(name)
+        && lexer.next().is_some_and(|token| matches!(token.kind, Kind::Word(Word::Other) | Kind::Number))
+}
+
+/// `select 'and'`: whether the quote before `at` stands behind a blank, and all that follows is one word with its closing
+/// quote. So words are quoted; a value that breaks out of a string has its quote where the string ends.
+fn quotes_last_word(value: &[u8], at: usize) -> bool {
+    let blank = at.checked_sub(2).and_then(|at| value.get(at)) == Some(&b' ');
+    let quote = at.checked_sub(1).and_then(|at| value.get(at..)).and_then(<[u8]>::split_first);
+    let word = quote.and_then(|(quote, rest)| rest.strip_suffix(&[*quote]));
+    blank && word.is_some_and(|word| !word.is_empty() && word.iter().all(u8::is_ascii_alphabetic))
 }
 
 /// Whether a bare value begins as if an operand stood before it: ` OR 1=1`, `) UNION …`.

@@ -200,21 +200,21 @@ fn endless_expression_is_denied_at_its_limit() {
 
 #[test]
 fn empty_budget_finds_nothing_further() {
-    assert_eq!(heaviest(b"7 or 3=3", &mut Fuel::new(3)), Err(Empty));
+    assert_eq!(heaviest(b"7 or 3=3", Classes::ALL, &mut Fuel::new(3)), Err(Empty));
 }
 
 #[test]
 fn counts_do_not_wrap_on_a_long_value() {
     let padding = "3=3,".repeat(70_000);
     let part = format!("7 in ({padding}3) or 3=3");
-    let found = heaviest(part.as_bytes(), &mut Fuel::new(u64::MAX)).unwrap();
+    let found = heaviest(part.as_bytes(), Classes::in_bytes(part.as_bytes()), &mut Fuel::new(u64::MAX)).unwrap();
     assert!(found.is_some_and(|(_, weight, _)| weight == Weight::CERTAIN));
 }
 
 /// Steps that reading takes.
 fn steps(value: &[u8]) -> u64 {
     let mut fuel = Fuel::new(u64::MAX);
-    assert!(heaviest(value, &mut fuel).is_ok());
+    assert!(heaviest(value, Classes::in_bytes(value), &mut fuel).is_ok());
     u64::MAX - fuel.left()
 }
 

@@ -66,6 +66,12 @@ impl Facts {
         self.order + self.having + self.limit + self.whereas + self.alias
     }
 
+    /// `5 < 7 and 9 > 3, as everyone knows`: nothing is compared but what the text itself begins with, and it goes on as no
+    /// SQL. Behind a value that stands where a number is awaited, a condition begins with its operator: `5 or 1=1`.
+    fn is_mere_comparison(&self, context: Context) -> bool {
+        context == Context::Bare && self.broken && self.start == Start::Literal && self.literal_conditions == 0
+    }
+
     /// A condition whose right side is a comparison or a value, not a mere name.
     fn has_condition(&self) -> bool {
         self.compares > 0 || self.logical_value && !(self.open && self.open_empty)
@@ -165,7 +171,7 @@ fn condition(facts: &Facts, context: Context) -> Option<Sign> {
         return None;
     }
     let continues = facts.continues(context);
-    if facts.constant_compares > 0 && (continues || !facts.broken) {
+    if facts.constant_compares > 0 && !facts.is_mere_comparison(context) && (continues || !facts.broken) {
         return sign("sql-tautology", 100);
     }
     if facts.subselects > 0 && facts.calls() > 0 && continues {
