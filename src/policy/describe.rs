@@ -27,6 +27,9 @@ impl Display for Conditions {
             Protocol::Postgres => self.database.fmt(f)?,
             Protocol::Redis => self.commands.fmt(f)?,
         }
+        if let Some(inside) = self.inside {
+            write!(f, " in {inside}")?;
+        }
         if !self.hosts.is_empty() {
             write!(f, " of {}", listed(&self.hosts))?;
         }

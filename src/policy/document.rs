@@ -166,9 +166,9 @@ pub struct InboundRule {
     pub from: OneOrMany<Written<FromEntry>>,
     /// The ports it holds for. Default: all.
     pub port: Option<OneOrMany<u16>>,
-    /// What is spoken. Default: http.
+    /// What is spoken: `http`, `tcp`, or what requests must speak: `grpc`, `docker`, `websocket`. Default: http.
     #[serde(default)]
-    pub protocol: Protocol,
+    pub protocol: Spoken,
     /// HTTP methods: `GET` (which grants HEAD too), `[GET, POST]`; `any` is all but CONNECT and TRACE.
     pub methods: Option<OneOrMany<String>>,
     /// The hosts it holds for: `orders.shop`, `*.example.com`. Default: all.

@@ -5,6 +5,7 @@ use super::document::{OutboundRule, Protocol};
 use super::meaning::Reader;
 use super::pattern::{Host, PathTemplate, Wrong};
 use super::rule::{Conditions, Methods, Party, Rule, Unsaid};
+use super::spoken::Spoken;
 use super::{Policy, caller::Destination};
 use crate::flow::{Connection, Proof, Scene, Terms};
 use std::sync::Arc;
@@ -15,7 +16,7 @@ const ADDRESS_TYPES: [&str; 5] = ["A", "AAAA", "CNAME", "HTTPS", "SVCB"];
 impl Reader<'_> {
     pub(super) fn outbound(&mut self, field: &str, rule: &OutboundRule) -> Option<Conditions> {
         let before = self.problems.len();
-        let protocol = rule.protocol.0;
+        let Spoken { protocol, inside } = rule.protocol;
         let http = protocol == Protocol::Http;
         let mut methods = match protocol {
             Protocol::Dns => self.types(field, rule.types.as_ref()),
@@ -44,7 +45,8 @@ impl Reader<'_> {
             methods,
             stream: protocol != Protocol::Dns,
             tls: rule.tls,
-            websocket: http && !rule.upgrade.is_empty(),
+            websocket: http && (!rule.upgrade.is_empty() || inside == Some("websocket")),
+            inside,
             unsaid: self.unsaid(field, rule),
             ..Conditions::nothing(protocol)
         };
@@ -53,7 +55,7 @@ impl Reader<'_> {
     }
 
     fn unsaid(&mut self, field: &str, rule: &OutboundRule) -> Unsaid {
-        let may_be_tls = matches!(rule.protocol.0, Protocol::Tcp | Protocol::Named("tls" | "https"));
+        let may_be_tls = matches!(rule.protocol.protocol, Protocol::Tcp | Protocol::Named("tls" | "https"));
         for (name, set) in [("ech", rule.ech), ("withoutName", rule.without_name)] {
             if set && !may_be_tls {
                 let wrong = Wrong::new("`protocol: https`, `tls` or `tcp` with it", "it is about TLS: leave it out");
