@@ -181,19 +181,81 @@ fn rules_name_what_is_told_apart() {
     assert_eq!(inside, INSIDE.iter().copied().collect());
 }
 
+/// Starts that are nearly those of a capture, and how each is called in the matrix.
+type Spoilt = (&'static str, fn(&[u8], &mut Random) -> Vec<u8>);
+const SPOILT: &[Spoilt] = &[
+    ("first octet gone", |bytes, _| bytes[1..].to_vec()),
+    ("first half gone", |bytes, _| bytes[bytes.len() / 2..].to_vec()),
+    ("zero before", |bytes, _| [&[0], bytes].concat()),
+    ("0xFF before", |bytes, _| [&[0xFF], bytes].concat()),
+    ("space before", |bytes, _| [b" ", bytes].concat()),
+    ("random after 3", |bytes, random| [&bytes[..bytes.len().min(3)], &random.bytes(60)].concat()),
+    ("random before", |bytes, random| [&random.bytes(16), bytes].concat()),
+];
+
+/// However a start is spoilt, it is never taken for another protocol. (For its own it may be: a tag of IMAP is one still
+/// without its first letter.)
+#[test]
+fn spoilt_starts_are_nobody_elses() {
+    let mut random = Random(0x9E37_79B9_7F4A_7C15);
+    let mut matrix: BTreeMap<(&str, String), usize> = BTreeMap::new();
+    let mut wrong = Vec::new();
+    for (protocol, side, bytes) in captures() {
+        let other = if side == Side::Client { Side::Server } else { Side::Client };
+        let spoilt = SPOILT.iter().map(|(how, spoil)| (*how, side, spoil(&bytes, &mut random)));
+        for (how, side, start) in spoilt.chain([("other side", other, bytes.clone())]) {
+            let told = name(&identify(side, &start));
+            // Without its first letter CONNECT is a method of HTTP that nobody knows.
+            let own = told == protocol || protocol == "http-connect" && told == "http1";
+            let as_what = if own { "its own" } else { told };
+            *matrix.entry((how, as_what.to_owned())).or_default() += 1;
+            if !matches!(as_what, "its own" | "unknown" | "more") {
+                wrong.push(format!("{protocol}, {how}: {told} by {:?}", &start[..start.len().min(40)]));
+            }
+        }
+    }
+    for ((how, told), times) in &matrix {
+        println!("{how:>16}: {told:<14} {times}");
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// What servers take for HTTP is told as HTTP, so that it is never carried as something else.
+#[test]
+fn http_is_told_however_servers_take_it() {
+    for start in
+        ["\r\nGET / HTTP/1.1\r\n", "\n\n\nGET / HTTP/1.1\r\n", "get / HTTP/1.1\r\n", "Post / HTTP/1.0\n", "GET /\r\n"]
+    {
+        for end in 0..start.len() {
+            assert_eq!(name(&identify(Side::Client, &start.as_bytes()[..end])), "more", "{start:?} after {end}");
+        }
+        assert_eq!(name(&identify(Side::Client, start.as_bytes())), "http1", "{start:?}");
+    }
+    for start in ["getting on\n", "get key\r\n", "GET key\r\n", "\r\n\r\nhello\n"] {
+        assert_ne!(name(&identify(Side::Client, start.as_bytes())), "http1", "{start:?}");
+    }
+}
+
+/// xorshift64*: the same bytes in each run.
+struct Random(u64);
+
+impl Random {
+    fn bytes(&mut self, count: usize) -> Vec<u8> {
+        let mut byte = || {
+            self.0 ^= self.0 >> 12;
+            self.0 ^= self.0 << 25;
+            self.0 ^= self.0 >> 27;
+            (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 56) as u8
+        };
+        (0..count).map(|_| byte()).collect()
+    }
+}
+
 #[test]
 fn random_starts_stay_unknown() {
-    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
-    let mut known = 0;
+    let (mut random, mut known) = (Random(0x9E37_79B9_7F4A_7C15), 0);
     for _ in 0..20_000 {
-        let bytes: Vec<u8> = (0..64)
-            .map(|_| {
-                state ^= state >> 12;
-                state ^= state << 25;
-                state ^= state >> 27;
-                (state.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 56) as u8
-            })
-            .collect();
+        let bytes = random.bytes(64);
         if let Answer::Is(sign) = identify(Side::Client, &bytes) {
             println!("{} from {bytes:?}", sign.protocol);
             known += 1;
@@ -262,6 +324,10 @@ fn page_lists_every_protocol() {
         page += &format!("| {name} | {by} |\n");
     }
     assert!(SPOKEN.iter().all(|(name, _)| TOLD_BY.iter().any(|(told, _)| told == name)) && TOLD_BY.is_sorted());
+    page += "\n## What it costs\n\n\
+        The first message of either side: 122 ns in the median of the captures in `tests/data/identify`, 0.55 µs at worst. What \
+        a request speaks inside of HTTP: 66 ns in the median, 0.52 µs at worst. (`cargo bench --bench identify`, one core of a \
+        virtual machine with two.)\n";
     let file = "deploy/protocols.md";
     if std::env::vars_os().any(|(name, _)| name == "PODWALL_BLESS") {
         std::fs::write(file, &page).unwrap();
