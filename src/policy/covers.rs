@@ -47,6 +47,7 @@ impl Conditions {
     pub(super) fn cover(&self, other: &Self) -> bool {
         self.protocol.covers(other.protocol)
             && (self.inside == other.inside || self.inside.is_none() && other.inside != Some(DOH))
+            && other.leaving.is_as_strict_as(&self.leaving)
             && (self.unsaid.ech || !other.unsaid.ech)
             && (self.unsaid.name || !other.unsaid.name)
             && ports_cover(&self.ports, &other.ports)

@@ -15,7 +15,7 @@ use super::rule::{Conditions, Expiry, Header, Methods, Party, Query, Unsaid};
 use super::shorthand;
 use super::spoken::Spoken;
 use crate::document::{Document, Problem, Severity};
-use crate::flow::Exception;
+use crate::flow::{Exception, Leaving};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -63,6 +63,7 @@ impl Reader<'_> {
             party: Party::From(self.callers(field, &rule.from)),
             protocol: rule.protocol.protocol,
             inside: rule.protocol.inside,
+            leaving: Leaving::default(),
             ports: self.ports(field, rule.port.as_ref()),
             hosts: self.each(&format!("{field}.host"), rule.host.as_ref(), Host::parse),
             headers: self.headers(field, &rule.headers),
@@ -361,6 +362,7 @@ impl Conditions {
             tls: false,
             unsaid: Unsaid::default(),
             inside: None,
+            leaving: Leaving::default(),
             database: Granted::default(),
             commands: commands::Granted::default(),
         }

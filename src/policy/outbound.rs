@@ -7,8 +7,10 @@ use super::pattern::{Host, PathTemplate, Wrong};
 use super::rule::{Conditions, Methods, Party, Rule, Unsaid};
 use super::spoken::Spoken;
 use super::{Policy, caller::Destination};
-use crate::flow::{Connection, Proof, Scene, Terms};
+use crate::document::{ByteSize, HumanDuration};
+use crate::flow::{Action, Budget, Connection, Leaving, Proof, Scene, Terms};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What a client asks a resolver to find the address of a host (RFC 1035, RFC 3596, RFC 9460).
 const ADDRESS_TYPES: [&str; 5] = ["A", "AAAA", "CNAME", "HTTPS", "SVCB"];
@@ -47,11 +49,29 @@ impl Reader<'_> {
             tls: rule.tls,
             websocket: http && (!rule.upgrade.is_empty() || inside == Some("websocket")),
             inside,
+            leaving: self.leaving(field, rule),
             unsaid: self.unsaid(field, rule),
             ..Conditions::nothing(protocol)
         };
         conditions.database.whole = protocol == Protocol::Postgres;
         (self.problems.len() == before).then_some(conditions)
+    }
+
+    /// How much may leave; what is judged message by message and is not HTTP has no count of its own.
+    fn leaving(&mut self, field: &str, rule: &OutboundRule) -> Leaving {
+        let protocol = rule.protocol.protocol;
+        let uncounted = matches!(protocol, Protocol::Dns | Protocol::Postgres);
+        for (name, text) in [("budget", &rule.budget), ("action", &rule.action)] {
+            if let Some(text) = text.as_ref().filter(|_| uncounted) {
+                let wrong = Wrong::new(format!("no `{name}` with this protocol"), "remove it");
+                self.wrong(&format!("{field}.{name}"), text, wrong);
+            }
+        }
+        let budget = rule.budget.as_deref();
+        let budget = budget.and_then(|text| self.right(&format!("{field}.budget"), text, budget_of(text)));
+        let action = rule.action.as_deref();
+        let action = action.and_then(|text| self.right(&format!("{field}.action"), text, action_of(text)));
+        Leaving { budget, action: action.unwrap_or_default() }
     }
 
     fn unsaid(&mut self, field: &str, rule: &OutboundRule) -> Unsaid {
@@ -65,6 +85,36 @@ impl Reader<'_> {
         Unsaid { ech: rule.ech, name: rule.without_name }
     }
 }
+
+/// `50MiB/h`.
+fn budget_of(text: &str) -> Result<Budget, Wrong> {
+    let wrong = || Wrong::new("bytes per time such as `50MiB/h`, `2GiB/d`", "");
+    let (bytes, unit) = text.split_once('/').ok_or_else(wrong)?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        _ => return Err(wrong()),
+    };
+    let bytes = ByteSize::parse(bytes).filter(|bytes| bytes.0 > 0).ok_or_else(wrong)?;
+    Ok(Budget { bytes: bytes.0, per: Duration::from_secs(seconds) })
+}
+
+/// `record`, `cut`, `ban`, `ban 1h`.
+fn action_of(text: &str) -> Result<Action, Wrong> {
+    let lasts = |text: &str| HumanDuration::parse(text).filter(|lasts| !lasts.0.is_zero());
+    match text.split_once(' ').map_or((text, None), |(word, lasts)| (word, Some(lasts))) {
+        ("record", None) => Ok(Action::Record),
+        ("cut", None) => Ok(Action::Cut),
+        ("ban", None) => Ok(Action::Ban(BAN)),
+        ("ban", Some(text)) if let Some(lasts) = lasts(text) => Ok(Action::Ban(lasts.0)),
+        _ => Err(Wrong::new("`record`, `cut`, `ban`, or with its time `ban 1h`", "")),
+    }
+}
+
+/// How long a ban lasts that says no time.
+const BAN: Duration = Duration::from_secs(900);
 
 impl Rule {
     /// The lookups without which a rule that names hosts would grant nothing.

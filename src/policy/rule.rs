@@ -7,7 +7,7 @@ use super::database;
 use super::document::Protocol;
 use super::pattern::{Host, PathTemplate};
 use super::spoken::{DOH, JUDGED};
-use crate::flow::{Access, Connection, Direction, Expected, FactKind, IdPattern, Now, Proof, RuleName, Terms};
+use crate::flow::{Access, Connection, Direction, Expected, FactKind, IdPattern, Leaving, Now, Proof, RuleName, Terms};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -49,6 +49,8 @@ pub(super) struct Conditions {
     pub(super) unsaid: Unsaid,
     /// Of HTTP, what requests must speak besides.
     pub(super) inside: Option<&'static str>,
+    /// How much may leave, and what is done about misuse.
+    pub(super) leaving: Leaving,
     /// What is granted on a database.
     pub(super) database: database::Granted,
     /// What is granted on a store of keys and values.

@@ -92,6 +92,8 @@ pub(super) fn outbound(line: &str) -> Result<OutboundRule, Wrong> {
         tls: false,
         ech: false,
         without_name: false,
+        budget: None,
+        action: None,
         upgrade: Vec::new(),
     })
 }

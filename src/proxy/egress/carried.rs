@@ -24,7 +24,7 @@ pub(super) async fn serve(worker: &Worker, connection: &Connection, known: Known
         }
     };
     worker.metrics.upstream_opened();
-    let mut observers = Observers::new(worker, connection, opened);
+    let mut observers = Observers::new(worker, connection, opened, &passed);
     let (mut up, mut down) = (Lane::default(), Lane::default());
     let begun = up
         .begin(Side::Client, &from_client, &mut observers)

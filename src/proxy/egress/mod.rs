@@ -39,6 +39,10 @@ struct Known {
 
 /// Serves an accepted connection to its end.
 pub(super) async fn serve(worker: &Rc<Worker>, client: TcpStream, mut connection: Connection) {
+    if let Err(reason) = worker.welcomes(&connection) {
+        worker.refused_connection(&connection, reason);
+        return drop(stream::reset(&client));
+    }
     let spoken = worker.judging(&connection, |scene| worker.engine().spoken(scene));
     let watched = if spoken.is_empty() { tell::judge(worker, &connection, &Opened::default()) } else { None };
     if spoken.is_empty() && watched.is_none() {
