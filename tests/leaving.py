@@ -35,6 +35,11 @@ RULES = """\
 - {name: to be withdrawn, to: raw.example, port: 7007, protocol: tcp}
 - dns to login.example
 """
+CACHES = f"""\
+caches:
+- {{name: sessions, to: raw.example, port: 6379, keys: {{"session:*": [read, write]}}}}
+- {{name: by address, to: {OTHER}, port: 6380, keys: {{"session:*": read}}}}
+"""
 ALLOWLIST = """\
 apiVersion: podwall.dev/v1
 kind: Allowlist
@@ -44,7 +49,7 @@ owner: team-tests
 
 
 def rules(text, mode="enforce"):
-    return f"{ALLOWLIST}mode: {mode}\noutbound:\n{text}"
+    return f"{ALLOWLIST}mode: {mode}\noutbound:\n{text}{CACHES}"
 
 
 def say(world, host, port, *pieces):
@@ -266,6 +271,26 @@ def raw_version_6(world):
     expect("resource", line["resource"], f"tcp://[{WEB6}]:7009")
 
 
+def redis_judged(world):
+    """Where rules for caches reach, each command is judged, and nothing else is spoken."""
+    server, client = shutil.which("redis-server"), shutil.which("redis-cli")
+    if server is None or client is None:
+        raise Skipped("no redis")
+    for port in (6379, 6380):
+        world.start(f"redis-{port}", server, "--bind", OTHER, "--port", port, "--save", "", "--protected-mode", "no")
+        world.listening(OTHER, port)
+    ask = lambda host, port, *words: world.in_pod(client, "-h", host, "-p", port, *words).stdout.strip()
+    expect("set", ask("raw.example", 6379, "SET", "session:1", "a"), "OK")
+    expect("get", ask("raw.example", 6379, "GET", "session:1"), "a")
+    for host, port, words in (("raw.example", 6379, ("GET", "other:1")), ("raw.example", 6379, ("CONFIG", "GET", "*")),
+                              (OTHER, 6380, ("SET", "session:1", "a"))):
+        if not ask(host, port, *words).startswith("NOPERM"):
+            raise Failed(f"{words} on {port}: {ask(host, port, *words)}")
+    world.sidecar.recorded(reason="policy-no-rule", port=6379, action="GET")
+    cut(say(world, "raw.example", 6379, b"SSH-2.0-x\r\n"))
+    world.sidecar.recorded(line="flow", address=f"{OTHER}:6379", protocol="redis")
+
+
 GREET = """
 import socket
 server = socket.create_server(({address!r}, {port}))
@@ -373,6 +398,7 @@ CHECKS = [
     ("ssh, socks, a miner in a body", carrier_in_a_body),
     ("ipv6: raw address", raw_version_6),
     ("ipv6", version_6),
+    ("redis, command by command", redis_judged),
     ("mysql greets at once", mysql_greets),
     ("other greeting", other_greeting),
     ("opening: bytes that are waited for", opening_bytes),

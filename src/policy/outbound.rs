@@ -154,6 +154,14 @@ impl Policy {
     }
 }
 
+impl Policy {
+    /// Whether a rule for what is asked in `protocol`, message by message, reaches the destination of an outbound connection.
+    pub fn judges_messages(&self, scene: &Scene<'_>, protocol: &str) -> bool {
+        let judging = self.outbound.rules.iter().filter(|rule| rule.conditions.protocol.scheme() == protocol);
+        judging.filter(|rule| !rule.is_over(&scene.now)).any(|rule| rule.reaches(scene.connection))
+    }
+}
+
 impl Rule {
     /// Whether the port and the address, or a name that led to it, are among what the rule is for.
     fn reaches(&self, connection: &Connection) -> bool {
