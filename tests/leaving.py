@@ -353,6 +353,16 @@ except OSError as error:
 """
 
 
+def counted(world):
+    """What left is counted by what was spoken, and by nothing that a sender chooses."""
+    text = world.sidecar.admin("/metrics")[1]
+    rows = [line for line in text.splitlines() if line.startswith("podwall_egress_")]
+    for wanted in ('connections_total{protocol="stratum",verdict="deny"}', 'connections_total{protocol="redis",verdict="judged"}',
+                   'connections_total{protocol="mysql",verdict="allow"}', 'bytes_total{protocol="http1",way="out"}'):
+        if not any(row.startswith(f"podwall_egress_{wanted} ") for row in rows):
+            raise Failed(f"no {wanted} in {rows}")
+
+
 def withdrawn(world):
     """A grant that a reload takes away takes its open connections along."""
     words = [*world.inside(world.pod), sys.executable, "-c", TALK_ON]
@@ -383,6 +393,29 @@ def shadow(world):
     expect("kubernetes", world.curl("http://web.example:2375/api/v1/pods").stdout[-3:], "404")
 
 
+def learned(world):
+    """What was spoken becomes rules, and by these rules it goes on; what was no good does not become one."""
+    text = f"{ALLOWLIST}mode: learn\noutbound: [dns to nothing.example]\n"
+    world.settings["allowlist"] = text
+    world.restart()
+    sshd(world)
+
+    def traffic():
+        talk = say(world, "raw.example", 7004, b"\x01a")
+        return "Permission denied" in ssh(world, "login.example", 22).stderr, talk
+
+    expect("learning", traffic(), (True, repr(b"\x01ATHE END")))
+    say(world, "raw.example", 7002, b"uid=0(root) gid=0(root) groups=0(root)\n")
+    world.sidecar.recorded(line="learned", host="login.example", path="ssh")
+    world.sidecar.recorded(line="learned", host="raw.example", port=7004, path="tcp")
+    done = world.in_pod(world.folder / "podwall", "log", "learn", world.sidecar.record)
+    expect("proposed", (done.returncode, "raw.example:7002" in done.stdout), (0, False))
+    world.settings["allowlist"] = done.stdout.replace("mode: shadow", "mode: enforce")
+    world.restart()
+    expect("by what was learned", traffic(), (True, repr(b"\x01ATHE END")))
+    cut(say(world, "raw.example", 7002, b"\x01a"))
+
+
 CHECKS = [
     ("servers", talkers),
     ("budget: to its last byte", budget_to_its_last_byte),
@@ -402,8 +435,10 @@ CHECKS = [
     ("mysql greets at once", mysql_greets),
     ("other greeting", other_greeting),
     ("opening: bytes that are waited for", opening_bytes),
+    ("metrics", counted),
     ("reload withdraws a grant", withdrawn),
     ("shadow", shadow),
+    ("learned rules", learned),
 ]
 
 

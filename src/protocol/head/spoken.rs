@@ -9,8 +9,11 @@ use crate::protocol::grpc::Call;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+/// Whether a head of this shape speaks it.
+pub type Fits = fn(&Shape<'_>) -> bool;
+
 /// What a request may speak, and how it shows; what is told by more comes first.
-pub static SPOKEN: &[(&str, fn(&Shape<'_>) -> bool)] = &[
+pub static SPOKEN: &[(&str, Fits)] = &[
     ("websocket", websocket),
     ("doh", doh),
     ("etcd", etcd),

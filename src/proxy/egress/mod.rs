@@ -57,17 +57,20 @@ pub(super) async fn serve(worker: &Rc<Worker>, client: TcpStream, mut connection
     connection.protocol = known.opened.protocol.unwrap_or("tcp");
     match known.opened.protocol {
         Some("http1" | "http2" | "http-connect") if worker.judges(&connection, "http", &known) => {
+            worker.metrics.called(known.opened.protocol, "judged");
             connection.protocol = protocol::http1::PROTOCOL.name;
             let port = port(&connection, Protocol::Http);
             let guest = Guest::new(connection, None, port);
             http1::serve_from(worker, Stream::Plain(known.client), early(&known.from_client), guest).await;
         }
         Some("postgres") if worker.judges(&connection, "postgres", &known) => {
+            worker.metrics.called(known.opened.protocol, "judged");
             let port = port(&connection, Protocol::Postgres);
             let (stream, early) = (Stream::Plain(known.client), early(&known.from_client));
             Box::pin(postgres::serve_from(worker, stream, early, connection, port)).await;
         }
         Some(name) if let Some(decoder) = worker.decoder(&connection, name, &known) => {
+            worker.metrics.called(known.opened.protocol, "judged");
             let port = port(&connection, Protocol::Exchanges(name));
             let (stream, early) = (Stream::Plain(known.client), early(&known.from_client));
             Box::pin(exchange::serve_from(worker, (stream, early), connection, None, port, decoder)).await;

@@ -22,6 +22,7 @@ pub(super) struct Observers<'w> {
     /// Nothing where the bytes say nothing: they are encrypted.
     overheard: Option<Overheard>,
     passed: &'w Passed,
+    suspicious: bool,
 }
 
 impl<'w> Observers<'w> {
@@ -35,6 +36,7 @@ impl<'w> Observers<'w> {
             first: FirstWords { worker, connection, heard },
             overheard,
             passed,
+            suspicious: false,
         }
     }
 }
@@ -49,6 +51,11 @@ impl Observe for Observers<'_> {
 }
 
 impl Observers<'_> {
+    /// Whether anything was overheard that should not be learned from.
+    pub(super) fn are_suspicious(&self) -> bool {
+        self.suspicious
+    }
+
     /// What the bytes show of what goes on.
     fn overhear(&mut self, side: Side, chunk: &[u8]) -> Result<(), Box<Cut>> {
         let Some(overheard) = &mut self.overheard else { return Ok(()) };
@@ -61,6 +68,7 @@ impl Observers<'_> {
             overheard.look(&engine, scene, mode, (way, chunk))
         });
         let Some(judgement) = judgement else { return Ok(()) };
+        self.suspicious = true;
         let terms = self.passed.terms.as_deref();
         let mode = terms.map_or(judgement.mode, |terms| worker.acts(connection, terms, judgement.mode, true));
         tell::overheard(worker, connection, Judgement { mode, ..judgement })

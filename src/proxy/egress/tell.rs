@@ -8,6 +8,7 @@ use crate::proxy::stream::{Cut, End, IDLE};
 use crate::proxy::upstream::Unreached;
 use crate::proxy::worker::Worker;
 use crate::record::flows::Carried;
+use crate::record::learned::{Asked, CONNECT, Needs};
 use crate::record::{Caller, Event, Exchange, Traffic};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -23,12 +24,33 @@ pub(super) struct Passed {
     pub(super) mode: Mode,
 }
 
+impl Passed {
+    /// Whether it goes on for its owner to learn what is missing.
+    pub(super) fn is_to_be_learned(&self) -> bool {
+        self.mode == Mode::Learn && self.terms.is_none()
+    }
+}
+
+/// Notes what a connection was that no rule grants, for its owner.
+pub(super) fn learned(worker: &Worker, connection: &Connection, (host, word): (&str, &str), answered: bool) {
+    let asked = Asked {
+        host: Some(host.into()),
+        port: connection.port,
+        action: CONNECT.into(),
+        path: word.into(),
+        needs: Needs::default(),
+    };
+    worker.aggregate.learn(&Caller::of(connection), asked, answered);
+}
+
 /// Judges a connection as a whole, and records a denial. Nothing when it ends here.
 pub(super) fn judge(worker: &Worker, connection: &Connection, opening: &Opening<'_>) -> Option<Passed> {
     worker.judging(connection, |scene| {
         let engine = worker.engine();
         let dialled = engine.connect(scene, opening);
         worker.metrics.judged(Direction::Outbound, dialled.judgement.mode, &dialled.judgement.verdict);
+        let allowed = dialled.judgement.verdict == Verdict::Allow;
+        worker.metrics.called(opening.protocol, if allowed { "allow" } else { "deny" });
         let name = dialled.name.as_deref().map(Box::from);
         if dialled.judgement.verdict == Verdict::Allow {
             return Some(Passed { name, terms: dialled.case.terms().cloned(), mode: dialled.judgement.mode });
