@@ -4,10 +4,13 @@
 #![allow(clippy::unwrap_used, clippy::string_slice, clippy::indexing_slicing)] // a test: what fails, fails it
 #![allow(clippy::disallowed_methods)] // PODWALL_BLESS rewrites what is checked in
 
-use podwall::flow::Side;
+use podwall::flow::{FactKind, Side};
+use podwall::policy::spoken::{INSIDE, JUDGED, NAMED};
+use podwall::protocol::head::spoken::SPOKEN;
 use podwall::protocol::hello;
+use podwall::protocol::http1::{Limits, RequestHead};
 use podwall::protocol::identify::{Answer, Depth, SIGNS, identify};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Written here: what servers say first, and clients of which no program was at hand.
 const WRITTEN: &[(&str, Side, &[u8])] = &[
@@ -54,6 +57,7 @@ const UNKNOWN: &[&[u8]] = &[
 fn captures() -> Vec<(String, Side, Vec<u8>)> {
     let files = std::fs::read_dir("tests/data/identify").unwrap().map(|file| file.unwrap().path());
     let mut found: Vec<_> = files
+        .filter(|file| file.is_file())
         .map(|file| {
             let name = file.file_name().unwrap().to_str().unwrap();
             let (protocol, rest) = name.split_once('.').unwrap();
@@ -97,19 +101,161 @@ fn every_capture_is_what_it_is_however_it_is_split() {
     assert!(wrong.is_empty(), "{wrong:?}");
 }
 
+/// Requests that none of them is, however near: their paths are an application's own.
+const PLAIN: &[&str] = &[
+    "GET /",
+    "GET /api/v1/users",
+    "GET /api/v2/pods",
+    "GET /api/v1/podsy/7",
+    "GET /apis",
+    "GET /apis/orders",
+    "GET /version",
+    "GET /v1.4a/containers/json",
+    "GET /v1/containers/json",
+    "GET /containers",
+    "GET /containers/7",
+    "GET /exec",
+    "GET /search",
+    "GET /logs/search",
+    "GET /logs/_all_docs",
+    "POST /db/_bulk_docs",
+    "GET /_session",
+    "GET /_design/_search",
+    "GET /v3/kv/range",
+    "POST /v3/orders/7",
+    "POST /etcdserverpb.KV/Range",
+    "GET /resolve?name=a",
+    "GET /users?name=a&type=b",
+    "GET /a?dns=cloud",
+    "GET /a?dns=www.example.com.example",
+    "GET /dns-query",
+];
+
+/// What a request speaks inside of HTTP, by its head.
+fn inside(head: &[u8]) -> Vec<String> {
+    let decoded = RequestHead::decode(head, &Limits::default()).unwrap().unwrap();
+    let request = decoded.view(head).request();
+    let spoken = request.facts().iter().filter(|fact| fact.kind == FactKind::Protocol);
+    spoken.map(|fact| fact.name.to_string()).collect()
+}
+
+#[test]
+fn every_head_is_what_it_is() {
+    let mut matrix: BTreeMap<(String, String), usize> = BTreeMap::new();
+    let mut note = |is: &str, told: Vec<String>| {
+        let told = told.first().cloned().unwrap_or("http".to_owned());
+        *matrix.entry((is.to_owned(), told)).or_default() += 1;
+    };
+    for file in std::fs::read_dir("tests/data/identify/heads").unwrap() {
+        let path = file.unwrap().path();
+        let is = path.file_name().unwrap().to_str().unwrap().split_once('.').unwrap().0;
+        let heads = String::from_utf8(std::fs::read(&path).unwrap()).unwrap();
+        heads.split_inclusive("\r\n\r\n").for_each(|head| note(is, inside(head.as_bytes())));
+    }
+    for line in PLAIN {
+        note("http", inside(format!("{line} HTTP/1.1\r\nHost: a.example\r\n\r\n").as_bytes()));
+    }
+    for ((is, told), times) in &matrix {
+        println!("{is:>14} told as {told:<14} {times}");
+    }
+    let wrong: Vec<_> = matrix.keys().filter(|(is, told)| is != told).collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+    assert!(SPOKEN.iter().all(|(name, _)| matrix.contains_key(&((*name).to_owned(), (*name).to_owned()))));
+}
+
+#[test]
+fn call_of_etcd_is_one_of_grpc_too() {
+    let head = b"POST /etcdserverpb.KV/Range HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc\r\n\r\n";
+    assert_eq!(inside(head), ["etcd", "grpc"]);
+}
+
+/// What rules can name is what is told apart, and nothing else: one table of truth.
+#[test]
+fn rules_name_what_is_told_apart() {
+    let told: BTreeSet<&str> = SIGNS.iter().map(|sign| sign.protocol).collect();
+    let judged: BTreeSet<&str> = JUDGED.iter().copied().collect();
+    let named: BTreeSet<&str> = NAMED.iter().copied().filter(|name| *name != "https").collect();
+    assert_eq!(told, &named | &judged);
+    assert!(named.is_disjoint(&judged));
+    let inside: BTreeSet<&str> = SPOKEN.iter().map(|(name, _)| *name).collect();
+    assert_eq!(inside, INSIDE.iter().copied().collect());
+}
+
+/// Starts that are nearly those of a capture, and how each is called in the matrix.
+type Spoilt = (&'static str, fn(&[u8], &mut Random) -> Vec<u8>);
+const SPOILT: &[Spoilt] = &[
+    ("first octet gone", |bytes, _| bytes[1..].to_vec()),
+    ("first half gone", |bytes, _| bytes[bytes.len() / 2..].to_vec()),
+    ("zero before", |bytes, _| [&[0], bytes].concat()),
+    ("0xFF before", |bytes, _| [&[0xFF], bytes].concat()),
+    ("space before", |bytes, _| [b" ", bytes].concat()),
+    ("random after 3", |bytes, random| [&bytes[..bytes.len().min(3)], &random.bytes(60)].concat()),
+    ("random before", |bytes, random| [&random.bytes(16), bytes].concat()),
+];
+
+/// However a start is spoilt, it is never taken for another protocol. (For its own it may be: a tag of IMAP is one still
+/// without its first letter.)
+#[test]
+fn spoilt_starts_are_nobody_elses() {
+    let mut random = Random(0x9E37_79B9_7F4A_7C15);
+    let mut matrix: BTreeMap<(&str, String), usize> = BTreeMap::new();
+    let mut wrong = Vec::new();
+    for (protocol, side, bytes) in captures() {
+        let other = if side == Side::Client { Side::Server } else { Side::Client };
+        let spoilt = SPOILT.iter().map(|(how, spoil)| (*how, side, spoil(&bytes, &mut random)));
+        for (how, side, start) in spoilt.chain([("other side", other, bytes.clone())]) {
+            let told = name(&identify(side, &start));
+            // Without its first letter CONNECT is a method of HTTP that nobody knows.
+            let own = told == protocol || protocol == "http-connect" && told == "http1";
+            let as_what = if own { "its own" } else { told };
+            *matrix.entry((how, as_what.to_owned())).or_default() += 1;
+            if !matches!(as_what, "its own" | "unknown" | "more") {
+                wrong.push(format!("{protocol}, {how}: {told} by {:?}", &start[..start.len().min(40)]));
+            }
+        }
+    }
+    for ((how, told), times) in &matrix {
+        println!("{how:>16}: {told:<14} {times}");
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// What servers take for HTTP is told as HTTP, so that it is never carried as something else.
+#[test]
+fn http_is_told_however_servers_take_it() {
+    for start in
+        ["\r\nGET / HTTP/1.1\r\n", "\n\n\nGET / HTTP/1.1\r\n", "get / HTTP/1.1\r\n", "Post / HTTP/1.0\n", "GET /\r\n"]
+    {
+        for end in 0..start.len() {
+            assert_eq!(name(&identify(Side::Client, &start.as_bytes()[..end])), "more", "{start:?} after {end}");
+        }
+        assert_eq!(name(&identify(Side::Client, start.as_bytes())), "http1", "{start:?}");
+    }
+    for start in ["getting on\n", "get key\r\n", "GET key\r\n", "\r\n\r\nhello\n"] {
+        assert_ne!(name(&identify(Side::Client, start.as_bytes())), "http1", "{start:?}");
+    }
+}
+
+/// xorshift64*: the same bytes in each run.
+struct Random(u64);
+
+impl Random {
+    fn bytes(&mut self, count: usize) -> Vec<u8> {
+        let mut byte = || {
+            self.0 ^= self.0 >> 12;
+            self.0 ^= self.0 << 25;
+            self.0 ^= self.0 >> 27;
+            (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 56) as u8
+        };
+        (0..count).map(|_| byte()).collect()
+    }
+}
+
 #[test]
 fn random_starts_stay_unknown() {
-    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
-    let mut known = 0;
+    let (mut random, mut known) = (Random(0x9E37_79B9_7F4A_7C15), 0);
     for _ in 0..20_000 {
-        let bytes: Vec<u8> = (0..64)
-            .map(|_| {
-                state ^= state >> 12;
-                state ^= state << 25;
-                state ^= state >> 27;
-                (state.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 56) as u8
-            })
-            .collect();
+        let bytes = random.bytes(64);
         if let Answer::Is(sign) = identify(Side::Client, &bytes) {
             println!("{} from {bytes:?}", sign.protocol);
             known += 1;
@@ -128,6 +274,20 @@ fn every_hello_of_a_real_program_is_read() {
         assert!((0..bytes.len()).all(|end| hello::read(&bytes[..end]) == Ok(None)));
     }
 }
+
+/// What tells them apart, for the page.
+const TOLD_BY: &[(&str, &str)] = &[
+    ("docker", "the Engine API's paths (`/v1.43/containers/json`, `/_ping`), what its clients call themselves"),
+    ("doh", "`application/dns-message` or `dns-json`, a DNS query in `?dns=`, `/dns-query?name=`; whatever the path"),
+    ("elasticsearch", "its verbs (`/_bulk`, `/logs/_search`), its media types and clients; OpenSearch too"),
+    ("etcd", "its gRPC services, their JSON (`/v3/kv/range`), version 2 (`/v2/keys/a`)"),
+    ("grpc", "`application/grpc` and gRPC-Web; services and methods are the path"),
+    (
+        "kubernetes",
+        "resources of the core group (`/api/v1/pods`) and of others (`/apis/apps/v1/…`), discovery by its clients",
+    ),
+    ("websocket", "an upgrade, or an extended CONNECT"),
+];
 
 /// To bring it up to date: `PODWALL_BLESS=1 cargo test --test identify`.
 #[test]
@@ -154,6 +314,20 @@ fn page_lists_every_protocol() {
         let (parsed, judged) = (mark(Depth::Parsed), mark(Depth::Judged));
         page += &format!("| {protocol} | {} | yes | {parsed} | {judged} |\n", sides.join(", "));
     }
+    page += "\n## What is spoken inside of HTTP\n\n\
+        Told apart by the head of a request, and judged like any. A rule that names one (`logs.shop:9200 elasticsearch`, in \
+        `inbound` too: `grpc from shop/web on 9000`) grants requests that speak it and no others; methods and paths can be \
+        named besides. A rule for `http` grants them all but `doh`, which leaves the pod only where it is granted by its \
+        name: lookups in HTTP pass by the resolver. An application of one's own whose paths are the same looks the same.\n\n\
+        | spoken | told by |\n|---|---|\n";
+    for (name, by) in TOLD_BY {
+        page += &format!("| {name} | {by} |\n");
+    }
+    assert!(SPOKEN.iter().all(|(name, _)| TOLD_BY.iter().any(|(told, _)| told == name)) && TOLD_BY.is_sorted());
+    page += "\n## What it costs\n\n\
+        The first message of either side: 122 ns in the median of the captures in `tests/data/identify`, 0.55 µs at worst. What \
+        a request speaks inside of HTTP: 66 ns in the median, 0.52 µs at worst. (`cargo bench --bench identify`, one core of a \
+        virtual machine with two.)\n";
     let file = "deploy/protocols.md";
     if std::env::vars_os().any(|(name, _)| name == "PODWALL_BLESS") {
         std::fs::write(file, &page).unwrap();

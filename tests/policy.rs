@@ -242,6 +242,7 @@ fn ask(who: &str, what: &str) -> Ask {
                 ask.led = Some(value());
                 continue;
             }
+            "speaks" => (FactKind::Protocol, value(), String::new()),
             "offers" => (FactKind::Alpn, value(), String::new()),
             "hidden" => (FactKind::Hidden, String::new(), String::new()),
             "nameless" => (FactKind::Nameless, String::new(), String::new()),

@@ -10,7 +10,7 @@ say() { printf '\n== %s\n' "$*"; }
 say "programs that the tests talk to"
 packages=(ca-certificates nginx-light nghttp2-client apache2 caddy curl wrk openssl python3 python3-venv iproute2 nftables sqlmap postgresql
     bind9-dnsutils openssh-server msmtp-mta dnsmasq-base unbound dnsperf iodine dns2tcp musl-tools
-    redis-server redis-tools socat netcat-openbsd)
+    redis-server redis-tools socat netcat-openbsd httptunnel)
 command -v node >/dev/null || packages+=(nodejs npm)
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     missing=()
@@ -98,6 +98,9 @@ tests/.venv/bin/python tests/dns.py target/release/podwall
 
 say "what may leave a pod"
 tests/.venv/bin/python tests/egress.py target/release/podwall
+
+say "what is granted and misused"
+tests/.venv/bin/python tests/leaving.py target/release/podwall
 
 say "the demonstration"
 cargo run --quiet --release -- demo

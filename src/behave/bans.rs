@@ -101,11 +101,9 @@ impl<K: Hash + Eq + Clone> Bans<K> {
 
     /// A caller came: it counts among those of whom a share may be banned.
     pub fn saw(&self, caller: &K, now: Duration) {
-        if !self.rules.is_empty() {
-            let mut callers = self.locked();
-            room(&mut callers, caller);
-            callers.entry(caller.clone()).or_default().seen = now;
-        }
+        let mut callers = self.locked();
+        room(&mut callers, caller);
+        callers.entry(caller.clone()).or_default().seen = now;
     }
 
     /// A caller was denied something.
@@ -115,18 +113,40 @@ impl<K: Hash + Eq + Clone> Bans<K> {
         }
         let mut callers = self.locked();
         room(&mut callers, caller);
+        let entry = callers.entry(caller.clone()).or_default();
+        entry.seen = now;
+        match entry.count(&self.rules, offence, now) {
+            Some(rule) => self.begin(callers, caller, &rule.name, (now, rule.lasts)),
+            None => Outcome::Counted,
+        }
+    }
+
+    /// A caller is to be refused from now on, for so long.
+    pub fn refuse(&self, caller: &K, rule: &str, lasts: Duration, now: Duration) -> Outcome {
+        let mut callers = self.locked();
+        room(&mut callers, caller);
+        callers.entry(caller.clone()).or_default().seen = now;
+        self.begin(callers, caller, rule, (now, lasts))
+    }
+
+    /// Bans a caller, unless it is or as many of all are as may be.
+    fn begin(
+        &self,
+        mut callers: MutexGuard<'_, HashMap<K, Caller>>,
+        caller: &K,
+        rule: &str,
+        (now, lasts): (Duration, Duration),
+    ) -> Outcome {
         let all = callers.values().filter(|one| now.saturating_sub(one.seen) <= LATELY).count();
         let banned = callers.values().filter(|one| one.ban.as_ref().is_some_and(|ban| ban.until > now)).count();
         let entry = callers.entry(caller.clone()).or_default();
-        entry.seen = now;
-        let Some(rule) = entry.count(&self.rules, offence, now) else { return Outcome::Counted };
         if entry.ban.as_ref().is_some_and(|ban| ban.until > now) {
             return Outcome::Counted;
         }
         if (banned + 1) * 100 > all.max(1) * self.share as usize {
-            return Outcome::Spared(rule.name.clone());
+            return Outcome::Spared(rule.to_owned());
         }
-        let ban = Ban { rule: rule.name.clone(), until: now + rule.lasts };
+        let ban = Ban { rule: rule.to_owned(), until: now + lasts };
         entry.ban = Some(ban.clone());
         self.banned.store(banned + 1, Ordering::Relaxed);
         Outcome::Banned(ban)

@@ -4,12 +4,14 @@
 //! Every observer is a plain value: given what it remembers, what is asked, and the time, its answer is always the same.
 
 pub mod bans;
+pub mod budgets;
 pub mod dns;
 pub mod pins;
 pub mod rates;
 pub mod store;
 pub mod stream;
 
+pub use budgets::Budgets;
 pub use pins::Pins;
 pub use rates::{Busy, Permit, Rates};
 

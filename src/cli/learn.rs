@@ -7,7 +7,7 @@ use super::log::for_each_line;
 use crate::canon::path::fold;
 use crate::document;
 use crate::policy;
-use crate::record::learned::{Needs, Times};
+use crate::record::learned::{CONNECT, Needs, Times};
 use lexopt::prelude::{Long, Short, Value as Word, ValueExt};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -171,7 +171,15 @@ fn propose(options: &Options, mut seen: BTreeMap<Access, Times>, mut beyond: u64
         }
         rules.inbound.add(options, domain.as_deref(), "inbound", &rule, &written(&key, &rule, domain.as_deref()));
     }
-    for ((path, needs, server), rule) in called(outbound) {
+    let (connections, requests): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        outbound.into_iter().partition(|(access, _)| access.method == CONNECT);
+    for (Access { path: word, caller: host, port, .. }, times) in connections {
+        let host = if host.contains(':') { format!("[{host}]") } else { host };
+        let text = format!("  - {}    # connections: {}\n", quoted(&format!("{host}:{port} {word}")), times.requests);
+        let rule = Rule { times, ..Rule::default() };
+        rules.outbound.add(options, domain.as_deref(), "outbound", &rule, &text);
+    }
+    for ((path, needs, server), rule) in called(requests) {
         let text = written_call(&path, needs, &server, &rule);
         rules.outbound.add(options, domain.as_deref(), "outbound", &rule, &text);
     }
@@ -402,6 +410,24 @@ mod tests {
 ";
         assert_eq!(rules, expected);
         assert!(!text.contains("inbound:") && text.contains("Left out: 0 that never succeeded, 10 that"), "{text}");
+    }
+
+    #[test]
+    fn connections_become_outbound_rules() {
+        let seen = [
+            call(CONNECT, "ssh", "login.example", 22),
+            call(CONNECT, "kafka", "2001:db8::1", 9092),
+            call(CONNECT, "https", "api.example", 443),
+            call(CONNECT, "no such thing", "api.example", 444),
+        ];
+        let options = parse(["x".into()]).unwrap().unwrap();
+        let times = Times { requests: 10, succeeded: 1 };
+        let text = propose(&options, seen.map(|access| (access, times)).into(), 0).unwrap();
+        let expected = "  - \"api.example:443 https\"    # connections: 10
+  - \"[2001:db8::1]:9092 kafka\"    # connections: 10
+  - \"login.example:22 ssh\"    # connections: 10
+";
+        assert_eq!(text.split_once("outbound:\n").unwrap().1, expected);
     }
 
     #[test]

@@ -26,6 +26,8 @@ pub struct Case<'e> {
     pub(super) mode: Mode,
     pub(super) denied: bool,
     observed: Vec<(Part<'static>, Hit)>,
+    /// Pieces of its body, or messages, that were asked what begins in them.
+    pub(super) pieces: u8,
     learning: Learning,
 }
 
@@ -63,6 +65,7 @@ impl<'e> Case<'e> {
             mode: port.mode,
             denied: false,
             observed: Vec::new(),
+            pieces: 0,
             learning: Learning::default(),
         }
     }

@@ -61,6 +61,11 @@ impl Engine {
         self.policy().spoken(scene)
     }
 
+    /// Whether rules for what is asked in a protocol, message by message, reach the destination of an outbound connection.
+    pub fn judges_messages(&self, scene: &Scene<'_>, protocol: &str) -> bool {
+        self.policy().judges_messages(scene, protocol)
+    }
+
     /// Judges a connection before a byte of it is read, or, with what opens it, as a whole.
     pub fn connect(&self, scene: &Scene<'_>, opening: &Opening<'_>) -> Dialled<'_> {
         let facts = opening.facts();

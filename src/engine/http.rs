@@ -53,6 +53,7 @@ impl Case<'_> {
         if let Some(call) = grpc::Call::of(view.headers()) {
             return self.judge_messages(scene, view, &call, content, limits);
         }
+        self.unmask(content.bytes);
         let mut opening = Engine::budget(content.bytes.len());
         let declared = Declared::of(view.headers());
         let opened = match declared.and_then(|declared| body::open(content.bytes, &declared, limits, &mut opening)) {
@@ -75,6 +76,7 @@ impl Case<'_> {
         bytes: &[u8],
         limits: &body::Limits,
     ) -> Judgement {
+        self.unmask(bytes);
         let mut fuel = Engine::budget(bytes.len());
         let opened = match body::open(bytes, &Declared::default(), limits, &mut fuel) {
             Ok(opened) => opened,
@@ -123,6 +125,7 @@ impl Case<'_> {
         content: &Content<'_>,
         limits: &body::Limits,
     ) -> Judgement {
+        self.unmask(content.bytes);
         let mut fuel = Engine::budget_of_piece(content.bytes.len(), windows.seen_again());
         match windows.feed(content.bytes, content.last, limits) {
             Ok(parts) => self.judge_parts(scene, view, parts, content, &mut fuel),

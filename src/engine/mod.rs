@@ -3,6 +3,7 @@
 
 mod case;
 pub mod correlate;
+mod disguise;
 pub mod dns;
 pub mod egress;
 mod http;

@@ -1,6 +1,6 @@
 //! What was decided about one message, and what must happen because of it.
 
-use super::{Evidence, Expected, Mode, Reason};
+use super::{Evidence, Expected, Leaving, Mode, Reason};
 use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
@@ -102,6 +102,8 @@ pub struct Terms {
     pub proof: Proof,
     /// Rows that one statement may bring; nothing: any number.
     pub rows: Option<u64>,
+    /// How much may leave the pod, and what is done about misuse. Only outbound.
+    pub leaving: Leaving,
 }
 
 /// What a server must prove.

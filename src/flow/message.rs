@@ -85,7 +85,8 @@ pub enum FactKind {
     Unbounded,
     /// The statement without its literals, as `name`.
     Fingerprint,
-    /// The protocol that a connection was identified as, as `name`; none when nobody knows it.
+    /// The protocol that a connection was identified as, as `name`; none when nobody knows it. Of a request, what it speaks
+    /// besides HTTP: `grpc`, `docker`.
     Protocol,
     /// What a ClientHello offers to go on with, as `name`: `h2`.
     Alpn,

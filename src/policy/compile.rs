@@ -223,7 +223,8 @@ impl Heading<'_> {
         let name: Arc<str> = self.name.map_or_else(default, str::to_owned).into();
         let (mode, stream, rows) = (document.value.mode, conditions.stream, conditions.database.rows);
         let proof = if conditions.tls { Proof::Name } else { Proof::Unasked };
-        let terms = Terms { rule: Arc::clone(&name), mode, stream, proof, rows };
+        let leaving = conditions.leaving;
+        let terms = Terms { rule: Arc::clone(&name), mode, stream, proof, rows, leaving };
         let rule = Rule { name, terms: Arc::new(terms), document: origin, conditions, expires };
         Placed {
             document: home.number,

@@ -4,6 +4,7 @@
 use super::document::Protocol;
 use super::pattern::{Host, PathTemplate};
 use super::rule::{Conditions, Header, Methods, Party, Query, Rule};
+use super::spoken::DOH;
 
 impl Rule {
     /// Whether this grant holds wherever and as long as the other does.
@@ -45,6 +46,8 @@ impl Conditions {
     /// Whether every access that meets the other's conditions meets these.
     pub(super) fn cover(&self, other: &Self) -> bool {
         self.protocol.covers(other.protocol)
+            && (self.inside == other.inside || self.inside.is_none() && other.inside != Some(DOH))
+            && other.leaving.is_as_strict_as(&self.leaving)
             && (self.unsaid.ech || !other.unsaid.ech)
             && (self.unsaid.name || !other.unsaid.name)
             && ports_cover(&self.ports, &other.ports)

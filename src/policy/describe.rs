@@ -3,6 +3,7 @@
 
 use super::document::Protocol;
 use super::rule::{Conditions, Header, Methods, Party, Query, Rule};
+use crate::flow::{Action, Budget};
 use std::fmt::{self, Display};
 
 /// The items with commas between.
@@ -27,6 +28,9 @@ impl Display for Conditions {
             Protocol::Postgres => self.database.fmt(f)?,
             Protocol::Redis => self.commands.fmt(f)?,
         }
+        if let Some(inside) = self.inside {
+            write!(f, " in {inside}")?;
+        }
         if !self.hosts.is_empty() {
             write!(f, " of {}", listed(&self.hosts))?;
         }
@@ -38,6 +42,12 @@ impl Display for Conditions {
             write!(f, " with {header}")?;
         }
         self.query.fmt(f)?;
+        if let Some(Budget { bytes, per }) = self.leaving.budget {
+            write!(f, " budget {bytes} per {} s", per.as_secs())?;
+        }
+        if self.leaving.action != Action::default() {
+            write!(f, " action {:?}", self.leaving.action)?;
+        }
         let flags = [
             (self.websocket, " upgrade"),
             (self.absolute_form, " absoluteForm"),

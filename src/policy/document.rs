@@ -166,9 +166,9 @@ pub struct InboundRule {
     pub from: OneOrMany<Written<FromEntry>>,
     /// The ports it holds for. Default: all.
     pub port: Option<OneOrMany<u16>>,
-    /// What is spoken. Default: http.
+    /// What is spoken: `http`, `tcp`, or what requests must speak: `grpc`, `docker`, `websocket`. Default: http.
     #[serde(default)]
-    pub protocol: Protocol,
+    pub protocol: Spoken,
     /// HTTP methods: `GET` (which grants HEAD too), `[GET, POST]`; `any` is all but CONNECT and TRACE.
     pub methods: Option<OneOrMany<String>>,
     /// The hosts it holds for: `orders.shop`, `*.example.com`. Default: all.
@@ -523,6 +523,12 @@ pub struct OutboundRule {
     /// Whether TLS may do without a name (SNI): programs that dial an address send none.
     #[serde(default)]
     pub without_name: bool,
+    /// How much may leave, to all of its destinations together: `50MiB/h`, `2GiB/d`. Not for `dns` and `postgres`. Default:
+    /// any amount.
+    pub budget: Option<String>,
+    /// What is done about more than the budget, and about a connection that shows a shell, a miner or a tunnel: `record` it,
+    /// `cut` it, `ban` whom it led to (`ban 1h`; 15 minutes without a time). Default: cut.
+    pub action: Option<String>,
     /// What connections may be upgraded to.
     #[serde(default)]
     pub upgrade: Vec<Upgrade>,

@@ -13,8 +13,9 @@ use super::exceptions::Excepted;
 use super::pattern::{Host, PathTemplate, Wrong};
 use super::rule::{Conditions, Expiry, Header, Methods, Party, Query, Unsaid};
 use super::shorthand;
+use super::spoken::Spoken;
 use crate::document::{Document, Problem, Severity};
-use crate::flow::Exception;
+use crate::flow::{Exception, Leaving};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -60,12 +61,14 @@ impl Reader<'_> {
         };
         let conditions = Conditions {
             party: Party::From(self.callers(field, &rule.from)),
-            protocol: rule.protocol,
+            protocol: rule.protocol.protocol,
+            inside: rule.protocol.inside,
+            leaving: Leaving::default(),
             ports: self.ports(field, rule.port.as_ref()),
             hosts: self.each(&format!("{field}.host"), rule.host.as_ref(), Host::parse),
             headers: self.headers(field, &rule.headers),
             query: self.query(field, rule.query.as_ref()),
-            websocket: !rule.upgrade.is_empty(),
+            websocket: !rule.upgrade.is_empty() || rule.protocol.inside == Some("websocket"),
             absolute_form: rule.absolute_form,
             stream: rule.stream,
             tls: false,
@@ -80,7 +83,7 @@ impl Reader<'_> {
 
     /// gRPC methods are paths that are posted to.
     fn calls(&mut self, field: &str, rule: &InboundRule, calls: &OneOrMany<String>) -> (Methods, Vec<PathTemplate>) {
-        if rule.methods.is_some() || rule.path.is_some() || rule.protocol != Protocol::Http {
+        if rule.methods.is_some() || rule.path.is_some() || rule.protocol != Protocol::Http.into() {
             let remedy = "a rule has `grpc`, or `methods` and `path`";
             self.wrong(
                 &format!("{field}.grpc"),
@@ -234,23 +237,39 @@ impl Reader<'_> {
         sorted(self.each(&format!("{field}.path"), paths, PathTemplate::parse))
     }
 
-    /// An HTTP rule says methods and paths; CONNECT has no path. Other protocols have neither.
+    /// An HTTP rule says methods and paths, unless it says what requests speak besides; CONNECT has no path. Other protocols
+    /// have neither.
     fn requests(&mut self, field: &str, rule: &InboundRule) -> (Methods, Vec<PathTemplate>) {
-        let methods = self.methods(field, rule.methods.as_ref());
+        let mut methods = self.methods(field, rule.methods.as_ref());
         let mut paths = self.paths(field, rule.path.as_ref());
-        self.no_requests(field, rule.protocol, rule.methods.is_some() || rule.path.is_some());
-        if rule.protocol == Protocol::Dns {
-            let wrong = Wrong::new("http or tcp", "a pod answers no DNS questions: write the rule in `outbound`");
-            self.wrong(&format!("{field}.protocol"), "dns", wrong);
+        let Spoken { protocol, inside } = rule.protocol;
+        self.no_requests(field, protocol, rule.methods.is_some() || rule.path.is_some());
+        match protocol {
+            Protocol::Http => {}
+            Protocol::Dns => {
+                let wrong = Wrong::new("http or tcp", "a pod answers no DNS questions: write the rule in `outbound`");
+                self.wrong(&format!("{field}.protocol"), "dns", wrong);
+            }
+            Protocol::Named(name) => {
+                let wrong =
+                    Wrong::new("`http`, `tcp`, or what is spoken in HTTP", "it is told apart only in `outbound`");
+                self.wrong(&format!("{field}.protocol"), name, wrong);
+            }
+            Protocol::Postgres | Protocol::Redis => {
+                let wrong = Wrong::new("http or tcp", "write the rule in `databases`");
+                self.wrong(&format!("{field}.protocol"), protocol.name(), wrong);
+            }
+            Protocol::Tcp => {}
         }
-        if rule.protocol != Protocol::Http {
+        if protocol != Protocol::Http {
             return (methods, paths);
         }
-        if rule.methods.is_none() {
+        methods.any |= inside.is_some() && rule.methods.is_none();
+        if rule.methods.is_none() && inside.is_none() {
             let wrong = Wrong::new("the methods that are granted", "add `methods: [GET]`, or `methods: any`");
             self.wrong(&format!("{field}.methods"), "", wrong);
         }
-        if rule.path.is_none() && methods.only_connect() {
+        if rule.path.is_none() && (methods.only_connect() || inside.is_some()) {
             paths.push(PathTemplate::everything());
         } else if rule.path.is_none() {
             let remedy = "add `path: /orders/{id}`, or `path: /{rest...}` for every path";
@@ -342,6 +361,8 @@ impl Conditions {
             stream: false,
             tls: false,
             unsaid: Unsaid::default(),
+            inside: None,
+            leaving: Leaving::default(),
             database: Granted::default(),
             commands: commands::Granted::default(),
         }

@@ -181,13 +181,14 @@ fn templates(rules: &[Rule]) -> impl Iterator<Item = (&PathTemplate, usize)> {
 }
 
 impl Rule {
-    /// Sorts the preferred rule first: it asks for an identity, for TLS; it streams; it does not grant every path, nor everything below one; its name.
+    /// Sorts the preferred rule first: it asks for an identity, for TLS; it has a budget; it streams; it does not grant every path, nor everything below one; its name.
     fn preference(&self) -> impl Ord + use<> {
         let paths = &self.conditions.paths;
         let wild = paths.iter().any(PathTemplate::is_wild);
         let rest = paths.iter().any(PathTemplate::has_rest);
         let proof = (!self.asks_identity(), !self.conditions.tls);
-        (proof, !self.conditions.stream, wild, rest, self.name.to_string(), self.canonical())
+        let unbounded = self.conditions.leaving.budget.is_none();
+        (proof, unbounded, !self.conditions.stream, wild, rest, self.name.to_string(), self.canonical())
     }
 }
 

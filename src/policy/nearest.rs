@@ -36,6 +36,7 @@ fn distance_below(limit: u32, rule: &Rule, scene: &Scene<'_>, access: &Access<'_
         Lack::Protocol if rule.conditions.protocol.scheme() == access.scheme => 10,
         Lack::Protocol => 100,
         Lack::Path => 16,
+        Lack::Inside => 10,
         Lack::Caller if rule.direction() == Direction::Outbound => 14,
         Lack::Port => 12,
         Lack::Host => 8,
@@ -55,7 +56,7 @@ fn distance_below(limit: u32, rule: &Rule, scene: &Scene<'_>, access: &Access<'_
 fn says(rule: &Rule, lack: Lack, scene: &Scene<'_>, access: &Access<'_>) -> String {
     let conditions = &rule.conditions;
     match lack {
-        Lack::Protocol => format!("grants {}, not {}", conditions.protocol.name(), spoken(access)),
+        Lack::Protocol | Lack::Inside => format!("grants {}, not {}", conditions.spoken(), spoken(access)),
         Lack::Path if differs_in_slash(rule, access) => {
             format!("grants {}: the path differs by its trailing slash", listed(&conditions.paths))
         }

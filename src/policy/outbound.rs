@@ -5,9 +5,12 @@ use super::document::{OutboundRule, Protocol};
 use super::meaning::Reader;
 use super::pattern::{Host, PathTemplate, Wrong};
 use super::rule::{Conditions, Methods, Party, Rule, Unsaid};
+use super::spoken::Spoken;
 use super::{Policy, caller::Destination};
-use crate::flow::{Connection, Proof, Scene, Terms};
+use crate::document::{ByteSize, HumanDuration};
+use crate::flow::{Action, Budget, Connection, Leaving, Proof, Scene, Terms};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What a client asks a resolver to find the address of a host (RFC 1035, RFC 3596, RFC 9460).
 const ADDRESS_TYPES: [&str; 5] = ["A", "AAAA", "CNAME", "HTTPS", "SVCB"];
@@ -15,7 +18,7 @@ const ADDRESS_TYPES: [&str; 5] = ["A", "AAAA", "CNAME", "HTTPS", "SVCB"];
 impl Reader<'_> {
     pub(super) fn outbound(&mut self, field: &str, rule: &OutboundRule) -> Option<Conditions> {
         let before = self.problems.len();
-        let protocol = rule.protocol.0;
+        let Spoken { protocol, inside } = rule.protocol;
         let http = protocol == Protocol::Http;
         let mut methods = match protocol {
             Protocol::Dns => self.types(field, rule.types.as_ref()),
@@ -44,7 +47,9 @@ impl Reader<'_> {
             methods,
             stream: protocol != Protocol::Dns,
             tls: rule.tls,
-            websocket: http && !rule.upgrade.is_empty(),
+            websocket: http && (!rule.upgrade.is_empty() || inside == Some("websocket")),
+            inside,
+            leaving: self.leaving(field, rule),
             unsaid: self.unsaid(field, rule),
             ..Conditions::nothing(protocol)
         };
@@ -52,8 +57,25 @@ impl Reader<'_> {
         (self.problems.len() == before).then_some(conditions)
     }
 
+    /// How much may leave; what is judged message by message and is not HTTP has no count of its own.
+    fn leaving(&mut self, field: &str, rule: &OutboundRule) -> Leaving {
+        let protocol = rule.protocol.protocol;
+        let uncounted = matches!(protocol, Protocol::Dns | Protocol::Postgres);
+        for (name, text) in [("budget", &rule.budget), ("action", &rule.action)] {
+            if let Some(text) = text.as_ref().filter(|_| uncounted) {
+                let wrong = Wrong::new(format!("no `{name}` with this protocol"), "remove it");
+                self.wrong(&format!("{field}.{name}"), text, wrong);
+            }
+        }
+        let budget = rule.budget.as_deref();
+        let budget = budget.and_then(|text| self.right(&format!("{field}.budget"), text, budget_of(text)));
+        let action = rule.action.as_deref();
+        let action = action.and_then(|text| self.right(&format!("{field}.action"), text, action_of(text)));
+        Leaving { budget, action: action.unwrap_or_default() }
+    }
+
     fn unsaid(&mut self, field: &str, rule: &OutboundRule) -> Unsaid {
-        let may_be_tls = matches!(rule.protocol.0, Protocol::Tcp | Protocol::Named("tls" | "https"));
+        let may_be_tls = matches!(rule.protocol.protocol, Protocol::Tcp | Protocol::Named("tls" | "https"));
         for (name, set) in [("ech", rule.ech), ("withoutName", rule.without_name)] {
             if set && !may_be_tls {
                 let wrong = Wrong::new("`protocol: https`, `tls` or `tcp` with it", "it is about TLS: leave it out");
@@ -63,6 +85,36 @@ impl Reader<'_> {
         Unsaid { ech: rule.ech, name: rule.without_name }
     }
 }
+
+/// `50MiB/h`.
+fn budget_of(text: &str) -> Result<Budget, Wrong> {
+    let wrong = || Wrong::new("bytes per time such as `50MiB/h`, `2GiB/d`", "");
+    let (bytes, unit) = text.split_once('/').ok_or_else(wrong)?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        _ => return Err(wrong()),
+    };
+    let bytes = ByteSize::parse(bytes).filter(|bytes| bytes.0 > 0).ok_or_else(wrong)?;
+    Ok(Budget { bytes: bytes.0, per: Duration::from_secs(seconds) })
+}
+
+/// `record`, `cut`, `ban`, `ban 1h`.
+fn action_of(text: &str) -> Result<Action, Wrong> {
+    let lasts = |text: &str| HumanDuration::parse(text).filter(|lasts| !lasts.0.is_zero());
+    match text.split_once(' ').map_or((text, None), |(word, lasts)| (word, Some(lasts))) {
+        ("record", None) => Ok(Action::Record),
+        ("cut", None) => Ok(Action::Cut),
+        ("ban", None) => Ok(Action::Ban(BAN)),
+        ("ban", Some(text)) if let Some(lasts) = lasts(text) => Ok(Action::Ban(lasts.0)),
+        _ => Err(Wrong::new("`record`, `cut`, `ban`, or with its time `ban 1h`", "")),
+    }
+}
+
+/// How long a ban lasts that says no time.
+const BAN: Duration = Duration::from_secs(900);
 
 impl Rule {
     /// The lookups without which a rule that names hosts would grant nothing.
@@ -99,6 +151,14 @@ impl Policy {
         spoken.sort_unstable();
         spoken.dedup();
         spoken
+    }
+}
+
+impl Policy {
+    /// Whether a rule for what is asked in `protocol`, message by message, reaches the destination of an outbound connection.
+    pub fn judges_messages(&self, scene: &Scene<'_>, protocol: &str) -> bool {
+        let judging = self.outbound.rules.iter().filter(|rule| rule.conditions.protocol.scheme() == protocol);
+        judging.filter(|rule| !rule.is_over(&scene.now)).any(|rule| rule.reaches(scene.connection))
     }
 }
 

@@ -6,8 +6,8 @@ use super::commands;
 use super::database;
 use super::document::Protocol;
 use super::pattern::{Host, PathTemplate};
-use super::spoken::JUDGED;
-use crate::flow::{Access, Connection, Direction, Expected, FactKind, IdPattern, Now, Proof, RuleName, Terms};
+use super::spoken::{DOH, JUDGED};
+use crate::flow::{Access, Connection, Direction, Expected, FactKind, IdPattern, Leaving, Now, Proof, RuleName, Terms};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -47,6 +47,10 @@ pub(super) struct Conditions {
     pub(super) tls: bool,
     /// What TLS may leave unsaid.
     pub(super) unsaid: Unsaid,
+    /// Of HTTP, what requests must speak besides.
+    pub(super) inside: Option<&'static str>,
+    /// How much may leave, and what is done about misuse.
+    pub(super) leaving: Leaving,
     /// What is granted on a database.
     pub(super) database: database::Granted,
     /// What is granted on a store of keys and values.
@@ -110,6 +114,7 @@ pub(super) struct Unsaid {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lack {
     Protocol,
+    Inside,
     Port,
     Path,
     Method,
@@ -172,8 +177,9 @@ impl Conditions {
         access: &'a Access<'_>,
     ) -> impl Iterator<Item = Lack> + use<'a> {
         type Check = fn(&Conditions, &Connection, &Access<'_>) -> bool;
-        const CHECKS: [(Lack, Check); 11] = [
+        const CHECKS: [(Lack, Check); 12] = [
             (Lack::Protocol, |rule, _, access| rule.protocol.takes(access)),
+            (Lack::Inside, |rule, connection, access| rule.takes_inside(connection, access)),
             (Lack::Port, |rule, connection, _| rule.ports.is_empty() || rule.ports.contains(&connection.port)),
             (Lack::Method, |rule, _, access| !rule.protocol.has_actions() || rule.methods.take(access.action)),
             (Lack::Host, |rule, _, access| {
@@ -209,6 +215,21 @@ impl Conditions {
             && self.party.takes(connection, access)
             && self.headers.iter().all(|header| header.is_in(access))
             && (self.query.forbidden.is_empty() || self.query.forbidden.iter().any(|key| has_key(key)))
+    }
+
+    /// Whether a request speaks what the rule asks for besides HTTP. Lookups must be granted by their name where they would
+    /// leave the pod.
+    fn takes_inside(&self, connection: &Connection, access: &Access<'_>) -> bool {
+        let speaks = |name: &str| facts(access, FactKind::Protocol).any(|(spoken, _)| spoken == name);
+        match self.inside {
+            Some(inside) => speaks(inside),
+            None => self.protocol != Protocol::Http || connection.direction == Direction::Inbound || !speaks(DOH),
+        }
+    }
+
+    /// The word that rules say for what is spoken.
+    pub(super) fn spoken(&self) -> &'static str {
+        self.inside.unwrap_or_else(|| self.protocol.name())
     }
 
     /// Whether one of its templates takes the path.

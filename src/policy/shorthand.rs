@@ -92,6 +92,8 @@ pub(super) fn outbound(line: &str) -> Result<OutboundRule, Wrong> {
         tls: false,
         ech: false,
         without_name: false,
+        budget: None,
+        action: None,
         upgrade: Vec::new(),
     })
 }
@@ -106,7 +108,7 @@ fn called(words: &[&str]) -> Result<Called, Wrong> {
         return Ok((spoken, None, None));
     }
     match (asked(words, OUTBOUND), words) {
-        (Ok((protocol, methods, path)), _) => Ok((Spoken(protocol), methods, path)),
+        (Ok((spoken, methods, path)), _) => Ok((spoken, methods, path)),
         (Err(_), [word]) if word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()) => Err(unknown(word)),
         (Err(wrong), _) => Err(wrong),
     }
@@ -118,7 +120,9 @@ fn target_first(target: &str, protocol: &str) -> Result<Called, Wrong> {
         return Err(Wrong::new(OUTBOUND, "say what may be called: `to HOST:PORT`"));
     }
     match Spoken::parse(protocol) {
-        Some(Spoken(Protocol::Dns)) => Err(Wrong::new(OUTBOUND, format!("for lookups write `dns to {target}`"))),
+        Some(Spoken { protocol: Protocol::Dns, .. }) => {
+            Err(Wrong::new(OUTBOUND, format!("for lookups write `dns to {target}`")))
+        }
         Some(spoken) => Ok((spoken, None, None)),
         None => Err(unknown(protocol)),
     }
@@ -161,21 +165,19 @@ pub(super) fn caller(line: &str) -> Result<Option<FromEntry>, Wrong> {
 }
 
 /// What is asked for: a protocol alone, or methods and a path.
-type Asked = (Protocol, Option<OneOrMany<String>>, Option<OneOrMany<String>>);
+type Asked = Called;
 
 fn asked(words: &[&str], expected: &str) -> Result<Asked, Wrong> {
     match words {
-        ["tcp"] => Ok((Protocol::Tcp, None, None)),
-        ["http"] => Ok((Protocol::Http, None, None)),
-        ["dns"] => Ok((Protocol::Dns, None, None)),
+        [word] if let Some(spoken) = Spoken::parse(word) => Ok((spoken, None, None)),
         ["grpc", call] => {
             let path = call_path(call)?;
-            Ok((Protocol::Http, Some(OneOrMany::One("POST".to_owned())), Some(OneOrMany::One(path))))
+            Ok((Protocol::Http.into(), Some(OneOrMany::One("POST".to_owned())), Some(OneOrMany::One(path))))
         }
         [methods, path] if path.starts_with('/') => {
             let methods =
                 methods.split(',').map(|method| if method == "ANY" { "any" } else { method }.to_owned()).collect();
-            Ok((Protocol::Http, Some(OneOrMany::Many(methods)), Some(OneOrMany::One((*path).to_owned()))))
+            Ok((Protocol::Http.into(), Some(OneOrMany::Many(methods)), Some(OneOrMany::One((*path).to_owned()))))
         }
         [_, path] => Err(Wrong::new(expected, format!("start the path with a slash: `/{path}`"))),
         [_] => Err(Wrong::new(expected, "name methods and a path; `ANY` is any method")),

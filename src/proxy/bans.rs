@@ -3,9 +3,9 @@
 
 use super::worker::{Shared, Worker};
 use crate::behave::bans::{Ban, Bans, Offence, Outcome, Rule};
-use crate::flow::{Connection, Cut, Denial, Kind, Mode, Reason};
+use crate::flow::{Connection, Cut, Denial, Direction, Kind, Mode, Reason, RuleName};
 use crate::record::event::Clipped;
-use crate::record::{Caller, Event};
+use crate::record::{Caller, Event, Exchange};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,13 +57,8 @@ fn heard(bans: &Bans<Caller>, event: &Event, now: Duration) -> Option<Event> {
     let reason = event.reason().filter(|reason| event.mode == Mode::Enforce && *reason != BANNED)?;
     let signs = event.evidence.iter().flat_map(|found| [found.hit.detector, &*found.hit.signature]);
     let signs: Vec<&str> = signs.collect();
-    let (reason, says) = match bans.offended(&event.caller(), &Offence { reason: reason.name, signs: &signs }, now) {
-        Outcome::Counted => return None,
-        Outcome::Banned(ban) => {
-            (BAN, format!("by rule {}, for {} s", ban.rule, ban.until.saturating_sub(now).as_secs()))
-        }
-        Outcome::Spared(rule) => (SPARED, format!("by rule {rule}")),
-    };
+    let outcome = bans.offended(&event.caller(), &Offence { reason: reason.name, signs: &signs }, now);
+    let (reason, says) = told(outcome, now)?;
     Some(Event {
         denial: Some(Denial { reason, cut: Cut::Drop }),
         evidence: Vec::new(),
@@ -72,7 +67,29 @@ fn heard(bans: &Bans<Caller>, event: &Event, now: Duration) -> Option<Event> {
     })
 }
 
+/// What the record says of an outcome.
+fn told(outcome: Outcome, now: Duration) -> Option<(Reason, String)> {
+    match outcome {
+        Outcome::Counted => None,
+        Outcome::Banned(ban) => {
+            Some((BAN, format!("by rule {}, for {} s", ban.rule, ban.until.saturating_sub(now).as_secs())))
+        }
+        Outcome::Spared(rule) => Some((SPARED, format!("by rule {rule}"))),
+    }
+}
+
 impl Worker {
+    /// Refuses the other side of a connection for so long, by the action of the rule that granted it.
+    pub(super) fn ban(&self, connection: &Connection, rule: &RuleName, lasts: Duration) {
+        let now = self.now();
+        let outcome = self.shared.bans.refuse(&Caller::of(connection), rule, lasts, self.shared.started.elapsed());
+        let Some((reason, says)) = told(outcome, self.shared.started.elapsed()) else { return };
+        let exchange = Exchange { action: "connect", detail: Some(&says), ..Exchange::default() };
+        let (denial, recorder) = (Denial { reason, cut: Cut::Drop }, &self.shared.recorder);
+        let id = recorder.id(now.wall);
+        recorder.judged(Event::refused(id, now.wall, connection, denial, &exchange, &self.revision()));
+    }
+
     /// Whether the other side of a connection is refused now.
     pub(super) fn bans(&self, connection: &Connection) -> bool {
         let shared = &self.shared;
@@ -84,7 +101,8 @@ impl Worker {
         if self.bans(connection) {
             return Err(BANNED);
         }
-        if !self.shared.settings.bans.rules.is_empty() {
+        // A rule that lets something out may ban, without rules for bans.
+        if !self.shared.settings.bans.rules.is_empty() || connection.direction == Direction::Outbound {
             self.shared.bans.saw(&Caller::of(connection), self.shared.started.elapsed());
         }
         Ok(())

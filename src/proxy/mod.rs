@@ -2,6 +2,7 @@
 //! listening socket before the first worker runs, so that what cannot work fails at once.
 
 pub mod bans;
+mod budget;
 mod connection;
 mod deadline;
 pub mod dns;

@@ -6,6 +6,7 @@ use super::worker::{Shared, Worker};
 use crate::engine::Case;
 use crate::flow::{ClientAddr, Connection, Cut, Denial, Direction, FactKind, Peer, Reason, RuleName};
 use crate::identity::Refusal;
+use crate::policy::spoken::DOH;
 use crate::protocol::head;
 use crate::record::event::Clipped;
 use crate::record::flows::{Carried, Destination};
@@ -36,6 +37,7 @@ impl Worker {
         let led = || to.names.iter().next().map(|name| name.asked.clone());
         let name = name.map(Box::from).or_else(led);
         let destination = Destination { name, address: to.to.0, protocol: to.protocol, rule: rule.map(Arc::clone) };
+        self.metrics.left(to.protocol, carried.bytes_out, carried.bytes_in);
         self.aggregate.flow(&destination, carried);
     }
 
@@ -52,6 +54,10 @@ impl Worker {
         let accesses = request.accesses(case.readings()).unwrap_or_default();
         for access in &accesses {
             let has = |kind, name: &str| access.facts.iter().any(|fact| fact.kind == kind && fact.name == name);
+            if has(FactKind::Protocol, DOH) {
+                // A rule must name it, and nobody should without having thought of it.
+                continue;
+            }
             let needs = Needs {
                 websocket: has(FactKind::Upgrade, "websocket"),
                 absolute_form: has(FactKind::TargetForm, "absolute"),

@@ -9,6 +9,7 @@ use super::inbox::Scratch;
 use super::settings::{Limits, Settings};
 use super::upstream::{Circuits, Pool};
 use super::{connection, dns, postgres, tls};
+use crate::behave::Budgets;
 use crate::behave::bans::Bans;
 use crate::behave::dns::Watch;
 use crate::behave::{Pins, Rates};
@@ -45,6 +46,8 @@ pub struct Shared {
     pub(super) door: Arc<Door>,
     /// Who is refused for a time.
     pub(super) bans: Bans<Caller>,
+    /// How much has left under rules that have budgets.
+    pub(super) budgets: Budgets,
     pub(super) started: Instant,
     /// What the pod looks up.
     pub(super) lookups: Option<Arc<Watch>>,
@@ -68,6 +71,7 @@ impl Shared {
             rates: Rates::new(settings.limits.rate_counters),
             held: Account::new(settings.limits.held_bytes),
             bans: Bans::new(settings.bans.rules.clone(), settings.bans.share),
+            budgets: Budgets::default(),
             lookups: settings.dns.as_ref().map(|dns| Arc::new(dns.watch())),
             pins: settings.dns.as_ref().map(dns::Settings::pins),
             settings,

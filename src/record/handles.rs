@@ -1,8 +1,9 @@
 //! One worker's counters, made once. A request costs a few relaxed additions on cache lines of the worker's own.
 
 use super::metrics::{
-    ACCEPTED, BYTES, CIRCUITS, CIRCUITS_OPEN, DECISIONS, DECODE, HANDSHAKE, HANDSHAKES, JUDGE, LIMITS, Metric, OPEN,
-    Process, REFUSED, REQUESTS, STATEMENTS, TOTAL, UPSTREAM_ERRORS, UPSTREAM_OPEN, counter, gauge, histogram,
+    ACCEPTED, BYTES, CIRCUITS, CIRCUITS_OPEN, DECISIONS, DECODE, EGRESS, EGRESS_BYTES, HANDSHAKE, HANDSHAKES, JUDGE,
+    LIMITS, Metric, OPEN, Process, REFUSED, REQUESTS, STATEMENTS, TOTAL, UPSTREAM_ERRORS, UPSTREAM_OPEN, counter,
+    gauge, histogram,
 };
 use super::registry::Registry;
 use crate::flow::{Direction, Kind, Mode, Reason, Verdict};
@@ -26,6 +27,8 @@ pub struct Handles {
     by_reason: Mutex<HashMap<ByReason, Counter>>,
     /// Counters of statements. A lock of this worker's own.
     statements: Mutex<HashMap<(Direction, &'static str, &'static str), Counter>>,
+    /// Counters of what the pod calls. A lock of this worker's own.
+    egress: Mutex<HashMap<(&'static str, &'static str, &'static str), Counter>>,
 }
 
 /// Metric, direction, mode, reason.
@@ -60,6 +63,7 @@ impl Handles {
             circuits_open: gauge(registry, &CIRCUITS_OPEN, &[]),
             by_reason: Mutex::default(),
             statements: Mutex::default(),
+            egress: Mutex::default(),
         }
     }
 
@@ -102,6 +106,23 @@ impl Handles {
         let mut statements = self.statements.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = || counter(&self.process.registry, &STATEMENTS, &[direction.name(), kind, outcome]);
         statements.entry((direction, kind, outcome)).or_insert_with(fresh).increment(1);
+    }
+
+    /// Counts a redirected outbound connection, by what it speaks, which is one of a fixed list, and what was decided.
+    pub fn called(&self, protocol: Option<&'static str>, verdict: &'static str) {
+        self.egress(&EGRESS, protocol.unwrap_or("unknown"), verdict, 1);
+    }
+
+    /// Counts bytes of what the pod calls.
+    pub fn left(&self, protocol: &'static str, bytes_out: u64, bytes_in: u64) {
+        self.egress(&EGRESS_BYTES, protocol, "out", bytes_out);
+        self.egress(&EGRESS_BYTES, protocol, "in", bytes_in);
+    }
+
+    fn egress(&self, metric: &'static Metric, protocol: &'static str, which: &'static str, count: u64) {
+        let mut counters = self.egress.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = || counter(&self.process.registry, metric, &[protocol, which]);
+        counters.entry((metric.name, protocol, which)).or_insert_with(fresh).increment(count);
     }
 
     /// Counts an accepted connection.

@@ -7,6 +7,9 @@ use crate::canon::path::fold;
 use std::collections::HashMap;
 use std::time::SystemTime;
 
+/// The action of a connection that is granted as a whole; its path is what rules call what was spoken.
+pub const CONNECT: &str = "connect";
+
 /// What was asked for, as a rule would have to grant it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Asked {
@@ -14,7 +17,7 @@ pub struct Asked {
     pub host: Option<Box<str>>,
     /// The declared port; outbound, the one that was dialled.
     pub port: u16,
-    /// `GET`.
+    /// `GET`, or [`CONNECT`].
     pub action: Box<str>,
     /// A canonical path, or a template of many.
     pub path: Box<str>,
@@ -83,7 +86,12 @@ impl Seen {
     }
 
     fn fold(&mut self) {
-        let (keys, times): (Vec<_>, Vec<_>) = std::mem::take(&mut self.seen).into_iter().unzip();
+        let seen = std::mem::take(&mut self.seen);
+        // What is spoken on a connection is no path.
+        let (connections, requests): (HashMap<_, _>, HashMap<_, _>) =
+            seen.into_iter().partition(|((_, asked), _)| &*asked.action == CONNECT);
+        self.seen = connections;
+        let (keys, times): (Vec<_>, Vec<_>) = requests.into_iter().unzip();
         let templates = fold::templates(keys.iter().map(|(_, asked)| &*asked.path));
         for (((caller, asked), times), path) in keys.into_iter().zip(times).zip(templates) {
             match path {

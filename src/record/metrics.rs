@@ -59,6 +59,10 @@ metrics! {
         "Time from an exchange's first byte to the last byte of its answer.";
     STATEMENTS = Counter "podwall_statements_total" ["direction" "kind" "outcome"]
         "SQL statements by their kind (SELECT, BEGIN, …): granted, or denied.";
+    EGRESS = Counter "podwall_egress_connections_total" ["protocol" "verdict"]
+        "Redirected outbound connections by what they speak (unknown: nobody knows it): allow, deny, or judged message by message.";
+    EGRESS_BYTES = Counter "podwall_egress_bytes_total" ["protocol" "way"]
+        "Bytes that left the pod (out) and came back (in), by what was spoken.";
     OPEN = Gauge "podwall_connections_open" ["direction"]
         "Connections that are open.";
     ACCEPTED = Counter "podwall_connections_accepted_total" ["direction"]

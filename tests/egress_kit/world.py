@@ -15,6 +15,7 @@ HERE = Path(__file__).parent
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
 SIDECAR_USER = 61337
 POD, RESOLVER, WEB, OTHER, HOSTILE = (f"10.99.54.{n}" for n in (1, 2, 10, 11, 12))
+POD6, WEB6 = "fd99:54::1", "fd99:54::10"
 RULES = f"""\
 table inet podwall {{
   chain outbound {{
@@ -47,6 +48,7 @@ host-record=login.example,{OTHER}
 host-record=raw.example,{OTHER}
 host-record=catalog.shop.svc.cluster.local,{WEB}
 host-record=cdn.example,{WEB}
+host-record=six.example,{WEB6}
 cname=alias.example,cdn.example
 local=/example/cluster.local/
 """
@@ -72,9 +74,9 @@ outbound:
 class Sidecar(Podwall):
     """A sidecar for what leaves the pod, as a user of its own, whom the redirection leaves alone."""
 
-    def __init__(self, binary, folder, inside):
+    def __init__(self, binary, folder, inside, allowlist=ALLOWLIST, more=""):
         self.inside, self.folder, self.record, self.admin_port = list(inside), folder, folder / "record.jsonl", 15020
-        (folder / "allowlist.yaml").write_text(ALLOWLIST)
+        (folder / "allowlist.yaml").write_text(allowlist)
         (folder / "podwall.yaml").write_text(f"""\
 apiVersion: podwall.dev/v1
 kind: Podwall
@@ -92,7 +94,7 @@ record:
   aggregate_interval: 1s
 limits: {{connect_deadline: 2s, header_deadline: 3s}}
 workers: 2
-""")
+{more}""")
         os.chown(folder, SIDECAR_USER, SIDECAR_USER)
         user = ["setpriv", f"--reuid={SIDECAR_USER}", f"--regid={SIDECAR_USER}", "--clear-groups"]
         words = [*self.inside, *user, binary, "run", "--config", folder / "podwall.yaml"]
@@ -102,7 +104,7 @@ workers: 2
 class World:
     """Everything, ended by `made` (an ExitStack)."""
 
-    def __init__(self, binary, folder, made):
+    def __init__(self, binary, folder, made, **settings):
         if os.geteuid() != 0:
             raise Skipped("not root")
         for program in ("ip", "nft", "curl", "dnsmasq", "setpriv", "openssl"):
@@ -111,7 +113,7 @@ class World:
         self.folder, self.made = folder, made
         folder.chmod(0o755)
         shutil.copy(binary, folder / "podwall")
-        self.pod, self.far = cabled(made, ("egress", [POD]), ("far", [RESOLVER, WEB, OTHER, HOSTILE]))
+        self.pod, self.far = cabled(made, ("egress", [POD, POD6]), ("far", [RESOLVER, WEB, OTHER, HOSTILE, WEB6]))
         for setting in ("net.ipv4.ip_unprivileged_port_start=0",):
             command(*self.inside(self.pod), "sysctl", "-qw", setting)
         command(*self.inside(self.pod), "nft", "-f", "-", input=RULES)
@@ -120,14 +122,15 @@ class World:
         self.start("dnsmasq", shutil.which("dnsmasq", path=PATH), f"--conf-file={folder}/dnsmasq.conf", "--user=root")
         self.servers()
         (folder / "sidecar").mkdir()
-        self.sidecar = Sidecar(folder / "podwall", folder / "sidecar", self.inside(self.pod))
+        self.settings = settings
+        self.sidecar = Sidecar(folder / "podwall", folder / "sidecar", self.inside(self.pod), **settings)
         made.callback(lambda: self.sidecar.end())
         self.sidecar.wait_ready()
 
     def restart(self):
         """Another sidecar with the same files."""
         self.sidecar.end()
-        self.sidecar = Sidecar(self.folder / "podwall", self.folder / "sidecar", self.inside(self.pod))
+        self.sidecar = Sidecar(self.folder / "podwall", self.folder / "sidecar", self.inside(self.pod), **self.settings)
         self.sidecar.wait_ready()
 
     def servers(self):

@@ -72,6 +72,9 @@ pub static SIGNS: &[&str] = &[
     "tunnel",
     "tunnel-ssh",
     "tunnel-socks",
+    "tunnel-tls",
+    "tunnel-rdp",
+    "tunnel-smb",
     "beacon",
     "beacon-regular",
 ];

@@ -1,6 +1,7 @@
 //! What a request asks for: one access for each reading of its path and each method that it may be acted on under.
 //! All of them must be granted.
 
+use super::spoken::Shape;
 use super::{Form, Head, Header, REGISTERED, Request, query};
 use crate::canon::path::{self, Readings};
 use crate::flow::{Access, Fact, FactKind, Kind, Part, Place, Reason};
@@ -131,6 +132,7 @@ fn facts<'a>(head: &Head<'a>) -> Vec<Fact<'a>> {
     let fact = |kind, name: &'static str| Fact { kind, name: Cow::Borrowed(name), value: Cow::Borrowed("") };
     let mut facts = Vec::with_capacity(head.headers.len() + 4);
     facts.extend(head.upgrade.map(|name| fact(FactKind::Upgrade, name)));
+    facts.extend(Shape::of(head).speaks().map(|name| fact(FactKind::Protocol, name)));
     if head.form != Form::Origin {
         let port = head.host.as_ref().and_then(|host| host.port).map(|port| port.to_string());
         facts.push(Fact { value: port.unwrap_or_default().into(), ..fact(FactKind::TargetForm, head.form.name()) });

@@ -16,6 +16,7 @@
 mod accesses;
 mod parts;
 pub mod query;
+pub mod spoken;
 
 pub use accesses::{METHOD_OVERRIDE, PATH_OVERRIDE, methods_in_body};
 pub use parts::{Parts, trailer_parts};

@@ -45,7 +45,8 @@ pub(super) fn postgres(bytes: &[u8]) -> Guess {
     // Other protocols have small numbers there too; a startup goes on with the name of a parameter.
     let version = needs(u32_at(bytes, 4), |code| code >> 16 == 3 && code & 0xFFFF <= 9);
     let startup = all([version, needs(bytes.get(8), |byte| byte.is_ascii_alphanumeric() || *byte == b'_')]);
-    all([length, either([request, startup])])
+    // The length is told by its first octets already: what begins otherwise waits for nobody.
+    all([holds(bytes, &[(0, 0), (1, 0)]), length, either([request, startup])])
 }
 
 /// Protocol::HandshakeV10 as the first packet, its version a text that begins with a digit.
@@ -135,12 +136,11 @@ pub(super) fn zookeeper(bytes: &[u8]) -> Guess {
     all([length, needs(u32_at(bytes, 4), |version| version == 0), needs(u32_at(bytes, 28), |password| password == 16)])
 }
 
-/// A request that clients begin with: Produce, Fetch, Metadata, SaslHandshake, ApiVersions.
+/// A request that clients begin with: Metadata, SaslHandshake, ApiVersions.
 pub(super) fn kafka(bytes: &[u8]) -> Guess {
     let length = needs(u32_at(bytes, 0), |length| (10..1 << 20).contains(&length));
-    let request = needs(u16_at(bytes, 4).zip(u16_at(bytes, 6)), |(key, version)| {
-        matches!(key, 0 | 1 | 3 | 17 | 18) && version < 20
-    });
+    let request =
+        needs(u16_at(bytes, 4).zip(u16_at(bytes, 6)), |(key, version)| matches!(key, 3 | 17 | 18) && version < 20);
     all([length, request, needs(u16_at(bytes, 12), |client| client < 256 || client == u16::MAX)])
 }
 

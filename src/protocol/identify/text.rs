@@ -34,14 +34,40 @@ pub(super) fn http2(bytes: &[u8]) -> Guess {
     starts(bytes, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
 }
 
-/// RFC 9112 §3: a method in upper case, a target, the version.
+/// Methods that some servers take in any letter case.
+const METHODS: [&str; 8] = ["GET ", "PUT ", "POST ", "HEAD ", "PATCH ", "TRACE ", "DELETE ", "OPTIONS "];
+
+/// RFC 9112 §3: a method, a target, the version; and what servers take for it besides: after empty lines (§2.2), with a usual
+/// method in lower case, `GET` without a version.
 pub(super) fn http1(bytes: &[u8]) -> Guess {
+    let empty = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+    let bytes = bytes.get(empty..).unwrap_or_default();
     let method = bytes.iter().take_while(|byte| byte.is_ascii_uppercase() || **byte == b'-').count();
-    match bytes.get(method) {
-        None if method <= 32 => Guess::NeedMore,
-        Some(b' ') if (1..=32).contains(&method) => line(bytes)
-            .map_or_else(|guess| guess, |line| if contains(line, b" HTTP/1.") { Guess::Yes } else { Guess::No }),
+    match (bytes.get(method), either(METHODS.map(|word| starts_in_any_case(bytes, word.as_bytes())))) {
+        (None, _) if method <= 32 && empty < LINE => Guess::NeedMore,
+        (_, Guess::NeedMore) => Guess::NeedMore,
+        (Some(b' '), _) if (1..=32).contains(&method) => version(bytes),
+        (_, Guess::Yes) => version(bytes),
         _ => Guess::No,
+    }
+}
+
+fn version(bytes: &[u8]) -> Guess {
+    let old = |line: &[u8]| line.starts_with(b"GET /") && !line.iter().skip(4).any(|byte| *byte == b' ');
+    line(bytes).map_or_else(
+        |guess| guess,
+        |line| if contains(line, b" HTTP/1.") || old(line) { Guess::Yes } else { Guess::No },
+    )
+}
+
+/// Whether the bytes begin with this word, as far as they go, letter case apart.
+fn starts_in_any_case(bytes: &[u8], word: &[u8]) -> Guess {
+    let common = bytes.len().min(word.len());
+    let alike = bytes.iter().zip(word).all(|(byte, letter)| byte.eq_ignore_ascii_case(letter));
+    match alike {
+        true if common == word.len() => Guess::Yes,
+        true => Guess::NeedMore,
+        false => Guess::No,
     }
 }
 

@@ -24,7 +24,8 @@ pub(super) async fn serve(worker: &Worker, connection: &Connection, known: Known
         }
     };
     worker.metrics.upstream_opened();
-    let mut observers = Observers::new(worker, connection, opened);
+    let asked = opened.to_learn(connection).filter(|_| passed.is_to_be_learned());
+    let mut observers = Observers::new(worker, connection, opened, &passed);
     let (mut up, mut down) = (Lane::default(), Lane::default());
     let begun = up
         .begin(Side::Client, &from_client, &mut observers)
@@ -42,6 +43,9 @@ pub(super) async fn serve(worker: &Worker, connection: &Connection, known: Known
     if !matches!(end, End::Over) {
         // Where it cannot be made the connection is closed all the same.
         let _ = (stream::reset(&client), stream::reset(&server));
+    }
+    if let Some((host, word)) = asked.filter(|_| !observers.are_suspicious()) {
+        tell::learned(worker, connection, (&host, word), down.carried() > 0);
     }
     tell::ended(worker, connection, &passed, (up.carried(), down.carried()), &end);
 }

@@ -18,10 +18,11 @@ use super::inbox::Inbox;
 use super::settings::{Port, Protocol, Speaks, UpstreamTls};
 use super::tls::{self, Stream};
 use super::worker::Worker;
-use super::{postgres, stream};
+use super::{exchange, postgres, stream};
 use crate::engine::egress::{Dialled, Opening as Opened};
 use crate::flow::{Connection, Names, OriginalDestination, Past, Scene, Session, Verdict};
 use crate::protocol;
+use crate::protocol::exchange::Decoder;
 use opening::Opening;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -39,6 +40,10 @@ struct Known {
 
 /// Serves an accepted connection to its end.
 pub(super) async fn serve(worker: &Rc<Worker>, client: TcpStream, mut connection: Connection) {
+    if let Err(reason) = worker.welcomes(&connection) {
+        worker.refused_connection(&connection, reason);
+        return drop(stream::reset(&client));
+    }
     let spoken = worker.judging(&connection, |scene| worker.engine().spoken(scene));
     let watched = if spoken.is_empty() { tell::judge(worker, &connection, &Opened::default()) } else { None };
     if spoken.is_empty() && watched.is_none() {
@@ -52,15 +57,23 @@ pub(super) async fn serve(worker: &Rc<Worker>, client: TcpStream, mut connection
     connection.protocol = known.opened.protocol.unwrap_or("tcp");
     match known.opened.protocol {
         Some("http1" | "http2" | "http-connect") if worker.judges(&connection, "http", &known) => {
+            worker.metrics.called(known.opened.protocol, "judged");
             connection.protocol = protocol::http1::PROTOCOL.name;
             let port = port(&connection, Protocol::Http);
             let guest = Guest::new(connection, None, port);
             http1::serve_from(worker, Stream::Plain(known.client), early(&known.from_client), guest).await;
         }
         Some("postgres") if worker.judges(&connection, "postgres", &known) => {
+            worker.metrics.called(known.opened.protocol, "judged");
             let port = port(&connection, Protocol::Postgres);
             let (stream, early) = (Stream::Plain(known.client), early(&known.from_client));
             Box::pin(postgres::serve_from(worker, stream, early, connection, port)).await;
+        }
+        Some(name) if let Some(decoder) = worker.decoder(&connection, name, &known) => {
+            worker.metrics.called(known.opened.protocol, "judged");
+            let port = port(&connection, Protocol::Exchanges(name));
+            let (stream, early) = (Stream::Plain(known.client), early(&known.from_client));
+            Box::pin(exchange::serve_from(worker, (stream, early), connection, None, port, decoder)).await;
         }
         _ => match watched.or_else(|| tell::judge(worker, &connection, &known.opened.opening())) {
             Some(passed) => carried::serve(worker, &connection, known, passed).await,
@@ -108,6 +121,19 @@ impl Worker {
             let engine = self.engine();
             engine.spoken(scene).contains(&named) || !stops(&engine.connect(scene, &known.opened.opening()))
         })
+    }
+}
+
+impl Worker {
+    /// What takes a protocol of questions and answers apart, where rules for what is asked reach the destination and none
+    /// grants the connection as a whole.
+    fn decoder(&self, connection: &Connection, name: &'static str, known: &Known) -> Option<Box<dyn Decoder>> {
+        let judged = self.judging(connection, |scene| {
+            let engine = self.engine();
+            let whole = || engine.connect(scene, &known.opened.opening()).judgement.verdict == Verdict::Allow;
+            engine.judges_messages(scene, name) && !whole()
+        });
+        judged.then(|| protocol::exchanges(name, self.limits().inspect_bytes)).flatten()
     }
 }
 

@@ -1,13 +1,14 @@
 //! What looks at an outbound connection's bytes, chunk by chunk, before they go on.
 
 use super::opening::Opened;
-use super::tell;
+use super::tell::{self, Passed};
 use crate::behave::stream::Way;
 use crate::engine::Overheard;
 use crate::engine::egress::Opening;
-use crate::flow::{Connection, Side};
+use crate::flow::{Connection, Judgement, Side};
 use crate::protocol::hello::Hello;
 use crate::protocol::identify::{Answer, identify};
+use crate::proxy::bans::BANNED;
 use crate::proxy::stream::{Cut, Observe};
 use crate::proxy::worker::Worker;
 
@@ -20,11 +21,13 @@ pub(super) struct Observers<'w> {
     first: FirstWords<'w>,
     /// Nothing where the bytes say nothing: they are encrypted.
     overheard: Option<Overheard>,
+    passed: &'w Passed,
+    suspicious: bool,
 }
 
 impl<'w> Observers<'w> {
     /// Observers of a connection that was opened so.
-    pub(super) fn new(worker: &'w Worker, connection: &'w Connection, opened: Opened) -> Self {
+    pub(super) fn new(worker: &'w Worker, connection: &'w Connection, opened: Opened, passed: &'w Passed) -> Self {
         let heard = (opened.by != Some(Side::Client)).then(Vec::new);
         let generation = worker.engine().revision().generation;
         let overheard = (!matches!(connection.protocol, "tls" | "ssh")).then(Overheard::default);
@@ -32,6 +35,8 @@ impl<'w> Observers<'w> {
             standing: Standing { worker, connection, opened, generation },
             first: FirstWords { worker, connection, heard },
             overheard,
+            passed,
+            suspicious: false,
         }
     }
 }
@@ -40,6 +45,19 @@ impl Observe for Observers<'_> {
     fn look(&mut self, side: Side, chunk: &[u8]) -> Result<(), Box<Cut>> {
         self.standing.look(side, chunk)?;
         self.first.look(side, chunk)?;
+        self.overhear(side, chunk)?;
+        if side == Side::Client { self.spend(chunk) } else { Ok(()) }
+    }
+}
+
+impl Observers<'_> {
+    /// Whether anything was overheard that should not be learned from.
+    pub(super) fn are_suspicious(&self) -> bool {
+        self.suspicious
+    }
+
+    /// What the bytes show of what goes on.
+    fn overhear(&mut self, side: Side, chunk: &[u8]) -> Result<(), Box<Cut>> {
         let Some(overheard) = &mut self.overheard else { return Ok(()) };
         let way = if side == Side::Client { Way::Out } else { Way::In };
         let (worker, connection) = (self.first.worker, self.first.connection);
@@ -49,7 +67,19 @@ impl Observe for Observers<'_> {
             let mode = || engine.connect(scene, &opening).case.mode();
             overheard.look(&engine, scene, mode, (way, chunk))
         });
-        judgement.map_or(Ok(()), |judgement| tell::overheard(worker, connection, judgement))
+        let Some(judgement) = judgement else { return Ok(()) };
+        self.suspicious = true;
+        let terms = self.passed.terms.as_deref();
+        let mode = terms.map_or(judgement.mode, |terms| worker.acts(connection, terms, judgement.mode, true));
+        tell::overheard(worker, connection, Judgement { mode, ..judgement })
+    }
+
+    /// What leaves must be within the budget.
+    fn spend(&self, chunk: &[u8]) -> Result<(), Box<Cut>> {
+        let Standing { worker, connection, .. } = self.standing;
+        let Passed { terms: Some(terms), mode, .. } = self.passed else { return Ok(()) };
+        let exceeded = worker.exceeds(connection, terms, *mode, chunk.len());
+        exceeded.map_or(Ok(()), |exceeded| tell::exceeded(worker, connection, terms, exceeded))
     }
 }
 
@@ -63,6 +93,9 @@ struct Standing<'w> {
 
 impl Observe for Standing<'_> {
     fn look(&mut self, _: Side, _: &[u8]) -> Result<(), Box<Cut>> {
+        if self.worker.bans(self.connection) {
+            return Err(Cut::new(BANNED));
+        }
         let generation = self.worker.engine().revision().generation;
         if generation == self.generation {
             return Ok(());

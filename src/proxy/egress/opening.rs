@@ -4,6 +4,7 @@
 use super::Known;
 use crate::engine::egress;
 use crate::flow::{Connection, Kind, Reason, Side};
+use crate::policy::spoken::NAMED;
 use crate::protocol::Malformed;
 use crate::protocol::hello::{self, Hello};
 use crate::protocol::identify::{Answer, SIGNS, identify};
@@ -62,7 +63,27 @@ pub(super) struct Opening<'w> {
     deadline: Deadline,
 }
 
+/// What HTTP is called in ALPN.
+const HTTP: [&str; 3] = ["h2", "http/1.1", "http/1.0"];
+
 impl Opened {
+    /// What a rule would have to grant: a host and the word for what is spoken. Nothing where no rule for a connection as a
+    /// whole should: it is judged message by message, or says no name.
+    pub(super) fn to_learn(&self, connection: &Connection) -> Option<(String, &'static str)> {
+        let led = || connection.names.iter().next().map_or_else(|| connection.to.host(), |name| name.asked.to_string());
+        match (self.protocol, &self.hello) {
+            (Some("tls"), Some(hello)) => {
+                let name = hello.server_name.as_ref().filter(|_| !hello.hidden)?;
+                let only_http = hello.protocols.iter().all(|offer| HTTP.contains(&offer.as_str()));
+                let word = if only_http { "https" } else { "tls" };
+                connection.names.lead(name, |_| true).then(|| (name.clone(), word))
+            }
+            (Some("tls"), None) => None,
+            (Some(protocol), _) => NAMED.contains(&protocol).then(|| (led(), protocol)),
+            (None, _) => Some((led(), "tcp")),
+        }
+    }
+
     pub(super) fn opening(&self) -> egress::Opening<'_> {
         egress::Opening { protocol: self.protocol, hello: self.hello.as_ref() }
     }

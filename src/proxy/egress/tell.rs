@@ -2,11 +2,13 @@
 
 use super::opening;
 use crate::engine::egress::{Dialled, Opening, SCHEME};
-use crate::flow::{Connection, Cut as Ends, Denial, Direction, Judgement, Mode, Reason, RuleName, Verdict};
+use crate::flow::{Connection, Cut as Ends, Denial, Direction, Judgement, Mode, Reason, RuleName, Terms, Verdict};
+use crate::proxy::budget::{BUDGET, Exceeded};
 use crate::proxy::stream::{Cut, End, IDLE};
 use crate::proxy::upstream::Unreached;
 use crate::proxy::worker::Worker;
 use crate::record::flows::Carried;
+use crate::record::learned::{Asked, CONNECT, Needs};
 use crate::record::{Caller, Event, Exchange, Traffic};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -16,8 +18,29 @@ use std::time::SystemTime;
 pub(super) struct Passed {
     /// The name that it is for.
     name: Option<Box<str>>,
-    /// The rule that granted it; nothing when it goes on although it is denied.
-    rule: Option<RuleName>,
+    /// What comes with its grant; nothing when it goes on although it is denied.
+    pub(super) terms: Option<Arc<Terms>>,
+    /// What is done with verdicts.
+    pub(super) mode: Mode,
+}
+
+impl Passed {
+    /// Whether it goes on for its owner to learn what is missing.
+    pub(super) fn is_to_be_learned(&self) -> bool {
+        self.mode == Mode::Learn && self.terms.is_none()
+    }
+}
+
+/// Notes what a connection was that no rule grants, for its owner.
+pub(super) fn learned(worker: &Worker, connection: &Connection, (host, word): (&str, &str), answered: bool) {
+    let asked = Asked {
+        host: Some(host.into()),
+        port: connection.port,
+        action: CONNECT.into(),
+        path: word.into(),
+        needs: Needs::default(),
+    };
+    worker.aggregate.learn(&Caller::of(connection), asked, answered);
 }
 
 /// Judges a connection as a whole, and records a denial. Nothing when it ends here.
@@ -26,10 +49,11 @@ pub(super) fn judge(worker: &Worker, connection: &Connection, opening: &Opening<
         let engine = worker.engine();
         let dialled = engine.connect(scene, opening);
         worker.metrics.judged(Direction::Outbound, dialled.judgement.mode, &dialled.judgement.verdict);
+        let allowed = dialled.judgement.verdict == Verdict::Allow;
+        worker.metrics.called(opening.protocol, if allowed { "allow" } else { "deny" });
         let name = dialled.name.as_deref().map(Box::from);
         if dialled.judgement.verdict == Verdict::Allow {
-            let rule = dialled.case.terms().map(|terms| Arc::clone(&terms.rule));
-            return Some(Passed { name, rule });
+            return Some(Passed { name, terms: dialled.case.terms().cloned(), mode: dialled.judgement.mode });
         }
         let Dialled { judgement, resource, detail, .. } = &dialled;
         let exchange = Exchange {
@@ -43,7 +67,8 @@ pub(super) fn judge(worker: &Worker, connection: &Connection, opening: &Opening<
         let recorder = &worker.shared.recorder;
         let id = recorder.id(scene.now.wall);
         recorder.judged(Event::judged(id, scene, judgement, &exchange, engine.revision()));
-        judgement.stops().is_none().then_some(Passed { name, rule: None })
+        let mode = judgement.mode;
+        judgement.stops().is_none().then_some(Passed { name, terms: None, mode })
     })
 }
 
@@ -64,13 +89,41 @@ pub(super) fn overheard(worker: &Worker, connection: &Connection, judgement: Jud
     if let Some(denial) = judgement.stops() {
         return Err(Box::new(Cut { reason: denial.reason, evidence: judgement.evidence, detail: None }));
     }
+    recorded(worker, connection, &judgement, None);
+    Ok(())
+}
+
+/// Records a judgement of what goes on all the same.
+fn recorded(worker: &Worker, connection: &Connection, judgement: &Judgement, detail: Option<&str>) {
     worker.judging(connection, |scene| {
         let (recorder, resource) = (&worker.shared.recorder, resource(connection));
-        let exchange = Exchange { number: 1, action: "connect", resource: &resource, ..Exchange::default() };
+        let exchange = Exchange { number: 1, action: "connect", resource: &resource, detail, ..Exchange::default() };
         let id = recorder.id(scene.now.wall);
-        recorder.judged(Event::judged(id, scene, &judgement, &exchange, &worker.revision()));
+        recorder.judged(Event::judged(id, scene, judgement, &exchange, &worker.revision()));
         worker.metrics.judged(Direction::Outbound, judgement.mode, &judgement.verdict);
     });
+}
+
+/// More leaves than may: it does not go on, or, where nothing is acted on, it is recorded.
+pub(super) fn exceeded(
+    worker: &Worker,
+    connection: &Connection,
+    terms: &Terms,
+    exceeded: Exceeded,
+) -> Result<(), Box<Cut>> {
+    let Exceeded { mode, detail } = exceeded;
+    if mode == Mode::Enforce {
+        return Err(Box::new(Cut { reason: BUDGET, evidence: Vec::new(), detail: Some(detail) }));
+    }
+    let judgement = Judgement {
+        verdict: Verdict::Deny(Denial { reason: BUDGET, cut: Ends::Drop }),
+        mode,
+        rules: vec![terms.rule.clone()],
+        nearest: None,
+        evidence: Vec::new(),
+        effects: Vec::new(),
+    };
+    recorded(worker, connection, &judgement, Some(&detail));
     Ok(())
 }
 
@@ -98,10 +151,11 @@ pub(super) fn failed(worker: &Worker, connection: &Connection, reason: Reason) {
 pub(super) fn ended(worker: &Worker, connection: &Connection, passed: &Passed, (up, down): (u64, u64), end: &End) {
     worker.metrics.carried(Direction::Outbound, up, down);
     let unnamed = RuleName::from("");
-    let rule = passed.rule.as_ref().unwrap_or(&unnamed);
+    let granted = passed.terms.as_ref().map(|terms| &terms.rule);
+    let rule = granted.unwrap_or(&unnamed);
     worker.aggregate.note(&Caller::of(connection), rule, Traffic::exchange(up, down));
     let lasted = SystemTime::now().duration_since(connection.opened).unwrap_or_default();
-    worker.flowed(connection, passed.name.as_deref(), passed.rule.as_ref(), Carried::once(up, down, lasted));
+    worker.flowed(connection, passed.name.as_deref(), granted, Carried::once(up, down, lasted));
     match end {
         End::Cut(cut) => refused(worker, connection, cut, up),
         End::Idle => worker.metrics.limited(Direction::Outbound, IDLE),

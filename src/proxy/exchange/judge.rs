@@ -2,10 +2,11 @@
 
 use super::{End, OTHER_SERVER, Wire};
 use crate::engine::Engine;
-use crate::flow::{Message, Past, Proof, Side};
+use crate::flow::{Direction, Message, Past, Proof, Side};
 use crate::protocol::exchange::Found;
 use crate::record::Traffic;
-use std::time::Instant;
+use crate::record::flows::Carried;
+use std::time::{Duration, Instant};
 
 impl Wire<'_> {
     /// Deals with the client's messages as far as they have come, and as the server takes them.
@@ -70,6 +71,10 @@ impl Wire<'_> {
                 self.rule = rule.or(self.rule.take());
                 if let Some(rule) = &self.rule {
                     self.worker.aggregate.note(&self.caller, rule, Traffic::exchange(message.len() as u64, 0));
+                    if self.connection.direction == Direction::Outbound {
+                        let carried = Carried::once(message.len() as u64, 0, Duration::ZERO);
+                        self.worker.flowed(&self.connection, None, Some(rule), carried);
+                    }
                 }
             }
         }

@@ -90,6 +90,18 @@ pub(super) async fn serve(
     port: Port,
     decoder: Box<dyn Decoder>,
 ) {
+    serve_from(worker, (client, Inbox::default()), connection, handshake, port, decoder).await;
+}
+
+/// The same for a connection of which some was read before.
+pub(super) async fn serve_from(
+    worker: &Worker,
+    (client, from_client): (Stream, Inbox),
+    connection: Connection,
+    handshake: Option<Handshake>,
+    port: Port,
+    decoder: Box<dyn Decoder>,
+) {
     let mut wire = Wire {
         caller: Caller::of(&connection),
         share: Share::none(&worker.held),
@@ -98,7 +110,7 @@ pub(super) async fn serve(
         connection,
         handshake,
         client,
-        from_client: Inbox::default(),
+        from_client,
         to_client: Outbox::default(),
         server: None,
         from_server: Inbox::default(),

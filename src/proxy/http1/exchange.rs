@@ -103,6 +103,12 @@ impl<'w> Conversation<'w> {
                 return self.refuse(&told, &request, denial, false).await;
             }
         }
+        let leaving = request.bytes.len() + if let Body::Whole(bytes, _) = &body { bytes.len() } else { 0 };
+        if let Some(judgement) = self.worker.over_budget(&self.guest.connection, &mut case, leaving)
+            && let Some(denial) = self.note(&mut told, &request, &judgement)
+        {
+            return self.refuse(&told, &request, denial, matches!(body, Body::Stream(..))).await;
+        }
         if case.has_overflowed() {
             let judgement = case.tell(OVERFLOW);
             self.note(&mut told, &request, &judgement);

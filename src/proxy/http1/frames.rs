@@ -37,7 +37,13 @@ impl Court<'_, '_> {
     fn judge(&mut self, payload: &[u8]) -> Result<Option<Lost>, Shut> {
         let limits = &self.worker.limits().body;
         let judgement = self.case.judge_message(&self.scene, self.request.view(), payload, limits);
-        self.act(&judgement)
+        if let Some(lost) = self.act(&judgement)? {
+            return Ok(Some(lost));
+        }
+        match self.worker.over_budget(self.scene.connection, self.case, payload.len()) {
+            Some(judgement) => self.act(&judgement),
+            None => Ok(None),
+        }
     }
 
     fn object(&mut self, why: Reason) -> Result<Option<Lost>, Shut> {

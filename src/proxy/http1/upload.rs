@@ -206,7 +206,10 @@ impl Upload<'_, '_> {
             self.look(piece, false)?;
             rest = behind;
         }
-        self.look(rest, self.decoder.is_done())
+        self.look(rest, self.decoder.is_done())?;
+        let Judging { case, scene, .. } = &mut self.judging;
+        let exceeded = self.worker.over_budget(scene.connection, case, unit.len());
+        exceeded.map_or(Ok(()), |judgement| self.act(judgement))
     }
 
     fn look(&mut self, bytes: &[u8], last: bool) -> Result<(), Cut> {
