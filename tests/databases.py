@@ -21,6 +21,7 @@ from pathlib import Path
 from clients_kit.checks import Failed, Skipped, Tally, expect, run
 from clients_kit.postgres import PASSWORD, Postgres
 from clients_kit.programs import Podwall, certificates, free_port, until
+from databases_kit import recorded
 
 try:
     import psycopg
@@ -130,18 +131,19 @@ def check(tally, binary, folder, programs, only):
         {"listen": f"127.0.0.1:{plain}", "tls": "off", **ours},
         {"listen": f"127.0.0.1:{strict}", "tls": "strict", **ours},
         {"listen": f"127.0.0.1:{tls}", "tls": "off", **ours, "upstream_tls": to_server},
-    ], INBOUND, certs)
+    ], INBOUND, certs, record="aggregate_interval: 1s")
     programs.callback(inbound.end)
     caller = Podwall(binary, folder / "caller", [
         {"listen": f"127.0.0.1:{outbound}", "direction": "outbound", "protocol": "postgres",
          "upstream": f"127.0.0.1:{strict}", "upstream_tls": to_sidecar},
-    ], OUTBOUND, certs, certificate="client")
+    ], OUTBOUND, certs, certificate="client", record="aggregate_interval: 1s")
     programs.callback(caller.end)
     inbound.wait_ready()
     caller.wait_ready()
+    everything = (psql, psql_denied, pgbench, dump, rows, recorded.statements, recorded.values, *PSYCOPG, *ASYNCPG)
     for name, port, podwall, functions in (
-        ("plain", plain, inbound, (psql, psql_denied, pgbench, dump, rows, *PSYCOPG, *ASYNCPG)),
-        ("sidecars", outbound, caller, (psql, psql_denied, pgbench, dump, rows, *PSYCOPG, *ASYNCPG)),
+        ("plain", plain, inbound, everything),
+        ("sidecars", outbound, caller, everything),
         ("tls", tls, inbound, (psql, psycopg_works, psycopg_cancels, positions, statement_log)),
     ):
         door = Door(name, port, server, podwall)
@@ -158,6 +160,7 @@ def check(tally, binary, folder, programs, only):
     tally.check("user who is not granted", stranger, door)
     tally.check("what is no PostgreSQL", no_postgres, door)
     tally.check("literals are not recorded", masked, door)
+    tally.check("shadow mode tells what became of it", recorded.shadow, binary, folder, certs, server)
     tally.check("server that is down", down, binary, folder, certs)
 
 

@@ -61,6 +61,11 @@ impl Understood {
         self.statements.as_deref().unwrap_or_default()
     }
 
+    /// The functions that it calls.
+    pub fn functions(&self) -> impl Iterator<Item = &str> {
+        self.all().iter().flat_map(|statement| statement.functions.iter().map(String::as_str))
+    }
+
     /// The prepared statements that it uses or makes, in order.
     pub fn prepared(&self) -> impl Iterator<Item = &Prepared> {
         self.all().iter().filter_map(|statement| statement.prepared.as_ref())
@@ -82,6 +87,9 @@ impl Understood {
 
 /// What does not parse is asked for as this; nobody grants it by chance.
 pub const UNREADABLE: &str = "UNREADABLE";
+
+/// Ends what is told of an UPDATE or DELETE that does not say which rows.
+pub const WITHOUT_WHERE: &str = " without WHERE";
 
 /// The accesses of a text in a session.
 #[derive(Debug)]
@@ -198,10 +206,13 @@ impl Asked {
             .collect()
     }
 
-    /// `SELECT orders, INSERT log`, for the record.
-    pub fn summary(&self) -> String {
-        let items = self.items.iter().map(|item| format!("{} {}", item.action, item.path.trim_start_matches('/')));
-        items.map(|text| text.trim().to_owned()).collect::<Vec<_>>().join(", ")
+    /// `SELECT orders`, `DELETE log without WHERE`, for the record.
+    pub fn told(&self) -> impl Iterator<Item = String> {
+        self.items.iter().map(|Item { action, path, unbounded, .. }| {
+            let path = path.trim_start_matches('/');
+            let gap = if path.is_empty() { "" } else { " " };
+            format!("{action}{gap}{path}{}", if *unbounded { WITHOUT_WHERE } else { "" })
+        })
     }
 }
 
@@ -215,12 +226,15 @@ mod tests {
 
     fn asked(text: &str) -> String {
         let understood = Understood::of(text.as_bytes(), false);
-        Asked::of(&understood, "ann", "shop", &Settings::default()).summary()
+        Asked::of(&understood, "ann", "shop", &Settings::default()).told().collect::<Vec<_>>().join(", ")
     }
 
     #[test]
     fn statements_become_accesses() {
-        assert_eq!(asked("SELECT a FROM t JOIN s.u ON true; DELETE FROM t"), "SELECT t, SELECT s.u, DELETE t");
+        assert_eq!(
+            asked("SELECT a FROM t JOIN s.u ON true; DELETE FROM t"),
+            "SELECT t, SELECT s.u, DELETE t without WHERE"
+        );
         assert_eq!(asked("BEGIN"), "SESSION");
         assert_eq!(asked("SELECT 1"), "SESSION");
         assert_eq!(asked(""), "SESSION");

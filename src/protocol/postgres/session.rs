@@ -11,16 +11,18 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-/// A session from its startup message on. `P` is what is remembered of a statement.
+/// A session from its startup message on. `P` is what is remembered of a statement, `T` of its being run.
 #[derive(Debug)]
-pub struct Session<P> {
+pub struct Session<P, T = ()> {
     /// Prepared statements.
     pub statements: Names<P>,
     /// Portals.
     pub portals: Names<Portal<P>>,
     /// Settings that change how statements are read.
     pub settings: Settings,
-    unanswered: VecDeque<Sent>,
+    unanswered: VecDeque<Sent<T>>,
+    /// What the server has run to its end, and nobody has asked for yet.
+    ran: VecDeque<Ran<T>>,
     most_unanswered: usize,
     phase: Phase,
     /// The pipeline that is being sent; a sync ends it.
@@ -70,14 +72,37 @@ enum Phase {
 }
 
 /// A message that the server will answer.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Sent {
-    /// What was sent.
-    pub kind: SentKind,
+#[derive(Debug)]
+struct Sent<T> {
+    kind: SentKind,
     /// The denial it stands for: its error is rewritten.
-    pub denied: Option<Denied>,
+    denied: Option<Denied>,
     /// How many rows it may bring.
-    pub ceiling: Option<Ceiling>,
+    ceiling: Option<Ceiling>,
+    /// What is to be told when it is over.
+    run: Option<T>,
+    /// Rows that it has brought or changed.
+    rows: u64,
+    /// Rows have come since its last command was over.
+    bringing: bool,
+    failed: Option<[u8; 5]>,
+}
+
+impl<T> Sent<T> {
+    fn new(kind: SentKind, denied: Option<Denied>) -> Self {
+        Self { kind, denied, ceiling: None, run: None, rows: 0, bringing: false, failed: None }
+    }
+}
+
+/// A statement that the server has run.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Ran<T> {
+    /// What was remembered of it when it was sent.
+    pub run: T,
+    /// Rows that it has brought or changed.
+    pub rows: u64,
+    /// The error's code, if it failed.
+    pub failed: Option<[u8; 5]>,
 }
 
 /// A statement that was replaced by one that fails.
@@ -122,7 +147,7 @@ pub enum Answered {
     Begun,
 }
 
-impl<P> Session<P> {
+impl<P, T> Session<P, T> {
     /// A session whose startup message goes on to the server.
     pub fn new(limits: &Limits) -> Self {
         Self {
@@ -130,6 +155,7 @@ impl<P> Session<P> {
             portals: Names::new(limits.names),
             settings: Settings::default(),
             unanswered: VecDeque::new(),
+            ran: VecDeque::new(),
             most_unanswered: limits.unanswered,
             phase: Phase::Authenticating { asked: false },
             pipeline: 0,
@@ -169,21 +195,26 @@ impl<P> Session<P> {
     /// # Errors
     /// [`TOO_MANY`].
     pub fn sent(&mut self, kind: SentKind, denied: Option<Denied>) -> Result<(), Reason> {
-        self.sent_under(kind, denied, None)
+        self.push(Sent::new(kind, denied))
     }
 
-    /// Notes what goes on to the server and may bring so many rows.
+    /// Notes a statement that the server is to run and that may bring so many rows.
     ///
     /// # Errors
     /// [`TOO_MANY`].
-    pub fn sent_under(
-        &mut self,
-        kind: SentKind,
-        denied: Option<Denied>,
-        ceiling: Option<Ceiling>,
-    ) -> Result<(), Reason> {
+    pub fn runs(&mut self, kind: SentKind, ceiling: Option<Ceiling>, run: T) -> Result<(), Reason> {
+        self.push(Sent { ceiling, run: Some(run), ..Sent::new(kind, None) })
+    }
+
+    /// The next statement that the server has run to its end, answered or failed; what it skipped it has not run.
+    pub fn ran(&mut self) -> Option<Ran<T>> {
+        self.ran.pop_front()
+    }
+
+    fn push(&mut self, sent: Sent<T>) -> Result<(), Reason> {
+        let kind = &sent.kind;
         let ends = matches!(kind, SentKind::Sync | SentKind::Query);
-        if kind == SentKind::Sync && self.copying {
+        if *kind == SentKind::Sync && self.copying {
             return Ok(());
         }
         if self.unanswered.len() >= self.most_unanswered {
@@ -191,19 +222,24 @@ impl<P> Session<P> {
         }
         self.pipeline += u64::from(ends);
         if self.skipping && !ends {
-            self.skip(kind);
+            self.skip(sent.kind);
             return Ok(());
         }
         if ends {
             self.skipping = false;
         }
-        self.unanswered.push_back(Sent { kind, denied, ceiling });
+        self.unanswered.push_back(sent);
         Ok(())
     }
 
     /// The pipeline that is being sent.
     pub fn pipeline(&self) -> u64 {
         self.pipeline
+    }
+
+    /// How many messages the server has yet to answer.
+    pub fn unanswered(&self) -> usize {
+        self.unanswered.len()
     }
 
     /// Whether the server has nothing left to answer.
@@ -235,7 +271,7 @@ impl<P> Session<P> {
             Back::Row => self.brings(1)?,
             Back::CopyIn => self.copy_in(),
             Back::CopyBoth => return Err(UNSUPPORTED),
-            Back::Complete { drops_all } => self.complete(*drops_all),
+            Back::Complete { drops_all, rows } => self.complete(*drops_all, *rows),
             Back::ParseComplete | Back::BindComplete | Back::CloseComplete | Back::Described => self.done(back)?,
         }
         Ok(Answered::Pass)
@@ -247,6 +283,8 @@ impl<P> Session<P> {
     /// [`ROWS`]: they are not to go on. [`STATE`]: nothing was asked.
     pub fn brings(&mut self, rows: u64) -> Result<(), Reason> {
         let first = self.awaited().ok_or(STATE)?;
+        first.rows = first.rows.saturating_add(rows);
+        first.bringing = true;
         let Some(ceiling) = &first.ceiling else { return Ok(()) };
         ceiling.brought.set(ceiling.brought.get().saturating_add(rows));
         if ceiling.brought.get() > ceiling.most { Err(ROWS) } else { Ok(()) }
@@ -280,8 +318,9 @@ impl<P> Session<P> {
             }
             Phase::Ready => {
                 // What stands before it was not answered: the server has no more to say to it.
-                while let Some(sent) = self.unanswered.pop_front() {
+                while let Some(mut sent) = self.unanswered.pop_front() {
                     if matches!(sent.kind, SentKind::Sync | SentKind::Query) {
+                        self.is_over_with(&mut sent);
                         break;
                     }
                 }
@@ -299,7 +338,7 @@ impl<P> Session<P> {
         if self.copying {
             self.copying = false;
         } else if !self.unanswered.is_empty() && self.unanswered.len() < self.most_unanswered {
-            self.unanswered.push_back(Sent { kind: SentKind::CopyEnd, denied: None, ceiling: None });
+            self.unanswered.push_back(Sent::new(SentKind::CopyEnd, None));
         }
     }
 
@@ -316,11 +355,11 @@ impl<P> Session<P> {
     }
 
     /// What the server answers next. Ends of copies that never began are not answered.
-    fn awaited(&mut self) -> Option<&Sent> {
+    fn awaited(&mut self) -> Option<&mut Sent<T>> {
         while self.unanswered.front().is_some_and(|sent| sent.kind == SentKind::CopyEnd) {
             self.unanswered.pop_front();
         }
-        self.unanswered.front()
+        self.unanswered.front_mut()
     }
 
     /// An error ends what was asked first, and in a pipeline everything up to the next sync.
@@ -332,11 +371,15 @@ impl<P> Session<P> {
         }
         let Some(first) = self.awaited() else { return Answered::Pass };
         let denied = first.denied.clone().filter(|_| code == *super::emit::SYNTAX);
+        first.failed = Some(code);
         if !matches!(first.kind, SentKind::Query | SentKind::Sync) {
-            while let Some(sent) = self.unanswered.pop_front() {
+            while let Some(mut sent) = self.unanswered.pop_front() {
                 if matches!(sent.kind, SentKind::Sync | SentKind::Query) {
                     self.unanswered.push_front(sent);
                     break;
+                }
+                if sent.failed.is_some() {
+                    self.is_over_with(&mut sent);
                 }
                 self.skip(sent.kind);
             }
@@ -354,13 +397,25 @@ impl<P> Session<P> {
         }
     }
 
-    fn complete(&mut self, drops_all: bool) {
+    /// `rows` is what the server says it changed or sent: what has come row by row is counted already.
+    fn complete(&mut self, drops_all: bool, rows: u64) {
         if drops_all {
             self.statements.clear();
         }
-        if self.awaited().is_some_and(|sent| sent.kind == SentKind::Execute) {
-            self.unanswered.pop_front();
+        let Some(first) = self.awaited() else { return };
+        if !std::mem::take(&mut first.bringing) {
+            first.rows = first.rows.saturating_add(rows);
         }
+        if first.kind == SentKind::Execute
+            && let Some(mut sent) = self.unanswered.pop_front()
+        {
+            self.is_over_with(&mut sent);
+        }
+    }
+
+    fn is_over_with(&mut self, sent: &mut Sent<T>) {
+        let Sent { rows, failed, .. } = *sent;
+        self.ran.extend(sent.run.take().map(|run| Ran { run, rows, failed }));
     }
 
     fn done(&mut self, back: &Back) -> Result<(), Reason> {
@@ -414,6 +469,7 @@ mod tests {
     use super::*;
 
     const READY: Back = Back::Ready { in_transaction: false };
+    const DONE: Back = Back::Complete { drops_all: false, rows: 7 };
     const FAILED: Back = Back::Error { fatal: false, code: *b"42601" };
 
     fn ready() -> Session<&'static str> {
@@ -431,7 +487,7 @@ mod tests {
 
     #[test]
     fn nothing_is_asked_before_the_server_is_ready() {
-        let mut session = Session::<()>::new(&Limits::default());
+        let mut session: Session<()> = Session::new(&Limits::default());
         assert_eq!(session.admits(&Front::Query(b"")), Err(STATE));
         assert_eq!(session.admits(&Front::Password), Err(STATE));
         session.answered(&Back::Challenge).unwrap();
@@ -483,7 +539,7 @@ mod tests {
             assert_eq!(session.admits(&front), Ok(()));
         }
         session.sent(SentKind::Sync, None).unwrap();
-        session.answered(&Back::Complete { drops_all: false }).unwrap();
+        session.answered(&DONE).unwrap();
         session.answered(&READY).unwrap();
         assert!(session.is_quiet());
     }
@@ -517,13 +573,28 @@ mod tests {
         assert_eq!(session.answered(&Back::Row), Err(STATE));
         let ceiling = Ceiling::new(2);
         for _ in 0..2 {
-            session.sent_under(SentKind::Execute, None, Some(ceiling.clone())).unwrap();
+            session.runs(SentKind::Execute, Some(ceiling.clone()), ()).unwrap();
         }
-        assert_eq!(
-            (session.brings(1), session.answered(&Back::Complete { drops_all: false })),
-            (Ok(()), Ok(Answered::Pass))
-        );
+        assert_eq!((session.brings(1), session.answered(&DONE)), (Ok(()), Ok(Answered::Pass)));
         assert_eq!((session.brings(1), session.answered(&Back::Row)), (Ok(()), Err(ROWS)));
+    }
+
+    #[test]
+    fn what_has_run_is_told_with_its_rows() {
+        let mut session: Session<&str, u8> = Session::new(&Limits::default());
+        session.phase = Phase::Ready;
+        session.runs(SentKind::Query, None, 1).unwrap();
+        for number in 2..5 {
+            session.runs(SentKind::Execute, None, number).unwrap();
+        }
+        session.sent(SentKind::Sync, None).unwrap();
+        // The first sends two rows and changes seven, the second suspends after one, the third fails, the fourth is skipped.
+        for back in [Back::Row, Back::Row, DONE, DONE, READY, Back::Row, DONE, FAILED, READY] {
+            session.answered(&back).unwrap();
+        }
+        let ran = |run, rows, failed| Some(Ran { run, rows, failed });
+        assert_eq!((session.ran(), session.ran()), (ran(1, 9, None), ran(2, 1, None)));
+        assert_eq!((session.ran(), session.ran()), (ran(3, 0, Some(*b"42601")), None));
     }
 
     #[test]

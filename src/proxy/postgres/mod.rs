@@ -13,7 +13,7 @@ mod texts;
 pub(super) use cancel::Keys;
 pub(super) use texts::Texts;
 
-use crate::flow::{Connection, Direction, Kind, Past, Peer, Reason, RuleName, Scene, Session as Exchanges};
+use crate::flow::{Connection, Direction, Kind, Past, Peer, Reason, Scene, Session as Exchanges};
 use crate::identity::Role;
 use crate::protocol::postgres::Limits;
 use crate::protocol::postgres::session::{Ceiling, Session};
@@ -25,8 +25,10 @@ use crate::proxy::outbox::Outbox;
 use crate::proxy::settings::Port;
 use crate::proxy::tls::{Handshake, Stream};
 use crate::proxy::upstream::{Connected, Tls};
+use crate::proxy::waiting::Waiting;
 use crate::proxy::worker::Worker;
 use crate::record::Caller;
+use report::Run;
 use std::cell::Cell;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -83,7 +85,7 @@ struct Wire<'w> {
     deadline: Deadline,
     share: Share,
     limits: Limits,
-    session: Session<Statement>,
+    session: Session<Statement, Run>,
     who: Who,
     /// Bytes of a message that go on, or are dropped, as they come.
     client_rest: Rest,
@@ -95,8 +97,8 @@ struct Wire<'w> {
     clean: Clean,
     /// How many rows the session's cursors may bring.
     cursor: Option<Ceiling>,
-    /// The rule that granted last, for the aggregates.
-    rule: Option<RuleName>,
+    /// What was denied and goes on all the same: it waits for its statement to run.
+    waiting: Option<Waiting>,
     /// The key that cancels this session's statements, once the server has told it.
     key: Option<cancel::Registered>,
     stopped: Pin<Box<dyn Future<Output = ()>>>,

@@ -161,7 +161,7 @@ impl<'w> Opening<'w> {
             exchanges: Exchanges::default(),
             clean: super::Clean::default(),
             cursor: None,
-            rule: None,
+            waiting: None,
             key: None,
             stopped: Box::pin(self.worker.stopped()),
         })
@@ -181,8 +181,10 @@ impl<'w> Opening<'w> {
             let message = Message { side: Side::Client, accesses: &accesses, parts: &[], last: true };
             let judgement = engine.open(&scene).judge(&scene, &message, &mut Engine::budget(0));
             let detail = who.says();
-            let exchange = Exchange { detail: Some(&detail), ..Exchange::default() };
-            report::note(self.worker, &scene, who, "CONNECT", judgement, exchange)
+            let exchange = Exchange { action: "CONNECT", detail: Some(&detail), ..Exchange::default() };
+            let stops = judgement.stops().is_some();
+            let event = report::event(self.worker, &scene, who, judgement, exchange);
+            event.map(|event| (event.id, self.worker.shared.recorder.judged(event)).0).filter(|_| stops)
         };
         let Some(event) = denied else { return true };
         emit::fatal(self.outbox.buffer(), emit::DENIED, "denied by the database's firewall policy", &event.to_string());

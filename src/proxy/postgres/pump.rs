@@ -135,6 +135,9 @@ impl Wire<'_> {
             }
             Answered::Pass | Answered::Begun => false,
         };
+        while let Some(ran) = self.session.ran() {
+            self.tell(ran);
+        }
         if let Back::Key(key) = back {
             self.key = self.worker.shared.cancel.register(key, &self.connection);
         }

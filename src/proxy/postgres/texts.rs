@@ -1,11 +1,12 @@
 //! Statements, understood once: a text that differs from a known one only in its literals asks for the same.
 
 use crate::canon::sql::postgres::{normalised, shape, tokens};
-use crate::flow::RuleName;
 use crate::protocol::postgres::accesses::Understood;
+use crate::record::statements;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// Texts remembered by a worker, and bytes of them; when either is full, all are forgotten.
 const MOST_TEXTS: usize = 1024;
@@ -46,10 +47,11 @@ pub(super) struct Clean {
     granted: HashMap<*const Shape, (Rc<Shape>, Granted)>,
 }
 
-/// What granted a text.
+/// A text that may run.
 #[derive(Clone, Debug)]
 pub(super) struct Granted {
-    pub(super) rule: Option<RuleName>,
+    /// What it counts as, with the rule that grants it.
+    pub(super) counts: Arc<statements::Statement>,
     /// Rows that it may bring.
     pub(super) rows: Option<u64>,
 }
@@ -140,10 +142,9 @@ impl Clean {
 pub(super) struct Statement {
     pub(super) text: Box<[u8]>,
     pub(super) understood: Rc<Understood>,
-    /// The policy's generation under which it was last granted.
-    pub(super) granted: Cell<u64>,
-    /// Rows that it may bring.
-    pub(super) rows: Cell<Option<u64>>,
+    /// The policy's generation under which it was last granted, and what was.
+    pub(super) generation: Cell<u64>,
+    pub(super) granted: RefCell<Granted>,
     held: Rc<Cell<usize>>,
 }
 
@@ -152,13 +153,18 @@ impl Statement {
     pub(super) fn new(
         text: &[u8],
         understood: Rc<Understood>,
-        granted: u64,
-        rows: Option<u64>,
+        generation: u64,
+        granted: Granted,
         held: &Rc<Cell<usize>>,
     ) -> Rc<Self> {
         held.set(held.get() + text.len());
-        let (granted, rows) = (Cell::new(granted), Cell::new(rows));
-        Rc::new(Self { text: text.into(), understood, granted, rows, held: Rc::clone(held) })
+        let (generation, granted) = (Cell::new(generation), RefCell::new(granted));
+        Rc::new(Self { text: text.into(), understood, generation, granted, held: Rc::clone(held) })
+    }
+
+    /// Rows that it may bring.
+    pub(super) fn rows(&self) -> Option<u64> {
+        self.granted.borrow().rows
     }
 }
 
@@ -171,6 +177,28 @@ impl Drop for Statement {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::Caller;
+    use crate::record::event::Clipped;
+    use crate::flow;
+
+    fn granted(rows: Option<u64>) -> Granted {
+        let peer = flow::Peer::Unverified;
+        let what = statements::What {
+            caller: Caller::new(&peer, std::net::Ipv4Addr::LOCALHOST.into(), flow::Direction::Inbound),
+            user: "app".into(),
+            database: "shop".into(),
+            application: "".into(),
+            kind: "SELECT",
+            fingerprint: "".into(),
+            text: Clipped::default(),
+            asks: Box::default(),
+            functions: Box::default(),
+            rule: None,
+            reason: None,
+            suspicious: false,
+        };
+        Granted { counts: statements::Statement::new(what), rows }
+    }
 
     #[test]
     fn text_with_other_literals_is_known() {
@@ -214,13 +242,13 @@ mod tests {
         let mut clean = Clean::default();
         for (generation, second) in [(1, 1), (2, 1), (2, 2)] {
             assert!(clean.of(&shape, generation, second).is_none());
-            clean.remember(Rc::clone(&shape), Granted { rule: None, rows: Some(1) });
+            clean.remember(Rc::clone(&shape), granted(Some(1)));
             assert_eq!(clean.of(&shape, generation, second).unwrap().rows, Some(1));
         }
         clean.forget();
         assert!(clean.of(&shape, 2, 2).is_none());
         for _ in 0..=MOST_CLEAN {
-            clean.remember(Rc::new(Shape(Rc::clone(&shape.0))), Granted { rule: None, rows: None });
+            clean.remember(Rc::new(Shape(Rc::clone(&shape.0))), granted(None));
         }
         assert_eq!(clean.granted.len(), 1);
     }
@@ -228,7 +256,7 @@ mod tests {
     #[test]
     fn statement_counts_while_it_is_held() {
         let held = Rc::new(Cell::new(0));
-        let statement = Statement::new(b"12345", Rc::new(Understood::of(b"", false)), 0, None, &held);
+        let statement = Statement::new(b"12345", Rc::new(Understood::of(b"", false)), 0, granted(None), &held);
         assert_eq!(held.get(), 5);
         drop(statement);
         assert_eq!(held.get(), 0);
