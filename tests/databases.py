@@ -21,7 +21,7 @@ from pathlib import Path
 from clients_kit.checks import Failed, Skipped, Tally, expect, run
 from clients_kit.postgres import PASSWORD, Postgres
 from clients_kit.programs import Podwall, certificates, free_port, until
-from databases_kit import recorded
+from databases_kit import drivers, recorded
 
 try:
     import psycopg
@@ -140,7 +140,9 @@ def check(tally, binary, folder, programs, only):
     programs.callback(caller.end)
     inbound.wait_ready()
     caller.wait_ready()
-    everything = (psql, psql_denied, pgbench, dump, rows, recorded.statements, recorded.values, *PSYCOPG, *ASYNCPG)
+    rust_and_node = drivers.each(binary, certs)
+    everything = (psql, psql_denied, pgbench, dump, rows, recorded.statements, recorded.values, *PSYCOPG, *ASYNCPG,
+                  drivers.sqlalchemy, *rust_and_node)
     for name, port, podwall, functions in (
         ("plain", plain, inbound, everything),
         ("sidecars", outbound, caller, everything),
@@ -151,8 +153,13 @@ def check(tally, binary, folder, programs, only):
             title = f"{function.__name__.replace('_', '-')} {name}"
             if only in title:
                 tally.check(title, function, door)
+    own_tls = Door("strict", strict, server, inbound)
+    tally.check("sqlalchemy strict", drivers.sqlalchemy, own_tls, certs)
+    for driver in rust_and_node:
+        if driver.__name__ != "tokio_postgres":  # has no TLS of its own
+            tally.check(f"{driver.__name__} strict", driver, own_tls)
     door = Door("plain", plain, server, inbound)
-    tally.check("client that asks for TLS", asks_for_tls, Door("strict", strict, server, inbound), certs)
+    tally.check("client that asks for TLS", asks_for_tls, own_tls, certs)
     tally.check("server that must be named", other_name, binary, folder, certs, server)
     tally.check("protocol 3.2 is negotiated", negotiated, door)
     tally.check("replication", replication, door)

@@ -5,7 +5,7 @@
 //!
 //! Prints the ids of the denials' events, one a line. Exit code 1 and the reason when anything is not as without a sidecar.
 
-use sqlx::postgres::{PgDatabaseError, PgPoolOptions};
+use sqlx::postgres::{PgDatabaseError, PgPoolCopyExt, PgPoolOptions};
 use sqlx::{PgPool, Row};
 use std::process::ExitCode;
 

@@ -45,15 +45,17 @@ async fn works(client: &mut Client) -> Done<()> {
     }
     // Sent one behind the other, answered in order.
     let select = client.prepare("SELECT amount FROM orders WHERE item = $1").await?;
-    let (one, other) = tokio::try_join!(
-        client.query_one(&select, &[&"rust 3"]),
-        client.query_one(&select, &[&"rust 4"]),
-    )?;
+    let (one, other) =
+        tokio::try_join!(client.query_one(&select, &[&"rust 3"]), client.query_one(&select, &[&"rust 4"]),)?;
     is("pipelined", (one.get::<_, i32>(0), other.get::<_, i32>(0)), (3, 4))?;
     let transaction = client.transaction().await?;
     transaction.execute("UPDATE orders SET amount = 9 WHERE item = $1", &[&"rust 0"]).await?;
     let portal = transaction.bind("SELECT item FROM orders WHERE item LIKE $1 ORDER BY item", &[&"rust%"]).await?;
-    is("portal", (transaction.query_portal(&portal, 2).await?.len(), transaction.query_portal(&portal, 9).await?.len()), (2, 3))?;
+    is(
+        "portal",
+        (transaction.query_portal(&portal, 2).await?.len(), transaction.query_portal(&portal, 9).await?.len()),
+        (2, 3),
+    )?;
     transaction.rollback().await?;
     let sink = client.copy_in("COPY orders (item, amount) FROM STDIN").await?;
     pin_mut!(sink);
@@ -61,10 +63,11 @@ async fn works(client: &mut Client) -> Done<()> {
         sink.send("rust copied\t7\n".as_bytes()).await?;
     }
     is("copied", sink.finish().await?, 100)?;
-    let count: i64 = client.query_one("SELECT count(*) FROM orders WHERE item LIKE $1 AND amount <> 9", &[&"rust%"]).await?.get(0);
+    let count: i64 =
+        client.query_one("SELECT count(*) FROM orders WHERE item LIKE $1 AND amount <> 9", &[&"rust%"]).await?.get(0);
     is("rows", count, 105)?;
-    let texts = client.simple_query("SELECT 1; SELECT 2").await?;
-    is("two statements", texts.len() >= 2, true)
+    let texts = client.simple_query("BEGIN; SELECT 1; COMMIT").await?;
+    is("one text of three", texts.len() >= 3, true)
 }
 
 async fn denied(client: &mut Client) -> Done<Vec<String>> {
