@@ -26,6 +26,8 @@ mod rates;
 mod released;
 #[path = "proxy/reload.rs"]
 mod reload;
+#[path = "proxy/replayed.rs"]
+mod replayed;
 #[path = "proxy/responses.rs"]
 mod responses;
 #[path = "proxy/shadow.rs"]

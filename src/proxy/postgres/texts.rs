@@ -177,9 +177,9 @@ impl Drop for Statement {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flow;
     use crate::record::Caller;
     use crate::record::event::Clipped;
-    use crate::flow;
 
     fn granted(rows: Option<u64>) -> Granted {
         let peer = flow::Peer::Unverified;
