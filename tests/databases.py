@@ -21,7 +21,7 @@ from pathlib import Path
 from clients_kit.checks import Failed, Skipped, Tally, expect, run
 from clients_kit.postgres import PASSWORD, Postgres
 from clients_kit.programs import Podwall, certificates, free_port, until
-from databases_kit import drivers, recorded
+from databases_kit import drivers, observed, page, recorded
 
 try:
     import psycopg
@@ -153,22 +153,28 @@ def check(tally, binary, folder, programs, only):
             title = f"{function.__name__.replace('_', '-')} {name}"
             if only in title:
                 tally.check(title, function, door)
+    def alone(title, function, *arguments):
+        if only in title:
+            tally.check(title, function, *arguments)
+
     own_tls = Door("strict", strict, server, inbound)
-    tally.check("sqlalchemy strict", drivers.sqlalchemy, own_tls, certs)
+    alone("sqlalchemy strict", drivers.sqlalchemy, own_tls, certs)
     for driver in rust_and_node:
         if driver.__name__ != "tokio_postgres":  # has no TLS of its own
-            tally.check(f"{driver.__name__} strict", driver, own_tls)
+            alone(f"{driver.__name__} strict", driver, own_tls)
     door = Door("plain", plain, server, inbound)
-    tally.check("client that asks for TLS", asks_for_tls, own_tls, certs)
-    tally.check("server that must be named", other_name, binary, folder, certs, server)
-    tally.check("protocol 3.2 is negotiated", negotiated, door)
-    tally.check("replication", replication, door)
-    tally.check("statements are counted by kind", counted, door)
-    tally.check("user who is not granted", stranger, door)
-    tally.check("what is no PostgreSQL", no_postgres, door)
-    tally.check("literals are not recorded", masked, door)
-    tally.check("shadow mode tells what became of it", recorded.shadow, binary, folder, certs, server)
-    tally.check("server that is down", down, binary, folder, certs)
+    alone("client that asks for TLS", asks_for_tls, own_tls, certs)
+    alone("server that must be named", other_name, binary, folder, certs, server)
+    alone("protocol 3.2 is negotiated", negotiated, door)
+    alone("replication", replication, door)
+    alone("statements are counted by kind", counted, door)
+    alone("user who is not granted", stranger, door)
+    alone("what is no PostgreSQL", no_postgres, door)
+    alone("literals are not recorded", masked, door)
+    alone("the page is followed word by word", page.follows, binary, folder, server)
+    alone("what shows over time", observed.observers, binary, folder, certs, server)
+    alone("shadow mode tells what became of it", recorded.shadow, binary, folder, certs, server)
+    alone("server that is down", down, binary, folder, certs)
 
 
 class Door:

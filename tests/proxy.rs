@@ -38,3 +38,5 @@ mod slow;
 mod trust;
 #[path = "proxy/upstream.rs"]
 mod upstream;
+#[path = "proxy/warm.rs"]
+mod warm;

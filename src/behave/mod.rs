@@ -7,6 +7,8 @@ pub mod bans;
 pub mod dns;
 pub mod pins;
 pub mod rates;
+mod seen;
+pub mod sql;
 pub mod store;
 pub mod stream;
 

@@ -276,7 +276,7 @@ impl Granted {
 }
 
 /// Whether a function must be granted by its name.
-fn is_dangerous(name: &str) -> bool {
+pub fn is_dangerous(name: &str) -> bool {
     DANGEROUS.iter().any(|known| match known.strip_suffix('*') {
         Some(beginning) => name.starts_with(beginning),
         None => name == *known,

@@ -61,6 +61,11 @@ impl Understood {
         self.statements.as_deref().unwrap_or_default()
     }
 
+    /// How many statements it has, besides those that begin and end transactions.
+    pub fn working(&self) -> usize {
+        self.all().iter().filter(|statement| !TRANSACTIONS.contains(&statement.verb)).count()
+    }
+
     /// The functions that it calls.
     pub fn functions(&self) -> impl Iterator<Item = &str> {
         self.all().iter().flat_map(|statement| statement.functions.iter().map(String::as_str))
@@ -87,6 +92,9 @@ impl Understood {
 
 /// What does not parse is asked for as this; nobody grants it by chance.
 pub const UNREADABLE: &str = "UNREADABLE";
+
+/// Verbs that only begin and end transactions.
+static TRANSACTIONS: &[&str] = &["ABORT", "BEGIN", "COMMIT", "END", "RELEASE", "ROLLBACK", "SAVEPOINT", "START"];
 
 /// Ends what is told of an UPDATE or DELETE that does not say which rows.
 pub const WITHOUT_WHERE: &str = " without WHERE";

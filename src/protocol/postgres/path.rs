@@ -143,6 +143,12 @@ impl Settings {
         }
     }
 
+    /// Grows whenever a name may have come to mean something else: what was judged before is to be judged again, as the
+    /// server plans prepared statements anew.
+    pub fn changes(&self) -> usize {
+        self.paths.len() + usize::from(self.any)
+    }
+
     /// Every way in which a table's name may be understood: `/schema.table`, and `/table` under the server's own search
     /// path. Names of the server's catalogue are found there first.
     pub fn readings(&self, schema: Option<&str>, name: &str) -> Vec<String> {

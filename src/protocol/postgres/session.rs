@@ -86,11 +86,13 @@ struct Sent<T> {
     /// Rows have come since its last command was over.
     bringing: bool,
     failed: Option<[u8; 5]>,
+    /// The newest statement and portal when it was sent: it can close no newer ones.
+    newest: (u64, u64),
 }
 
 impl<T> Sent<T> {
     fn new(kind: SentKind, denied: Option<Denied>) -> Self {
-        Self { kind, denied, ceiling: None, run: None, rows: 0, bringing: false, failed: None }
+        Self { kind, denied, ceiling: None, run: None, rows: 0, bringing: false, failed: None, newest: (0, 0) }
     }
 }
 
@@ -211,7 +213,7 @@ impl<P, T> Session<P, T> {
         self.ran.pop_front()
     }
 
-    fn push(&mut self, sent: Sent<T>) -> Result<(), Reason> {
+    fn push(&mut self, mut sent: Sent<T>) -> Result<(), Reason> {
         let kind = &sent.kind;
         let ends = matches!(kind, SentKind::Sync | SentKind::Query);
         if *kind == SentKind::Sync && self.copying {
@@ -228,6 +230,7 @@ impl<P, T> Session<P, T> {
         if ends {
             self.skipping = false;
         }
+        sent.newest = (self.statements.newest(), self.portals.newest());
         self.unanswered.push_back(sent);
         Ok(())
     }
@@ -327,7 +330,7 @@ impl<P, T> Session<P, T> {
                 self.copying = false;
                 if !in_transaction && self.unanswered.is_empty() {
                     // Portals end with their transaction.
-                    self.portals.clear();
+                    self.portals.clear(self.portals.newest());
                 }
                 Ok(Answered::Pass)
             }
@@ -399,16 +402,16 @@ impl<P, T> Session<P, T> {
 
     /// `rows` is what the server says it changed or sent: what has come row by row is counted already.
     fn complete(&mut self, drops_all: bool, rows: u64) {
-        if drops_all {
-            self.statements.clear();
-        }
         let Some(first) = self.awaited() else { return };
+        let (statement, _) = first.newest;
         if !std::mem::take(&mut first.bringing) {
             first.rows = first.rows.saturating_add(rows);
         }
-        if first.kind == SentKind::Execute
-            && let Some(mut sent) = self.unanswered.pop_front()
-        {
+        let runs = first.kind == SentKind::Execute;
+        if drops_all {
+            self.statements.clear(statement);
+        }
+        if runs && let Some(mut sent) = self.unanswered.pop_front() {
             self.is_over_with(&mut sent);
         }
     }
@@ -434,11 +437,12 @@ impl<P, T> Session<P, T> {
         if !fits(&first.kind) {
             return Err(STATE);
         }
-        match self.unanswered.pop_front().map(|sent| sent.kind) {
-            Some(SentKind::Parse { name, number }) => self.statements.confirm(&name, number),
-            Some(SentKind::Bind { portal, number }) => self.portals.confirm(&portal, number),
-            Some(SentKind::CloseStatement(name)) => self.statements.close(&name),
-            Some(SentKind::ClosePortal(name)) => self.portals.close(&name),
+        let Some(Sent { kind, newest: (statement, portal), .. }) = self.unanswered.pop_front() else { return Ok(()) };
+        match kind {
+            SentKind::Parse { name, number } => self.statements.confirm(&name, number),
+            SentKind::Bind { portal, number } => self.portals.confirm(&portal, number),
+            SentKind::CloseStatement(name) => self.statements.close(&name, statement),
+            SentKind::ClosePortal(name) => self.portals.close(&name, portal),
             _ => {}
         }
         Ok(())
@@ -524,6 +528,21 @@ mod tests {
         session.answered(&READY).unwrap();
         let held = |name: &[u8]| session.statements.of(name, u64::MAX).len();
         assert_eq!((held(b"a"), held(b"b"), held(b"c"), held(b"d")), (1, 0, 0, 1));
+    }
+
+    #[test]
+    fn name_that_is_closed_may_be_taken_again_before_the_server_answers() {
+        let mut session = ready();
+        session.parse(b"a", Rc::new("old")).unwrap();
+        session.sent(SentKind::Sync, None).unwrap();
+        session.sent(SentKind::CloseStatement(b"a".as_slice().into()), None).unwrap();
+        session.sent(SentKind::Sync, None).unwrap();
+        session.parse(b"a", Rc::new("new")).unwrap();
+        session.sent(SentKind::Sync, None).unwrap();
+        for back in [Back::ParseComplete, READY, Back::CloseComplete, READY, Back::ParseComplete, READY] {
+            session.answered(&back).unwrap();
+        }
+        assert_eq!(session.statements.of(b"a", u64::MAX), [Rc::new("new")]);
     }
 
     #[test]

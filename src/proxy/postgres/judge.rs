@@ -1,7 +1,8 @@
 //! What a client asks, judged message by message: what goes on as it is, and what stands for what does not.
 
-use super::texts::{Granted, Shape, Statement};
+use super::texts::{Granted, Shape, Statement, Under};
 use super::{End, SETTING, TEXT_BYTES, Wire};
+use crate::behave::sql::{Asked as Seen, is_extracting};
 use crate::canon::sql::postgres::Prepared;
 use crate::engine::Engine;
 use crate::engine::correlate::PROOF;
@@ -12,9 +13,8 @@ use crate::protocol::postgres::front::Front;
 use crate::protocol::postgres::session::{Ceiling, Denied, Portal, SentKind};
 use crate::protocol::postgres::{TOO_MANY, UNKNOWN_STATEMENT, UNSUPPORTED};
 use crate::record::flows::Carried;
-use crate::record::{self, EventId, Traffic};
+use crate::record::{EventId, Traffic};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// What becomes of a message.
@@ -75,7 +75,7 @@ impl Wire<'_> {
                 self.goes_on(text, &understood, &granted)?;
                 let rows = self.rows_with_named(&understood, granted.rows);
                 let ceiling = self.ceiling(&understood, rows);
-                self.executed(SentKind::Query, &granted.counts, text.len(), ceiling)
+                self.executed(SentKind::Query, &granted, text.len(), ceiling)
             }
         }
     }
@@ -115,9 +115,9 @@ impl Wire<'_> {
             let event = self.note_end(UNKNOWN_STATEMENT);
             return self.deny_extended(event, NO_STATEMENT);
         };
-        let (counts, bytes) = (Arc::clone(&statement.granted.borrow().counts), statement.text.len());
+        let (granted, bytes) = (statement.runs(), statement.text.len());
         let ceiling = self.portal_ceiling(&portals);
-        self.executed(SentKind::Execute, &counts, bytes, ceiling)
+        self.executed(SentKind::Execute, &granted, bytes, ceiling)
     }
 
     /// How many rows a portal may bring, whichever of these the name stands for.
@@ -166,10 +166,10 @@ impl Wire<'_> {
         if held.is_empty() {
             return Err((self.note_end(UNKNOWN_STATEMENT), NO_STATEMENT));
         }
-        let generation = self.worker.engine().revision().generation;
-        for statement in held.iter().filter(|statement| statement.generation.get() != generation) {
+        let under = self.under();
+        for statement in held.iter().filter(|statement| statement.under.get() != under) {
             let judged = self.judge(&statement.text, &statement.understood)?;
-            statement.generation.set(generation);
+            statement.under.set(under);
             statement.granted.replace(judged.granted);
         }
         Ok(())
@@ -195,8 +195,8 @@ impl Wire<'_> {
             return Ok(granted);
         }
         let Judged { granted, clean } = self.judge(text, understood)?;
-        if clean {
-            self.clean.remember(shape, granted.clone());
+        if clean && !is_extracting(&understood.normalised) {
+            self.clean.remember(shape, &granted);
         }
         Ok(granted)
     }
@@ -236,6 +236,11 @@ impl Wire<'_> {
             let accesses = asked.accesses();
             let message = Message { side: Side::Client, accesses: &accesses, parts: &parts, last: true };
             let mut case = engine.open(&scene);
+            let now = scene.now.since_start;
+            let (fingerprint, normalised) = (&*understood.fingerprint, &*understood.normalised);
+            let seen = Seen { fingerprint, normalised, statements: understood.working() };
+            let signs = self.worker.shared.sessions.asked(self.kind, &seen, now);
+            signs.into_iter().for_each(|sign| case.saw(Place::SqlText, text, sign));
             let judgement = case.judge(&scene, &message, &mut Engine::budget(text.len()));
             let suspicious = case.found().total() > 0 || !judgement.evidence.is_empty();
             (judgement, case.rows(), suspicious)
@@ -250,7 +255,7 @@ impl Wire<'_> {
             return Err((event, DENIED));
         }
         self.runs_granted(understood)?;
-        Ok(Judged { granted: Granted { counts, rows }, clean })
+        Ok(Judged { granted: Granted { counts, rows, fresh: true }, clean })
     }
 
     /// `EXECUTE name`: what was prepared under the name, in this text or before.
@@ -268,6 +273,11 @@ impl Wire<'_> {
             }
         }
         Ok(())
+    }
+
+    fn under(&self) -> Under {
+        let generation = self.worker.engine().revision().generation;
+        Under { generation, changes: self.session.settings.changes() }
     }
 
     /// Follows what a granted text changes: settings, prepared names.
@@ -296,26 +306,19 @@ impl Wire<'_> {
         if self.texts.get() + text.len() > TEXT_BYTES {
             return Err(End::Refused(TOO_MANY));
         }
-        let generation = self.worker.engine().revision().generation;
-        Ok(Statement::new(text, understood, generation, granted.clone(), &self.texts))
+        Ok(Statement::new(text, understood, self.under(), granted.clone(), &self.texts))
     }
 
     /// A statement goes on to be run.
-    fn executed(
-        &mut self,
-        kind: SentKind,
-        counts: &Arc<record::statements::Statement>,
-        bytes: usize,
-        ceiling: Option<Ceiling>,
-    ) -> Fated {
-        if let Some(rule) = &counts.what().rule {
+    fn executed(&mut self, kind: SentKind, granted: &Granted, bytes: usize, ceiling: Option<Ceiling>) -> Fated {
+        if let Some(rule) = &granted.counts.what().rule {
             self.worker.aggregate.note(&self.caller, rule, Traffic::exchange(bytes as u64, 0));
             if self.connection.direction == Direction::Outbound {
                 let carried = Carried::once(bytes as u64, 0, Duration::ZERO);
                 self.worker.flowed(&self.connection, None, Some(rule), carried);
             }
         }
-        let run = self.runs(counts);
+        let run = self.runs(granted);
         self.session.runs(kind, ceiling, run).map(|()| Fate::Forward).map_err(End::Refused)
     }
 

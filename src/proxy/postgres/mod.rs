@@ -13,6 +13,7 @@ mod texts;
 pub(super) use cancel::Keys;
 pub(super) use texts::Texts;
 
+use crate::behave;
 use crate::flow::{Connection, Direction, Kind, Past, Peer, Reason, Scene, Session as Exchanges};
 use crate::identity::Role;
 use crate::protocol::postgres::Limits;
@@ -87,6 +88,10 @@ struct Wire<'w> {
     limits: Limits,
     session: Session<Statement, Run>,
     who: Who,
+    /// What observers know it as.
+    kind: behave::sql::Kind,
+    /// Rows that observers have not been told of, and the second of the last time.
+    rows_read: (u64, u64),
     /// Bytes of a message that go on, or are dropped, as they come.
     client_rest: Rest,
     server_rest: Rest,

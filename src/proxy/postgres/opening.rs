@@ -7,7 +7,9 @@ use super::report;
 use super::{NO_TLS, Proved, STARTUP_SLOW, Wire};
 use crate::canon::sql::postgres::Setting;
 use crate::engine::Engine;
-use crate::flow::{Connection, Direction, Kind, Message, Past, Proof, Reason, Scene, Session as Exchanges, Side};
+use crate::flow::{
+    Connection, Direction, Kind, Message, Past, Place, Proof, Reason, Scene, Session as Exchanges, Side,
+};
 use crate::identity::Alpn;
 use crate::protocol::Malformed;
 use crate::protocol::postgres::accesses::Asked;
@@ -138,8 +140,12 @@ impl<'w> Opening<'w> {
         let mut to_server = Outbox::default();
         to_server.buffer().extend_from_slice(self.inbox.unread().get(..len).unwrap_or_default());
         self.inbox.consume(len);
+        let caller = Caller::of(&self.connection);
+        let kind = self.worker.shared.sessions.kind((&caller, &who.user, &who.database));
         Some(Wire {
-            caller: Caller::of(&self.connection),
+            caller,
+            kind,
+            rows_read: (0, 0),
             share: Share::none(&self.worker.held),
             worker: self.worker,
             connection: self.connection,
@@ -179,7 +185,11 @@ impl<'w> Opening<'w> {
             let engine = self.worker.engine();
             let accesses: Vec<_> = asked.iter().flat_map(Asked::accesses).collect();
             let message = Message { side: Side::Client, accesses: &accesses, parts: &[], last: true };
-            let judgement = engine.open(&scene).judge(&scene, &message, &mut Engine::budget(0));
+            let mut case = engine.open(&scene);
+            let sessions = &self.worker.shared.sessions;
+            let guesses = sessions.opens(sessions.kind(Caller::of(&self.connection)), scene.now.since_start);
+            guesses.into_iter().for_each(|sign| case.saw(Place::SqlText, who.user.as_bytes(), sign));
+            let judgement = case.judge(&scene, &message, &mut Engine::budget(0));
             let detail = who.says();
             let exchange = Exchange { action: "CONNECT", detail: Some(&detail), ..Exchange::default() };
             let stops = judgement.stops().is_some();

@@ -128,6 +128,10 @@ impl Wire<'_> {
                 return Ok(Some(Rest { bytes: unit.len, dropped: true }));
             }
         }
+        if matches!(&back, Back::Error { code: [b'2', b'8', ..], .. }) && !self.session.has_begun() {
+            let (sessions, now) = (&self.worker.shared.sessions, self.worker.now().since_start);
+            sessions.login_failed(sessions.kind(&self.caller), now);
+        }
         let dropped = match self.session.answered(&back)? {
             Answered::Denied(denied) => {
                 emit::denial(self.to_client.buffer(), denied.code, &denied.event);

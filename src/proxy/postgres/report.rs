@@ -1,7 +1,9 @@
 //! What the record is told of a session: judgements that deny, statements that ran, sessions that are refused. Literals are masked here: the
 //! record gets statements without them.
 
+use super::texts::Granted;
 use super::{Who, Wire};
+use crate::behave;
 use crate::canon::sql::postgres::{literals, normalised, tokens};
 use crate::engine::NO_RULE;
 use crate::flow::Session as Exchanges;
@@ -16,15 +18,20 @@ use crate::record::event::{Clipped, Ended, Sql};
 use crate::record::statements::{self, MOST_ASKED, Statement, What};
 use crate::record::{Event, EventId, Exchange};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+/// Many times more rows than a kind of session has ever read.
+const MASS_READ: Reason =
+    Reason::new("sql-mass-read", Kind::Policy, "many times more rows than this kind of session has ever read");
+/// So many rows observers are told of at once.
+const MANY_ROWS: u64 = 1000;
 /// Statements of one session whose events wait for what becomes of them; of more, they are recorded at once.
 const MOST_WAITING: usize = 64;
 
 /// A statement that the server is to run.
 #[derive(Debug)]
 pub(super) struct Run {
-    counts: Arc<Statement>,
+    granted: Granted,
     began: Instant,
     waiting: Option<Waiting>,
 }
@@ -56,23 +63,47 @@ impl Wire<'_> {
     }
 
     /// Notes a statement that the server is to run.
-    pub(super) fn runs(&mut self, counts: &Arc<Statement>) -> Run {
+    pub(super) fn runs(&mut self, granted: &Granted) -> Run {
         let mut waiting = self.waiting.take();
         let event = waiting.as_mut().and_then(Waiting::event);
         let sql = event.and_then(|event| event.sql.as_ref());
-        let its_own = sql.is_some_and(|sql| sql.statement.what().fingerprint == counts.what().fingerprint);
-        Run { counts: Arc::clone(counts), began: Instant::now(), waiting: waiting.filter(|_| its_own) }
+        let its_own = sql.is_some_and(|sql| sql.statement.what().fingerprint == granted.counts.what().fingerprint);
+        Run { granted: granted.clone(), began: Instant::now(), waiting: waiting.filter(|_| its_own) }
     }
 
     /// Tells of a statement that has run.
-    pub(super) fn tell(&self, ran: Ran<Run>) {
-        let Ran { run: Run { counts, began, waiting }, rows, failed } = ran;
+    pub(super) fn tell(&mut self, ran: Ran<Run>) {
+        let Ran { run: Run { granted: Granted { counts, fresh, .. }, began, mut waiting }, rows, failed } = ran;
         let took = began.elapsed();
         self.worker.aggregate.ran(&counts, statements::Ran::once(rows, failed.is_some(), took));
-        let mut waiting = waiting;
         let event = waiting.as_mut().and_then(Waiting::event);
         if let Some(sql) = event.and_then(|event| event.sql.as_mut()) {
             sql.ended = Some(Ended { rows, took, failed });
+        }
+        let now = self.worker.shared.started.elapsed();
+        if fresh || failed.is_some() {
+            let ended = behave::sql::Ended { fingerprint: &counts.what().fingerprint, failed };
+            self.worker.shared.sessions.ended(self.kind, &ended, now);
+        }
+        self.read(rows, &counts, now);
+    }
+
+    /// Observers are told of rows once a second, and of many at once.
+    fn read(&mut self, rows: u64, counts: &Arc<Statement>, now: Duration) {
+        let (known, second) = self.rows_read;
+        self.rows_read = (known.saturating_add(rows), second);
+        if second == now.as_secs() && self.rows_read.0 < MANY_ROWS {
+            return;
+        }
+        let (rows, _) = std::mem::replace(&mut self.rows_read, (0, now.as_secs()));
+        let Some(figures) = self.worker.shared.sessions.read(self.kind, rows, now) else { return };
+        let past = Past::default();
+        let scene = self.scene(&past);
+        let judgement = self.worker.engine().open(&scene).tell(MASS_READ);
+        let exchange = Exchange { action: counts.what().kind, detail: Some(&figures), ..Exchange::default() };
+        if let Some(mut event) = event(self.worker, &scene, &self.who, judgement, exchange) {
+            event.sql = Some(Box::new(Sql { statement: Arc::clone(counts), values: Vec::new(), ended: None }));
+            self.worker.shared.recorder.judged(event);
         }
     }
 

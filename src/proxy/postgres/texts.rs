@@ -54,6 +54,8 @@ pub(super) struct Granted {
     pub(super) counts: Arc<statements::Statement>,
     /// Rows that it may bring.
     pub(super) rows: Option<u64>,
+    /// Observers have not been told how it ends.
+    pub(super) fresh: bool,
 }
 
 /// Shapes that one session remembers; when it is full, all are forgotten.
@@ -124,10 +126,11 @@ impl Clean {
         self.granted.get(&Rc::as_ptr(shape)).map(|(_, granted)| granted)
     }
 
-    pub(super) fn remember(&mut self, shape: Rc<Shape>, granted: Granted) {
+    pub(super) fn remember(&mut self, shape: Rc<Shape>, granted: &Granted) {
         if self.granted.len() >= MOST_CLEAN {
             self.granted.clear();
         }
+        let granted = Granted { fresh: false, ..granted.clone() };
         self.granted.insert(Rc::as_ptr(&shape), (shape, granted));
     }
 
@@ -137,13 +140,20 @@ impl Clean {
     }
 }
 
-/// A prepared statement: its text, which is judged again when the policy changes.
+/// What a judgement of a statement depends on, besides its session: the policy's generation, and changes of what names mean.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Under {
+    pub(super) generation: u64,
+    pub(super) changes: usize,
+}
+
+/// A prepared statement: its text, which is judged again when the policy changes, or what its names mean.
 #[derive(Debug)]
 pub(super) struct Statement {
     pub(super) text: Box<[u8]>,
     pub(super) understood: Rc<Understood>,
-    /// The policy's generation under which it was last granted, and what was.
-    pub(super) generation: Cell<u64>,
+    /// Under what it was last granted, and what was.
+    pub(super) under: Cell<Under>,
     pub(super) granted: RefCell<Granted>,
     held: Rc<Cell<usize>>,
 }
@@ -153,13 +163,21 @@ impl Statement {
     pub(super) fn new(
         text: &[u8],
         understood: Rc<Understood>,
-        generation: u64,
+        under: Under,
         granted: Granted,
         held: &Rc<Cell<usize>>,
     ) -> Rc<Self> {
         held.set(held.get() + text.len());
-        let (generation, granted) = (Cell::new(generation), RefCell::new(granted));
-        Rc::new(Self { text: text.into(), understood, generation, granted, held: Rc::clone(held) })
+        let (under, granted) = (Cell::new(under), RefCell::new(granted));
+        Rc::new(Self { text: text.into(), understood, under, granted, held: Rc::clone(held) })
+    }
+
+    /// What it counts as when it runs.
+    pub(super) fn runs(&self) -> Granted {
+        let mut granted = self.granted.borrow_mut();
+        let runs = granted.clone();
+        granted.fresh = false;
+        runs
     }
 
     /// Rows that it may bring.
@@ -197,7 +215,7 @@ mod tests {
             reason: None,
             suspicious: false,
         };
-        Granted { counts: statements::Statement::new(what), rows }
+        Granted { counts: statements::Statement::new(what), rows, fresh: true }
     }
 
     #[test]
@@ -242,13 +260,13 @@ mod tests {
         let mut clean = Clean::default();
         for (generation, second) in [(1, 1), (2, 1), (2, 2)] {
             assert!(clean.of(&shape, generation, second).is_none());
-            clean.remember(Rc::clone(&shape), granted(Some(1)));
+            clean.remember(Rc::clone(&shape), &granted(Some(1)));
             assert_eq!(clean.of(&shape, generation, second).unwrap().rows, Some(1));
         }
         clean.forget();
         assert!(clean.of(&shape, 2, 2).is_none());
         for _ in 0..=MOST_CLEAN {
-            clean.remember(Rc::new(Shape(Rc::clone(&shape.0))), granted(None));
+            clean.remember(Rc::new(Shape(Rc::clone(&shape.0))), &granted(None));
         }
         assert_eq!(clean.granted.len(), 1);
     }
@@ -256,7 +274,8 @@ mod tests {
     #[test]
     fn statement_counts_while_it_is_held() {
         let held = Rc::new(Cell::new(0));
-        let statement = Statement::new(b"12345", Rc::new(Understood::of(b"", false)), 0, granted(None), &held);
+        let statement =
+            Statement::new(b"12345", Rc::new(Understood::of(b"", false)), Under::default(), granted(None), &held);
         assert_eq!(held.get(), 5);
         drop(statement);
         assert_eq!(held.get(), 0);
