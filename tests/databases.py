@@ -21,7 +21,7 @@ from pathlib import Path
 from clients_kit.checks import Failed, Skipped, Tally, expect, run
 from clients_kit.postgres import PASSWORD, Postgres
 from clients_kit.programs import Podwall, certificates, free_port, until
-from databases_kit import drivers, observed, page, recorded
+from databases_kit import drivers, named, observed, page, recorded
 
 try:
     import psycopg
@@ -164,9 +164,12 @@ def check(tally, binary, folder, programs, only):
             alone(f"{driver.__name__} strict", driver, own_tls)
     door = Door("plain", plain, server, inbound)
     alone("client that asks for TLS", asks_for_tls, own_tls, certs)
+    alone("certificate for a name", named.shown, binary, folder, certs, server, INBOUND)
     alone("server that must be named", other_name, binary, folder, certs, server)
     alone("protocol 3.2 is negotiated", negotiated, door)
     alone("replication", replication, door)
+    alone("base backup", backup, door, folder)
+    alone("large objects", large_objects, door)
     alone("statements are counted by kind", counted, door)
     alone("user who is not granted", stranger, door)
     alone("what is no PostgreSQL", no_postgres, door)
@@ -609,11 +612,33 @@ def negotiated(door):
         expect("answer", client.recv(1), b"v")
 
 
+def large_objects(door):
+    """libpq calls functions by their number for them."""
+    for user, works in (("owner", True), ("app", False)):
+        done = door.server.run([door.server.bin / "psql", "-X", "-v", "VERBOSITY=verbose", "-c", f"\\lo_import {__file__}"], door.port, user=user)
+        expect(f"import by {user}", (done.returncode == 0, "lo_import" in done.stdout), (works, works))
+        if not works:
+            expect("told", "denied by the database's firewall policy" in done.stderr, True)
+            door.podwall.recorded(action="FUNCTION", verdict="deny")
+    expect("size", door.server.direct("SELECT sum(length(data)) FROM pg_largeobject"), str(Path(__file__).stat().st_size))
+
+
+def backup(door, folder):
+    """A base backup: commands of replication, and the log by a copy in both directions."""
+    target = folder / "backup"
+    command = [*door.server.user, door.server.bin / "pg_basebackup", "-D", target, "-X", "stream", "-c", "fast"]
+    folder.chmod(0o777)
+    done = door.server.run(command, door.port)
+    expect("backup", (done.returncode, done.stderr), (0, ""))
+    done = run([*door.server.user, door.server.bin / "pg_verifybackup", target])
+    expect("verified", "backup successfully verified" in done.stdout, True)
+
+
 def replication(door):
     with socket.create_connection(("127.0.0.1", door.port), 10) as client:
         client.sendall(startup(replication="database"))
         answer = client.recv(4096)
-        expect("answer", (answer[:1], b"0A000" in answer), (b"E", True))
+        expect("answer", (answer[:1], b"42501" in answer), (b"E", True))
 
 
 def counted(door):

@@ -104,7 +104,7 @@ fn play(
     stalled: Duration,
 ) -> (Vec<u8>, Vec<u8>) {
     std::thread::scope(|scope| {
-        let (gone, over) = mpsc::channel::<()>();
+        let (gone, over) = mpsc::sync_channel::<()>(1);
         let serving = scope.spawn(move || accepted(listener, &over).map(|stream| speak(stream, server, stalled)));
         let told = speak(TcpStream::connect(bench.address()).unwrap(), client, stalled);
         drop(gone);
@@ -274,7 +274,7 @@ fn unescaped(text: &str) -> Vec<u8> {
     let mut bytes = pieces.next().unwrap_or_default().as_bytes().to_vec();
     for piece in pieces {
         bytes.push(u8::from_str_radix(&piece[..2], 16).unwrap());
-        bytes.extend_from_slice(piece[2..].as_bytes());
+        bytes.extend_from_slice(&piece.as_bytes()[2..]);
     }
     bytes
 }

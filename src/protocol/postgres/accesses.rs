@@ -99,6 +99,11 @@ static TRANSACTIONS: &[&str] = &["ABORT", "BEGIN", "COMMIT", "END", "RELEASE", "
 /// Ends what is told of an UPDATE or DELETE that does not say which rows.
 pub const WITHOUT_WHERE: &str = " without WHERE";
 
+/// A session that replicates, and the commands for that, which are no SQL.
+pub const REPLICATION: &str = "REPLICATION";
+/// A function is called by its number, as large objects are read and written.
+pub const FUNCTION: &str = "FUNCTION";
+
 /// The accesses of a text in a session.
 #[derive(Debug)]
 pub struct Asked {
@@ -127,6 +132,13 @@ impl Asked {
         Self { database: database.to_owned(), facts, written: Vec::new(), unbounded: Vec::new(), items }
     }
 
+    /// What a kind of request without a table asks for.
+    pub fn kind(user: &str, database: &str, kind: &'static str) -> Self {
+        let mut asked = Self::session(user, database);
+        asked.items = vec![Item { action: kind, path: "/".into(), unbounded: false, reads: true }];
+        asked
+    }
+
     /// What changing a setting asks for.
     pub fn setting(user: &str, database: &str, name: &str) -> Self {
         let mut asked = Self::session(user, database);
@@ -141,7 +153,7 @@ impl Asked {
         asked.items.clear();
         asked.facts.push(fact(FactKind::Fingerprint, &understood.fingerprint));
         if understood.statements.is_err() {
-            asked.add(UNREADABLE, "/".into(), false, true);
+            asked.add(if settings.replication { REPLICATION } else { UNREADABLE }, "/".into(), false, true);
         }
         let mut settings = Cow::Borrowed(settings);
         for statement in understood.all() {

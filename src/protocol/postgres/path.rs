@@ -16,6 +16,8 @@ pub struct Settings {
     any: bool,
     /// `standard_conforming_strings` is off.
     pub backslash: bool,
+    /// The session replicates: what is no SQL may be one of the commands for that.
+    pub replication: bool,
 }
 
 /// What a change of a setting means.

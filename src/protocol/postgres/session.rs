@@ -273,6 +273,7 @@ impl<P, T> Session<P, T> {
             Back::Error { fatal, code } => return Ok(self.failed(*fatal, *code)),
             Back::Row => self.brings(1)?,
             Back::CopyIn => self.copy_in(),
+            Back::CopyBoth if self.settings.replication => self.copy_in(),
             Back::CopyBoth => return Err(UNSUPPORTED),
             Back::Complete { drops_all, rows } => self.complete(*drops_all, *rows),
             Back::ParseComplete | Back::BindComplete | Back::CloseComplete | Back::Described => self.done(back)?,

@@ -1,17 +1,17 @@
 //! What a client asks, judged message by message: what goes on as it is, and what stands for what does not.
 
 use super::texts::{Granted, Shape, Statement, Under};
-use super::{End, SETTING, TEXT_BYTES, Wire};
+use super::{End, SETTING, TEXT_BYTES, Wire, report};
 use crate::behave::sql::{Asked as Seen, is_extracting};
 use crate::canon::sql::postgres::Prepared;
 use crate::engine::Engine;
 use crate::engine::correlate::PROOF;
 use crate::flow::{Direction, Hit, Message, Mode, Part, Past, Place, Side, Verdict, Weight};
-use crate::protocol::postgres::accesses::{Asked, Understood};
+use crate::protocol::postgres::accesses::{Asked, FUNCTION, Understood};
 use crate::protocol::postgres::emit::{self, DENIED, NO_STATEMENT};
 use crate::protocol::postgres::front::Front;
 use crate::protocol::postgres::session::{Ceiling, Denied, Portal, SentKind};
-use crate::protocol::postgres::{TOO_MANY, UNKNOWN_STATEMENT, UNSUPPORTED};
+use crate::protocol::postgres::{TOO_MANY, UNKNOWN_STATEMENT};
 use crate::record::flows::Carried;
 use crate::record::{EventId, Traffic};
 use std::rc::Rc;
@@ -53,10 +53,7 @@ impl Wire<'_> {
             Front::CloseStatement(name) => self.sent(SentKind::CloseStatement((*name).into())),
             Front::ClosePortal(name) => self.sent(SentKind::ClosePortal((*name).into())),
             Front::Sync => self.sent(SentKind::Sync),
-            Front::FunctionCall => {
-                let event = self.note_end(UNSUPPORTED);
-                self.deny_query(event, DENIED)
-            }
+            Front::FunctionCall => self.function_call(),
             Front::Flush | Front::Password | Front::CopyData | Front::CopyEnd | Front::Terminate => Ok(Fate::Forward),
         }
     }
@@ -77,6 +74,22 @@ impl Wire<'_> {
                 let ceiling = self.ceiling(&understood, rows);
                 self.executed(SentKind::Query, &granted, text.len(), ceiling)
             }
+        }
+    }
+
+    /// A function that is called by its number: which one it is, only the server knows.
+    fn function_call(&mut self) -> Fated {
+        self.still_welcome().map_err(End::Refused)?;
+        self.exchanges.exchanges += 1;
+        let asked = Asked::kind(&self.who.user, &self.who.database, FUNCTION);
+        let past = Past::default();
+        let scene = self.scene(&past);
+        let message = Message { side: Side::Client, accesses: &asked.accesses(), parts: &[], last: true };
+        let judgement = self.worker.engine().open(&scene).judge(&scene, &message, &mut Engine::budget(0));
+        match report::decided(self.worker, &scene, &self.who, FUNCTION, judgement) {
+            Some(event) => self.deny_query(event, DENIED),
+            // It is answered as a text is: with a result or an error, and then the server is ready.
+            None => self.sent(SentKind::Query),
         }
     }
 

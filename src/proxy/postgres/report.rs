@@ -148,6 +148,23 @@ fn values(text: &[u8], backslash: bool) -> Vec<Clipped> {
     literals(text, &tokens).take(Sql::MOST_VALUES).map(Clipped::text).collect()
 }
 
+/// Records a judgement of what is no statement; gives the event's id if it denies and that must be acted on.
+pub(super) fn decided(
+    worker: &Worker,
+    scene: &Scene<'_>,
+    who: &Who,
+    action: &str,
+    judgement: Judgement,
+) -> Option<EventId> {
+    let stops = judgement.stops().is_some();
+    let detail = who.says();
+    let exchange = Exchange { action, detail: Some(&detail), ..Exchange::default() };
+    let event = event(worker, scene, who, judgement, exchange)?;
+    let id = event.id;
+    worker.shared.recorder.judged(event);
+    stops.then_some(id)
+}
+
 /// The event of a judgement that denies. What learn mode lets go without a rule is counted, with all other statements.
 pub(super) fn event(
     worker: &Worker,
