@@ -107,6 +107,7 @@ struct Wire<'w> {
     /// The key that cancels this session's statements, once the server has told it.
     key: Option<cancel::Registered>,
     stopped: Pin<Box<dyn Future<Output = ()>>>,
+    awaits_stop: bool,
 }
 
 /// What a server has proved, and under which generation of trust.

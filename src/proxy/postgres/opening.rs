@@ -171,6 +171,7 @@ impl<'w> Opening<'w> {
             waiting: None,
             key: None,
             stopped: Box::pin(self.worker.stopped()),
+            awaits_stop: false,
         })
     }
 

@@ -32,8 +32,8 @@ impl Wire<'_> {
             if let Err(end) = dealt {
                 return end;
             }
-            self.set_deadline();
-            if let Err(end) = poll_fn(|cx| self.poll_step(cx)).await {
+            let mut has_deadline = false;
+            if let Err(end) = poll_fn(|cx| self.poll_step(cx, &mut has_deadline)).await {
                 return end;
             }
         }
@@ -166,8 +166,8 @@ impl Wire<'_> {
         self.deadline.set(wait, reason);
     }
 
-    /// Ready when something has moved.
-    fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
+    /// Ready when something has moved. The deadline is set when it is first waited for, and not put off by waiting on.
+    fn poll_step(&mut self, cx: &mut Context<'_>, has_deadline: &mut bool) -> Poll<Result<(), End>> {
         let mut moved = false;
         let writes =
             [self.to_server.poll_send_any(cx, &mut self.server), self.to_client.poll_send_any(cx, &mut self.client)];
@@ -197,10 +197,22 @@ impl Wire<'_> {
         if moved {
             return Poll::Ready(Ok(()));
         }
-        if self.session.is_quiet() && self.stopped.as_mut().poll(cx).is_ready() {
+        if self.session.is_quiet() && self.is_stopped(cx) {
             return Poll::Ready(Err(End::Stopped));
         }
+        if !std::mem::replace(has_deadline, true) {
+            self.set_deadline();
+        }
         self.deadline.poll_passed(cx).map(|reason| Err(End::Refused(reason)))
+    }
+
+    /// Whether the sidecar stops. Who waits for it is woken by it: it is asked once, and looked at from then on.
+    fn is_stopped(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.awaits_stop {
+            return self.worker.stopping();
+        }
+        self.awaits_stop = true;
+        self.stopped.as_mut().poll(cx).is_ready()
     }
 
     /// A server that has ended the session has said why; one that breaks off has not.

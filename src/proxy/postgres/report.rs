@@ -80,7 +80,7 @@ impl Wire<'_> {
         if let Some(sql) = event.and_then(|event| event.sql.as_mut()) {
             sql.ended = Some(Ended { rows, took, failed });
         }
-        let now = self.worker.shared.started.elapsed();
+        let now = (began + took).saturating_duration_since(self.worker.shared.started);
         if fresh || failed.is_some() {
             let ended = behave::sql::Ended { fingerprint: &counts.what().fingerprint, failed };
             self.worker.shared.sessions.ended(self.kind, &ended, now);

@@ -43,8 +43,8 @@ pub(super) struct Shape(pub(super) Rc<Understood>);
 pub(super) struct Clean {
     generation: u64,
     second: u64,
-    /// Each with the shape itself, so that no other comes to be at its address.
-    granted: HashMap<*const Shape, (Rc<Shape>, Granted)>,
+    /// Few, and told apart by their address. `granted.len() <= MOST_CLEAN`.
+    granted: Vec<(Rc<Shape>, Granted)>,
 }
 
 /// A text that may run.
@@ -123,7 +123,7 @@ impl Clean {
             *self = Self { generation, second, granted: std::mem::take(&mut self.granted) };
             self.granted.clear();
         }
-        self.granted.get(&Rc::as_ptr(shape)).map(|(_, granted)| granted)
+        self.granted.iter().find(|(known, _)| Rc::ptr_eq(known, shape)).map(|(_, granted)| granted)
     }
 
     pub(super) fn remember(&mut self, shape: Rc<Shape>, granted: &Granted) {
@@ -131,7 +131,8 @@ impl Clean {
             self.granted.clear();
         }
         let granted = Granted { fresh: false, ..granted.clone() };
-        self.granted.insert(Rc::as_ptr(&shape), (shape, granted));
+        self.granted.retain(|(known, _)| !Rc::ptr_eq(known, &shape));
+        self.granted.push((shape, granted));
     }
 
     /// The session's settings have changed, and with them what names mean.
