@@ -21,6 +21,7 @@ from pathlib import Path
 from clients_kit.checks import Failed, Skipped, Tally, expect, run
 from clients_kit.postgres import PASSWORD, Postgres
 from clients_kit.programs import Podwall, certificates, free_port, until
+from databases_kit import drivers, named, observed, page, recorded
 
 try:
     import psycopg
@@ -130,18 +131,21 @@ def check(tally, binary, folder, programs, only):
         {"listen": f"127.0.0.1:{plain}", "tls": "off", **ours},
         {"listen": f"127.0.0.1:{strict}", "tls": "strict", **ours},
         {"listen": f"127.0.0.1:{tls}", "tls": "off", **ours, "upstream_tls": to_server},
-    ], INBOUND, certs)
+    ], INBOUND, certs, record="aggregate_interval: 1s")
     programs.callback(inbound.end)
     caller = Podwall(binary, folder / "caller", [
         {"listen": f"127.0.0.1:{outbound}", "direction": "outbound", "protocol": "postgres",
          "upstream": f"127.0.0.1:{strict}", "upstream_tls": to_sidecar},
-    ], OUTBOUND, certs, certificate="client")
+    ], OUTBOUND, certs, certificate="client", record="aggregate_interval: 1s")
     programs.callback(caller.end)
     inbound.wait_ready()
     caller.wait_ready()
+    rust_and_node = drivers.each(binary, certs)
+    everything = (psql, psql_denied, pgbench, dump, rows, recorded.statements, recorded.values, *PSYCOPG, *ASYNCPG,
+                  drivers.sqlalchemy, *rust_and_node)
     for name, port, podwall, functions in (
-        ("plain", plain, inbound, (psql, psql_denied, pgbench, dump, rows, *PSYCOPG, *ASYNCPG)),
-        ("sidecars", outbound, caller, (psql, psql_denied, pgbench, dump, rows, *PSYCOPG, *ASYNCPG)),
+        ("plain", plain, inbound, everything),
+        ("sidecars", outbound, caller, everything),
         ("tls", tls, inbound, (psql, psycopg_works, psycopg_cancels, positions, statement_log)),
     ):
         door = Door(name, port, server, podwall)
@@ -149,16 +153,31 @@ def check(tally, binary, folder, programs, only):
             title = f"{function.__name__.replace('_', '-')} {name}"
             if only in title:
                 tally.check(title, function, door)
+    def alone(title, function, *arguments):
+        if only in title:
+            tally.check(title, function, *arguments)
+
+    own_tls = Door("strict", strict, server, inbound)
+    alone("sqlalchemy strict", drivers.sqlalchemy, own_tls, certs)
+    for driver in rust_and_node:
+        if driver.__name__ != "tokio_postgres":  # has no TLS of its own
+            alone(f"{driver.__name__} strict", driver, own_tls)
     door = Door("plain", plain, server, inbound)
-    tally.check("client that asks for TLS", asks_for_tls, Door("strict", strict, server, inbound), certs)
-    tally.check("server that must be named", other_name, binary, folder, certs, server)
-    tally.check("protocol 3.2 is negotiated", negotiated, door)
-    tally.check("replication", replication, door)
-    tally.check("statements are counted by kind", counted, door)
-    tally.check("user who is not granted", stranger, door)
-    tally.check("what is no PostgreSQL", no_postgres, door)
-    tally.check("literals are not recorded", masked, door)
-    tally.check("server that is down", down, binary, folder, certs)
+    alone("client that asks for TLS", asks_for_tls, own_tls, certs)
+    alone("certificate for a name", named.shown, binary, folder, certs, server, INBOUND)
+    alone("server that must be named", other_name, binary, folder, certs, server)
+    alone("protocol 3.2 is negotiated", negotiated, door)
+    alone("replication", replication, door)
+    alone("base backup", backup, door, folder)
+    alone("large objects", large_objects, door)
+    alone("statements are counted by kind", counted, door)
+    alone("user who is not granted", stranger, door)
+    alone("what is no PostgreSQL", no_postgres, door)
+    alone("literals are not recorded", masked, door)
+    alone("the page is followed word by word", page.follows, binary, folder, server)
+    alone("what shows over time", observed.observers, binary, folder, certs, server)
+    alone("shadow mode tells what became of it", recorded.shadow, binary, folder, certs, server)
+    alone("server that is down", down, binary, folder, certs)
 
 
 class Door:
@@ -593,11 +612,33 @@ def negotiated(door):
         expect("answer", client.recv(1), b"v")
 
 
+def large_objects(door):
+    """libpq calls functions by their number for them."""
+    for user, works in (("owner", True), ("app", False)):
+        done = door.server.run([door.server.bin / "psql", "-X", "-v", "VERBOSITY=verbose", "-c", f"\\lo_import {__file__}"], door.port, user=user)
+        expect(f"import by {user}", (done.returncode == 0, "lo_import" in done.stdout), (works, works))
+        if not works:
+            expect("told", "denied by the database's firewall policy" in done.stderr, True)
+            door.podwall.recorded(action="FUNCTION", verdict="deny")
+    expect("size", door.server.direct("SELECT sum(length(data)) FROM pg_largeobject"), str(Path(__file__).stat().st_size))
+
+
+def backup(door, folder):
+    """A base backup: commands of replication, and the log by a copy in both directions."""
+    target = folder / "backup"
+    command = [*door.server.user, door.server.bin / "pg_basebackup", "-D", target, "-X", "stream", "-c", "fast"]
+    folder.chmod(0o777)
+    done = door.server.run(command, door.port)
+    expect("backup", (done.returncode, done.stderr), (0, ""))
+    done = run([*door.server.user, door.server.bin / "pg_verifybackup", target])
+    expect("verified", "backup successfully verified" in done.stdout, True)
+
+
 def replication(door):
     with socket.create_connection(("127.0.0.1", door.port), 10) as client:
         client.sendall(startup(replication="database"))
         answer = client.recv(4096)
-        expect("answer", (answer[:1], b"0A000" in answer), (b"E", True))
+        expect("answer", (answer[:1], b"42501" in answer), (b"E", True))
 
 
 def counted(door):

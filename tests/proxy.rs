@@ -26,6 +26,8 @@ mod rates;
 mod released;
 #[path = "proxy/reload.rs"]
 mod reload;
+#[path = "proxy/replayed.rs"]
+mod replayed;
 #[path = "proxy/responses.rs"]
 mod responses;
 #[path = "proxy/shadow.rs"]
@@ -36,3 +38,5 @@ mod slow;
 mod trust;
 #[path = "proxy/upstream.rs"]
 mod upstream;
+#[path = "proxy/warm.rs"]
+mod warm;

@@ -8,6 +8,8 @@ pub mod budgets;
 pub mod dns;
 pub mod pins;
 pub mod rates;
+mod seen;
+pub mod sql;
 pub mod store;
 pub mod stream;
 

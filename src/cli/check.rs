@@ -182,7 +182,7 @@ impl Report {
 fn unknown_signs(document: &Document<Allowlist>) -> Vec<Problem> {
     let shipped = signature::shipped().unwrap_or_default();
     let detectors = || DETECTORS.iter().map(|detector| detector.name());
-    let observed = || behave::dns::SIGNS.iter().chain(behave::stream::SIGNS).copied();
+    let observed = || [behave::dns::SIGNS, behave::sql::SIGNS, behave::stream::SIGNS].into_iter().flatten().copied();
     let known = || detectors().chain(observed()).chain(shipped.iter().map(|signature| &*signature.id));
     // What a detector recognises has a name of its own after the detector's: `sql-tautology`.
     let is_known = |sign: &str| {

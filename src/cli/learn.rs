@@ -3,6 +3,7 @@
 //! take it, and the owner reads all of them before they grant anything.
 
 use super::USAGE;
+use super::learn_statements::Statements;
 use super::log::for_each_line;
 use crate::canon::path::fold;
 use crate::document;
@@ -24,8 +25,8 @@ Proposes an allowlist from what learn mode has seen.
 
 Usage: podwall log learn FILE... [--name NAME] [--owner OWNER] [--all]
 
-Writes a document with one rule for each thing that callers asked for and no rule granted. Requests
-that carried a sign of an attack are never among them. Numbers, UUIDs, long tokens, and segments that
+Writes a document with one rule for each thing that callers asked for and no rule granted, and one for
+each user of a database with the statements that ran, granted or not. Requests and statements that carried a sign of an attack are never among them. Numbers, UUIDs, long tokens, and segments that
 have more than 24 values become {id}. Read every rule before you use it: what nobody should have been
 asking for is in it too.
   --name NAME    what the document is called (learned)
@@ -77,15 +78,17 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(options) => options,
         Err(code) => return code,
     };
-    match read(&options.files) {
-        Ok((seen, beyond)) => match propose(&options, seen, beyond) {
+    let learned =
+        read(&options.files).and_then(|learned| Ok((learned, Statements::read(&options.files, options.all)?)));
+    match learned {
+        Ok(((seen, beyond), statements)) => match propose(&options, seen, beyond, &statements) {
             Some(text) => {
                 print!("{text}");
                 ExitCode::SUCCESS
             }
             None => {
                 eprintln!(
-                    "podwall log learn: nothing to propose: no `learned` lines of requests that succeeded (--all)"
+                    "podwall log learn: nothing to propose: no `learned` or `statement` lines of what succeeded (--all)"
                 );
                 ExitCode::FAILURE
             }
@@ -157,10 +160,15 @@ impl Access {
 }
 
 /// The document; nothing when it would have no rule.
-fn propose(options: &Options, mut seen: BTreeMap<Access, Times>, mut beyond: u64) -> Option<String> {
+fn propose(
+    options: &Options,
+    mut seen: BTreeMap<Access, Times>,
+    mut beyond: u64,
+    statements: &Statements,
+) -> Option<String> {
     let failed: u64 = seen.values().filter(|times| times.succeeded == 0).map(|times| times.requests).sum();
     seen.retain(|_, times| options.all || times.succeeded > 0);
-    let domain = common_domain(&seen);
+    let domain = common_domain(seen.keys().map(|access| access.caller.as_str()).chain(statements.callers()));
     let (outbound, inbound): (BTreeMap<_, _>, BTreeMap<_, _>) =
         seen.into_iter().partition(|(access, _)| access.outbound);
     let one_port = inbound.keys().map(|access| access.port).collect::<BTreeSet<_>>().len() == 1;
@@ -183,14 +191,20 @@ fn propose(options: &Options, mut seen: BTreeMap<Access, Times>, mut beyond: u64
         let text = written_call(&path, needs, &server, &rule);
         rules.outbound.add(options, domain.as_deref(), "outbound", &rule, &text);
     }
-    beyond = beyond.saturating_add(rules.inbound.beyond + rules.outbound.beyond);
-    let requests = rules.inbound.requests + rules.outbound.requests;
-    let left_out = if options.all { 0 } else { failed };
+    for (text, times) in statements.rules(|caller| short(caller, domain.as_deref())) {
+        let times = Times { requests: times, ..Times::default() };
+        rules.databases.add(options, domain.as_deref(), "databases", &Rule { times, ..Rule::default() }, &text);
+    }
+    let Proposed { inbound, outbound, databases } = &rules;
+    beyond = [inbound, outbound, databases].iter().map(|rules| rules.beyond).fold(beyond, u64::saturating_add);
+    beyond = beyond.saturating_add(statements.beyond);
+    let requests = inbound.requests + outbound.requests + databases.requests;
+    let left_out = if options.all { 0 } else { failed.saturating_add(statements.failed) };
     let head = format!(
-        "# Proposed from {requests} requests that no rule granted. Left out: {left_out} that never succeeded, {beyond} that\n\
+        "# Proposed from {requests} requests and statements. Left out: {left_out} that never succeeded, {beyond} that\n\
          # no rule can tell apart. Read every rule: whatever callers asked for is here, wanted or not.\n"
     );
-    let rules = format!("{}{}", rules.inbound.listed("inbound"), rules.outbound.listed("outbound"));
+    let rules = inbound.listed("inbound") + &outbound.listed("outbound") + &databases.listed("databases");
     (!rules.is_empty()).then(|| head + &document(options, domain.as_deref(), &rules))
 }
 
@@ -199,6 +213,7 @@ fn propose(options: &Options, mut seen: BTreeMap<Access, Times>, mut beyond: u64
 struct Proposed {
     inbound: Accepted,
     outbound: Accepted,
+    databases: Accepted,
 }
 
 /// Rules that `podwall check` would take.
@@ -330,9 +345,9 @@ fn written((path, needs, callers): &(String, Needs, BTreeSet<String>), rule: &Ru
 }
 
 /// The trust domain of most callers.
-fn common_domain(seen: &BTreeMap<Access, Times>) -> Option<String> {
+fn common_domain<'a>(callers: impl Iterator<Item = &'a str>) -> Option<String> {
     let mut count: BTreeMap<&str, usize> = BTreeMap::new();
-    for (domain, _) in seen.keys().filter_map(|access| access.caller.strip_prefix("spiffe://")?.split_once('/')) {
+    for (domain, _) in callers.filter_map(|caller| caller.strip_prefix("spiffe://")?.split_once('/')) {
         *count.entry(domain).or_default() += 1;
     }
     count.into_iter().max_by_key(|(_, count)| *count).map(|(domain, _)| domain.to_owned())
@@ -370,7 +385,7 @@ mod tests {
         let times = |succeeded| Times { requests: 10, succeeded };
         let seen = seen.into_iter().map(|(access, succeeded)| (access, times(succeeded))).collect();
         let options = parse(["x".into()]).unwrap().unwrap();
-        let text = propose(&options, seen, 0).unwrap_or_default();
+        let text = propose(&options, seen, 0, &Statements::default()).unwrap_or_default();
         text.split_once("inbound:\n").map(|(_, rules)| rules.to_owned()).unwrap_or_default()
     }
 
@@ -398,7 +413,7 @@ mod tests {
         ];
         let options = parse(["x".into()]).unwrap().unwrap();
         let times = Times { requests: 10, succeeded: 1 };
-        let text = propose(&options, seen.map(|access| (access, times)).into(), 0).unwrap();
+        let text = propose(&options, seen.map(|access| (access, times)).into(), 0, &Statements::default()).unwrap();
         let rules = text.split_once("outbound:\n").unwrap().1;
         let expected = "  - GET /items/{id} to catalog.shop:8080    # requests: 20
   - to: \"push.shop\"    # requests: 10

@@ -263,6 +263,20 @@ fn brief(line: &Value, out: &mut impl Write) -> io::Result<()> {
                 text("bytes_in")
             ),
         ),
+        "statement" => (
+            safe(line.get("verdict")),
+            text("rule"),
+            format!(
+                "{} times by {} in {}, {} failed, {} rows, {} s: {}",
+                text("times"),
+                text("user"),
+                text("database"),
+                text("failed"),
+                text("rows"),
+                text("seconds"),
+                text("original")
+            ),
+        ),
         "gap" => (
             "gap".into(),
             "lines lost".into(),
@@ -300,7 +314,8 @@ fn verdict(line: &Value) -> String {
 /// Every field of a line, in the line's order.
 fn full(line: &str, out: &mut impl Write) -> io::Result<()> {
     for (field, value) in fields(line) {
-        let parts: Vec<Box<RawValue>> = serde_json::from_str(value.get()).unwrap_or_default();
+        let one = || fields(value.get()).first().map(|_| vec![value.clone()]);
+        let parts: Vec<Box<RawValue>> = serde_json::from_str(value.get()).ok().or_else(one).unwrap_or_default();
         let parts: Vec<(String, Box<RawValue>)> = parts.iter().flat_map(|part| fields(part.get())).collect();
         for (name, value) in &parts {
             writeln!(out, "{:<18} {:<10} {}", escape_again(&field), escape_again(name), plain(value))?;

@@ -221,6 +221,7 @@ mod tests {
                 certificate: folder.join(format!("{name}.crt")),
                 key: folder.join(format!("{name}.key")),
                 bundles: vec![BundleFile { domain: "cluster.test".into(), path: folder.join("ca.crt") }],
+                named: Vec::new(),
             };
             let store = Store::open(sources, Limits::default()).unwrap();
             assert!(store.current().warnings.is_empty());

@@ -4,12 +4,14 @@
 use super::correlate::{Memory, Remembered};
 use super::http::BODY_TOO_LARGE;
 use super::{ATTACK, DENY_RULE, Engine, NO_RULE, OUT_OF_FUEL};
+use crate::behave::Sign;
 use crate::canon::path::Readings;
 use crate::flow::{
-    Access, Cut, Denial, Evidence, Found, Fuel, Grant, Hit, Judgement, Message, Mode, Part, Rate, Reason, RuleName,
-    Scene, Terms, Verdict,
+    Access, Chain, Cut, Denial, Evidence, Extent, Found, Fuel, Grant, Hit, Judgement, Message, Mode, Part, Place, Rate,
+    Reason, RuleName, Scene, Terms, Verdict,
 };
 use crate::policy::PortTerms;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// One exchange under judgement.
@@ -116,6 +118,21 @@ impl<'e> Case<'e> {
     /// Weighs what shows only over time, with the next message. `part` is a copy of what it is about.
     pub fn observe(&mut self, part: Part<'static>, hit: Hit) {
         self.observed.push((part, hit));
+    }
+
+    /// Weighs what an observer saw, with the next message: `text` is what is shown, the figures what it is called by.
+    pub fn saw(&mut self, place: Place, text: &[u8], sign: Sign) {
+        let Sign { observer, name, weight, figures } = sign;
+        let hit = Hit { detector: observer, signature: name.into(), range: 0..text.len(), weight };
+        let part = Part {
+            place,
+            name: Cow::Owned(figures.into_bytes()),
+            raw: b"",
+            canonical: Cow::Owned(text.to_vec()),
+            chain: Chain::EMPTY,
+            extent: Extent::Whole,
+        };
+        self.observe(part, hit);
     }
 
     /// A judgement for what cannot be forwarded, whatever the mode: its framing is malformed, it is too slow.

@@ -2,9 +2,8 @@
 //! `podwall judge` ask here, so that both judge alike.
 
 use super::{Case, Engine};
-use crate::behave::Sign;
 use crate::behave::dns::{Asked, Watch};
-use crate::flow::{Access, Chain, Extent, Grant, Hit, Judgement, Message, Part, Place, Scene, Side};
+use crate::flow::{Access, Grant, Judgement, Message, Place, Scene, Side};
 use crate::protocol::dns::{Name, Query, Type};
 use std::borrow::Cow;
 
@@ -17,10 +16,8 @@ impl Engine {
         let labels: Vec<&[u8]> = query.name.labels().collect();
         let signs = watch.asked(&Asked { labels: &labels, of: query.of.0 }, scene.now.since_start);
         let mut case = self.open(scene);
-        for sign in signs {
-            let (part, hit) = evidence(&query.name, sign);
-            case.observe(part, hit);
-        }
+        let name = query.name.to_string();
+        signs.into_iter().for_each(|sign| case.saw(Place::DnsName, name.as_bytes(), sign));
         let (name, of) = (query.name.canonical(), query.of.name());
         let access = access(&of, &name);
         let message = Message { side: Side::Client, accesses: &[access], parts: &[], last: true };
@@ -46,19 +43,4 @@ impl Engine {
 
 fn access<'a>(action: &'a str, name: &'a str) -> Access<'a> {
     Access { action, scheme: SCHEME, authority: name, path: Cow::Borrowed(""), facts: &[] }
-}
-
-/// The name is what is shown, the figures are what it is called by.
-fn evidence(name: &Name, sign: Sign) -> (Part<'static>, Hit) {
-    let text = name.to_string().into_bytes();
-    let hit = Hit { detector: sign.observer, signature: sign.name.into(), range: 0..text.len(), weight: sign.weight };
-    let part = Part {
-        place: Place::DnsName,
-        name: Cow::Owned(sign.figures.into_bytes()),
-        raw: b"",
-        canonical: Cow::Owned(text),
-        chain: Chain::EMPTY,
-        extent: Extent::Whole,
-    };
-    (part, hit)
 }

@@ -8,6 +8,7 @@ use rustls::RootCertStore;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::ResolvesServerCertUsingSni;
 use rustls::sign::CertifiedKey;
 use sha2::{Digest, Sha256};
 use std::fmt;
@@ -26,6 +27,19 @@ pub struct Sources {
     pub key: PathBuf,
     /// Whom we believe.
     pub bundles: Vec<BundleFile>,
+    /// What clients are shown that ask for a name (SNI).
+    pub named: Vec<NamedFiles>,
+}
+
+/// A certificate for clients that ask for a name and verify it, as `sslmode=verify-full` does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedFiles {
+    /// `db.shop`.
+    pub name: String,
+    /// The chain, leaf first, PEM.
+    pub certificate: PathBuf,
+    /// The leaf's private key, PEM.
+    pub key: PathBuf,
 }
 
 /// The CA certificates of one trust domain.
@@ -41,7 +55,9 @@ impl Sources {
     /// Every file, in a fixed order.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         let own = [self.certificate.as_path(), self.key.as_path()];
-        own.into_iter().chain(self.bundles.iter().map(|bundle| bundle.path.as_path()))
+        let bundles = self.bundles.iter().map(|bundle| bundle.path.as_path());
+        let named = self.named.iter().flat_map(|named| [named.certificate.as_path(), named.key.as_path()]);
+        own.into_iter().chain(bundles).chain(named)
     }
 }
 
@@ -78,6 +94,8 @@ pub struct Own {
 pub(super) struct Loaded {
     pub(super) own: Own,
     pub(super) certified: Arc<CertifiedKey>,
+    /// By the name that a client asks for.
+    pub(super) named: ResolvesServerCertUsingSni,
     pub(super) trust: Arc<Trust>,
     /// Of every file's content.
     pub(super) fingerprint: [u8; 32],
@@ -101,10 +119,11 @@ pub(super) fn load(
     for bundle in &sources.bundles {
         reading.bundle(bundle, &mut trust, provider, now);
     }
+    let named = reading.named(&sources.named, provider);
     let Reading { hash, problems, mut warnings } = reading;
     let (Some((own, certified)), true) = (own, problems.is_empty()) else { return Err(problems) };
     warnings.extend(not_in_our_own_bundle(sources, &certified, &trust, now));
-    Ok(Loaded { own, certified, trust: Arc::new(trust), fingerprint: hash.finalize().into(), warnings })
+    Ok(Loaded { own, certified, named, trust: Arc::new(trust), fingerprint: hash.finalize().into(), warnings })
 }
 
 /// Files being read, with what is wrong with them.
@@ -122,16 +141,34 @@ impl Reading {
         provider: &CryptoProvider,
         now: SystemTime,
     ) -> Option<(Own, Arc<CertifiedKey>)> {
-        let chain = self.certificates(&sources.certificate);
-        let key = self.read(&sources.key).and_then(|text| self.key(&sources.key, &text, provider));
-        let chain = chain?;
-        let claim = self.claim(&sources.certificate, &chain, limits, now)?;
-        let certified = CertifiedKey::new(chain, key?);
-        if certified.keys_match().is_err() {
-            let what = format!("the key does not belong to the certificate in {}", sources.certificate.display());
-            return self.problem(&sources.key, what, "give the certificate and the key of one issuance");
-        }
+        let certified = self.pair(&sources.certificate, &sources.key, provider)?;
+        let claim = self.claim(&sources.certificate, &certified.cert, limits, now)?;
         Some((Own { id: claim.id, serial: claim.serial, not_after: claim.not_after }, Arc::new(certified)))
+    }
+
+    /// A chain and its key.
+    fn pair(&mut self, certificate: &Path, file: &Path, provider: &CryptoProvider) -> Option<CertifiedKey> {
+        let chain = self.certificates(certificate);
+        let key = self.read(file).and_then(|text| self.key(file, &text, provider));
+        let certified = CertifiedKey::new(chain?, key?);
+        if certified.keys_match().is_err() {
+            let what = format!("the key does not belong to the certificate in {}", certificate.display());
+            return self.problem(file, what, "give the certificate and the key of one issuance");
+        }
+        Some(certified)
+    }
+
+    /// Certificates by the names they are for.
+    fn named(&mut self, all: &[NamedFiles], provider: &CryptoProvider) -> ResolvesServerCertUsingSni {
+        let mut named = ResolvesServerCertUsingSni::new();
+        for NamedFiles { name, certificate, key } in all {
+            let Some(pair) = self.pair(certificate, key, provider) else { continue };
+            if let Err(error) = named.add(name, pair) {
+                let what = format!("is not for `{name}` ({error})");
+                let _: Option<()> = self.problem(certificate, what, "clients that verify the name would refuse it");
+            }
+        }
+        named
     }
 
     fn claim(&mut self, file: &Path, chain: &[CertificateDer<'_>], limits: &Limits, now: SystemTime) -> Option<Claim> {
@@ -291,7 +328,7 @@ mod tests {
         fn sources(&self) -> Sources {
             let path = |name| self.0.path().join(name);
             let bundles = vec![BundleFile { domain: "cluster.test".into(), path: path("ca.crt") }];
-            Sources { certificate: path("server.crt"), key: path("server.key"), bundles }
+            Sources { certificate: path("server.crt"), key: path("server.key"), bundles, named: Vec::new() }
         }
 
         /// What was loaded, or every problem in one text.

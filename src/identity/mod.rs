@@ -17,7 +17,7 @@ pub mod trust;
 mod verify;
 
 pub use certificate::{Claim, Limits};
-pub use load::{BundleFile, Own, Problem, Sources};
+pub use load::{BundleFile, NamedFiles, Own, Problem, Sources};
 pub use refusal::Refusal;
 pub use roots::{Roots, system_roots};
 pub use rotate::{Alpn, Material, Outcome, Store};

@@ -18,7 +18,7 @@ use arc_swap::{ArcSwap, Guard};
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::Ticketer;
 use rustls::pki_types::CertificateDer;
-use rustls::server::NoServerSessionStorage;
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert, ResolvesServerCertUsingSni};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, ServerConfig};
 use std::fs;
@@ -82,14 +82,15 @@ pub struct Material {
 }
 
 impl Material {
-    fn new(loaded: Loaded, generation: u64, provider: &Arc<CryptoProvider>) -> Result<Self, rustls::Error> {
-        let base = server_config(&loaded, provider)?;
+    fn new(mut loaded: Loaded, generation: u64, provider: &Arc<CryptoProvider>) -> Result<Self, rustls::Error> {
+        let named = std::mem::replace(&mut loaded.named, ResolvesServerCertUsingSni::new());
+        let base = server_config(&loaded, named, provider)?;
         let servers = Alpn::ALL.map(|alpn| {
             let mut config = base.clone();
             config.alpn_protocols = alpn.served();
             (alpn, Arc::new(config))
         });
-        let Loaded { own, certified, trust, fingerprint, warnings } = loaded;
+        let Loaded { own, certified, trust, fingerprint, warnings, .. } = loaded;
         Ok(Self { generation, own, trust, warnings, certified, servers, fingerprint })
     }
 
@@ -124,13 +125,30 @@ impl Material {
     }
 }
 
+/// What clients are shown: the certificate for the name that they ask for, else our own.
+#[derive(Debug)]
+struct Shown {
+    named: ResolvesServerCertUsingSni,
+    own: Arc<CertifiedKey>,
+}
+
+impl ResolvesServerCert for Shown {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        self.named.resolve(hello).or_else(|| Some(Arc::clone(&self.own)))
+    }
+}
+
 /// Tickets are stateless, so an idle session costs no memory and every worker can resume it; one is sent, since a
 /// resumed handshake brings the next. No 0-RTT. TLS 1.2 only with the extended master secret (RFC 7627).
-fn server_config(loaded: &Loaded, provider: &Arc<CryptoProvider>) -> Result<ServerConfig, rustls::Error> {
+fn server_config(
+    loaded: &Loaded,
+    named: ResolvesServerCertUsingSni,
+    provider: &Arc<CryptoProvider>,
+) -> Result<ServerConfig, rustls::Error> {
     let mut config = ServerConfig::builder_with_provider(Arc::clone(provider))
         .with_safe_default_protocol_versions()?
         .with_client_cert_verifier(Arc::new(ClientVerifier(Arc::clone(&loaded.trust))))
-        .with_cert_resolver(Arc::new(SingleCertAndKey::from(Arc::clone(&loaded.certified))));
+        .with_cert_resolver(Arc::new(Shown { named, own: Arc::clone(&loaded.certified) }));
     config.ticketer = Arc::new(Tickets::new(Ticketer::new()?, Arc::clone(&loaded.trust)));
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 1;

@@ -223,7 +223,8 @@ pub struct DatabaseRule {
     #[serde(default)]
     pub tables: BTreeMap<String, OneOrMany<String>>,
     /// Kinds of statement that name no table: CALL, DDL, DO, EXPLAIN, LISTEN, NOTIFY, PREPARE, COPY (of files and
-    /// programs), ADMIN (roles, grants, extensions), UNREADABLE (what is not understood).
+    /// programs), ADMIN (roles, grants, extensions), FUNCTION (functions called by their number, as for large objects),
+    /// REPLICATION (sessions that replicate), UNREADABLE (what is not understood).
     #[serde(default)]
     pub statements: Vec<String>,
     /// Columns that are never read: `users.password_hash`, `*.ssn`. A statement that may read columns without naming them

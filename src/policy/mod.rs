@@ -14,7 +14,7 @@ mod check;
 mod commands;
 mod compile;
 mod covers;
-mod database;
+pub mod database;
 mod describe;
 pub mod document;
 mod exceptions;

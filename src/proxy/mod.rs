@@ -24,6 +24,7 @@ mod tell;
 pub mod tls;
 mod tunnel;
 mod upstream;
+mod waiting;
 mod welcome;
 mod wire;
 mod worker;

@@ -12,7 +12,7 @@ use super::{connection, dns, postgres, tls};
 use crate::behave::Budgets;
 use crate::behave::bans::Bans;
 use crate::behave::dns::Watch;
-use crate::behave::{Pins, Rates};
+use crate::behave::{self, Pins, Rates};
 use crate::engine::Engine;
 use crate::engine::correlate::Memory;
 use crate::flow::{ClientAddr, ConnectionId};
@@ -41,6 +41,8 @@ pub struct Shared {
     pub(super) rates: Arc<Rates<Caller>>,
     /// What cancels statements of open PostgreSQL sessions.
     pub(super) cancel: Arc<postgres::Keys>,
+    /// What shows in databases' sessions only over time.
+    pub(super) sessions: behave::sql::Watch,
     /// What requests in flight have sent; only once the pod sends statements.
     pub(super) correlate: Arc<Memory>,
     pub(super) door: Arc<Door>,
@@ -67,6 +69,7 @@ impl Shared {
     ) -> Arc<Self> {
         let shared = Arc::new(Self {
             cancel: Arc::default(),
+            sessions: behave::sql::Watch::default(),
             correlate: Arc::default(),
             rates: Rates::new(settings.limits.rate_counters),
             held: Account::new(settings.limits.held_bytes),

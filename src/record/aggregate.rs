@@ -6,6 +6,7 @@ use super::caller::AsHashed;
 use super::flows::{self, Carried, Destination};
 use super::learned::{Asked, Seen};
 use super::line::Allowed;
+use super::statements::{self, Ran, Statement};
 use crate::flow::RuleName;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,6 +26,7 @@ pub(super) struct Counts {
     beyond: Traffic,
     pub(super) learned: Seen,
     pub(super) flows: flows::Seen,
+    pub(super) statements: statements::Seen,
 }
 
 /// What was carried.
@@ -57,6 +59,11 @@ impl Aggregate {
     /// Counts what left the pod.
     pub fn flow(&self, to: &Destination, carried: Carried) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).flows.note(to, carried);
+    }
+
+    /// Counts an SQL statement that ran.
+    pub fn ran(&self, statement: &Arc<Statement>, ran: Ran) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).statements.note(statement, ran);
     }
 
     /// Takes the counts out.

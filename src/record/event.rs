@@ -1,6 +1,7 @@
 //! One judgement worth keeping, owned, as it was: nothing is masked or spelled here, so that making one is cheap on the
 //! data path. What the sender chose is cut to a bound, so that a queue of events is bounded too.
 
+use super::statements::Statement;
 use super::{Caller, EventId};
 use crate::flow::{
     About, ClientAddr, Connection, ConnectionId, Cut, Denial, Direction, Evidence, Judgement, Mode,
@@ -8,7 +9,7 @@ use crate::flow::{
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// The account of one judgement.
 #[derive(Clone, Debug)]
@@ -57,12 +58,36 @@ pub struct Event {
     pub upstream_status: Option<u16>,
     /// What became of it, where it was suspicious, went on and was answered.
     pub outcome: Option<Outcome>,
+    /// The SQL statement, where it was one.
+    pub sql: Option<Box<Sql>>,
     /// The caller's trace, as sent.
     pub traceparent: Option<Clipped>,
     /// Anything else that explains it.
     pub detail: Option<Clipped>,
     /// Under which policy and signatures.
     pub revision: Arc<Revision>,
+}
+
+/// An SQL statement, as its event tells of it.
+#[derive(Clone, Debug)]
+pub struct Sql {
+    /// Whose it is, and what it asks for.
+    pub statement: Arc<Statement>,
+    /// The first of its literals, without their quotes. Only their masks are written.
+    pub values: Vec<Clipped>,
+    /// What became of it, where it went on and was answered.
+    pub ended: Option<Ended>,
+}
+
+/// What became of a statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Rows that it brought or changed.
+    pub rows: u64,
+    /// From its being sent to the end of the answer.
+    pub took: Duration,
+    /// The server's code, if it failed.
+    pub failed: Option<[u8; 5]>,
 }
 
 /// What an event tells of its exchange beyond scene and judgement. What is not known stays at its default.
@@ -112,7 +137,7 @@ impl Revision {
 }
 
 /// Bytes that a sender chose: at most so many are kept, the others are counted.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Clipped {
     /// The first bytes.
     pub bytes: Box<[u8]>,
@@ -215,6 +240,7 @@ impl Event {
         size_of::<Self>()
             + texts.into_iter().chain(optional).map(|text| text.bytes.len()).sum::<usize>()
             + self.nearest.as_ref().map_or(0, String::len)
+            + self.sql.as_ref().map_or(0, |sql| sql.bytes())
             + self.rules.len() * size_of::<RuleName>()
             + evidence.sum::<usize>()
     }
@@ -249,10 +275,21 @@ impl Event {
             released: exchange.released,
             upstream_status: exchange.upstream_status,
             outcome: None,
+            sql: None,
             traceparent: exchange.traceparent.map(Clipped::text),
             detail: exchange.detail.map(|text| Clipped::text(text.as_bytes())),
             revision: Arc::clone(revision),
         }
+    }
+}
+
+impl Sql {
+    /// Literals that are kept.
+    pub const MOST_VALUES: usize = 16;
+
+    fn bytes(&self) -> usize {
+        let values = self.values.iter().map(|value| size_of::<Clipped>() + value.bytes.len());
+        size_of::<Self>() + self.statement.bytes() + values.sum::<usize>()
     }
 }
 

@@ -25,11 +25,14 @@ pub struct Handles {
     circuits_open: Gauge,
     /// Counters by reason. A lock of this worker's own, taken for refusals only.
     by_reason: Mutex<HashMap<ByReason, Counter>>,
-    /// Counters of statements. A lock of this worker's own.
-    statements: Mutex<HashMap<(Direction, &'static str, &'static str), Counter>>,
+    /// Counters of statements, those that came first first. A lock of this worker's own.
+    statements: Mutex<Vec<(OfStatement, Counter)>>,
     /// Counters of what the pod calls. A lock of this worker's own.
     egress: Mutex<HashMap<(&'static str, &'static str, &'static str), Counter>>,
 }
+
+/// Direction, kind, outcome.
+type OfStatement = (Direction, &'static str, &'static str);
 
 /// Metric, direction, mode, reason.
 type ByReason = (&'static str, Direction, Mode, &'static str);
@@ -104,8 +107,13 @@ impl Handles {
     /// Counts an SQL statement by its kind, which is one of a fixed list, and by what became of it.
     pub fn statement(&self, direction: Direction, kind: &'static str, outcome: &'static str) {
         let mut statements = self.statements.lock().unwrap_or_else(PoisonError::into_inner);
-        let fresh = || counter(&self.process.registry, &STATEMENTS, &[direction.name(), kind, outcome]);
-        statements.entry((direction, kind, outcome)).or_insert_with(fresh).increment(1);
+        let key = (direction, kind, outcome);
+        if let Some((_, counter)) = statements.iter().find(|(known, _)| *known == key) {
+            return counter.increment(1);
+        }
+        let fresh = counter(&self.process.registry, &STATEMENTS, &[direction.name(), kind, outcome]);
+        fresh.increment(1);
+        statements.push((key, fresh));
     }
 
     /// Counts a redirected outbound connection, by what it speaks, which is one of a fixed list, and what was decided.

@@ -2,6 +2,7 @@
 
 use super::flows::{Carried, Destination};
 use super::learned::{Asked, Times};
+use super::statements::{Ran, Statement};
 use super::{Caller, Event, EventId, Handshake, Revision};
 use crate::flow::{Reason, RuleName};
 use schemars::JsonSchema;
@@ -35,6 +36,8 @@ pub enum Line {
     Flow(Flow),
     /// What one caller asked for in learn mode without a rule that grants it.
     Learned(Learned),
+    /// SQL statements of one fingerprint.
+    Executed(Executed),
 }
 
 /// The process began.
@@ -168,6 +171,19 @@ pub struct Learned {
     pub times: Times,
 }
 
+/// SQL statements of one session kind and fingerprint that ran, over a time.
+#[derive(Clone, Debug)]
+pub struct Executed {
+    /// The beginning of the time counted.
+    pub since: SystemTime,
+    /// Its end.
+    pub until: SystemTime,
+    /// Which; nothing when it is what was over the limit of statements.
+    pub statement: Option<Arc<Statement>>,
+    /// How often.
+    pub ran: Ran,
+}
+
 /// Whose record it is: on every line.
 #[derive(Clone, Debug, Default)]
 pub struct Origin {
@@ -217,6 +233,7 @@ impl Line {
                 Self::Panic(panic) => panic.message.len(),
                 Self::Learned(learned) => learned.asked.as_ref().map_or(0, |(_, asked)| asked.path.len()),
                 Self::Flow(flow) => flow.to.as_ref().and_then(|to| to.name.as_ref()).map_or(0, |name| name.len()),
+                Self::Executed(executed) => executed.statement.as_ref().map_or(0, |statement| statement.bytes()),
                 Self::Gap(_) | Self::Repeat(_) | Self::Allowed(_) => 0,
             }
     }

@@ -28,6 +28,7 @@ mod registry;
 pub mod render;
 pub mod repeat;
 pub mod sink;
+pub mod statements;
 pub mod writer;
 
 pub use aggregate::{Aggregate, Traffic};

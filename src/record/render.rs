@@ -1,11 +1,12 @@
 //! A line as JSON: the one place that knows how the record is spelled. Everything that a sender chose goes through the
 //! redactor on its way.
 
-use super::event::{Handshake, cut_name};
-use super::line::{Allowed, Flow, Gap, Learned, Panic, Reload, Repeat, Start, Stop};
+use super::event::{Handshake, Sql, cut_name};
+use super::line::{Allowed, Executed, Flow, Gap, Learned, Panic, Reload, Repeat, Start, Stop};
 use super::redact::Redactor;
 use super::{Event, Line, Origin, Revision};
 use crate::flow::{Evidence, Outcome, Peer};
+use crate::record::statements::What;
 use serde::Serialize;
 use std::time::SystemTime;
 use time::OffsetDateTime;
@@ -49,6 +50,7 @@ impl Renderer {
             Line::Repeat(repeat) => self.whole(repeat.time, "repeat", repeat_line(repeat)),
             Line::Allowed(allowed) => self.whole(allowed.until, "allowed", allowed_line(allowed)),
             Line::Flow(flow) => self.whole(flow.until, "flow", self.flow(flow)),
+            Line::Executed(executed) => self.whole(executed.until, "statement", self.executed(executed)),
             Line::Learned(learned) => self.whole(learned.until, "learned", self.learned(learned)),
         }
     }
@@ -94,6 +96,7 @@ impl Renderer {
             released: event.released,
             upstream_status: event.upstream_status,
             outcome: event.outcome.map(Outcome::name),
+            sql: event.sql.as_ref().map(|sql| self.sql(sql)),
             traceparent: event.traceparent.as_ref().and_then(|text| traceparent(&text.bytes)),
             detail: event.detail.as_ref().map(|text| redactor.clipped(text)),
             revision: RevisionPart::of(&event.revision),
@@ -114,6 +117,75 @@ impl Renderer {
             before: shown.before,
             matched: shown.matched,
             after: shown.after,
+        }
+    }
+
+    fn sql<'a>(&self, sql: &'a Sql) -> SqlPart<'a> {
+        let ended = sql.ended;
+        SqlPart {
+            statement: self.statement(sql.statement.what()),
+            values: sql.values.iter().map(|value| self.redactor.mask(&value.bytes)).collect(),
+            rows: ended.map(|ended| ended.rows),
+            seconds: ended.map(|ended| ended.took.as_micros() as f64 / 1e6),
+            ended: ended.map(|ended| match ended.failed {
+                Some(code) => String::from_utf8_lossy(&code).into_owned(),
+                None => "completed".to_owned(),
+            }),
+        }
+    }
+
+    fn statement<'a>(&self, what: &'a What) -> StatementPart<'a> {
+        let texts = |list: &[Box<str>]| list.iter().map(|text| self.redactor.text(text)).collect();
+        StatementPart {
+            user: self.redactor.text(&what.user),
+            database: self.redactor.text(&what.database),
+            application: self.redactor.text(&what.application),
+            fingerprint: &what.fingerprint,
+            asks: texts(&what.asks),
+            functions: texts(&what.functions),
+        }
+    }
+
+    fn executed<'a>(&self, executed: &'a Executed) -> impl Serialize + use<'a> {
+        #[derive(Serialize)]
+        struct ExecutedLine<'a> {
+            since: String,
+            direction: Option<&'static str>,
+            caller: Option<String>,
+            verdict: Option<&'static str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            reason: Option<&'static str>,
+            #[serde(skip_serializing_if = "std::ops::Not::not")]
+            suspicious: bool,
+            rule: Option<String>,
+            action: Option<&'static str>,
+            original: Option<String>,
+            #[serde(flatten)]
+            statement: Option<StatementPart<'a>>,
+            times: u64,
+            failed: u64,
+            rows: u64,
+            seconds: f64,
+            longest: f64,
+        }
+        let what = executed.statement.as_ref().map(|statement| statement.what());
+        let ran = &executed.ran;
+        ExecutedLine {
+            since: timestamp(executed.since),
+            direction: what.map(|what| what.caller.direction().name()),
+            caller: what.map(|what| what.caller.to_string()),
+            verdict: what.map(|what| if what.reason.is_none() { "allow" } else { "deny" }),
+            reason: what.and_then(|what| what.reason),
+            suspicious: what.is_some_and(|what| what.suspicious),
+            rule: what.and_then(|what| what.rule.as_ref()).map(|rule| self.redactor.text(rule)),
+            action: what.map(|what| what.kind),
+            original: what.map(|what| self.redactor.clipped(&what.text)),
+            statement: what.map(|what| self.statement(what)),
+            times: ran.times,
+            failed: ran.failed,
+            rows: ran.rows,
+            seconds: ran.took.as_micros() as f64 / 1e6,
+            longest: ran.longest.as_micros() as f64 / 1e6,
         }
     }
 
@@ -322,11 +394,38 @@ struct JudgedLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     outcome: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    sql: Option<SqlPart<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     traceparent: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
     #[serde(flatten)]
     revision: RevisionPart<'a>,
+}
+
+#[derive(Serialize)]
+struct SqlPart<'a> {
+    #[serde(flatten)]
+    statement: StatementPart<'a>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    values: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rows: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seconds: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended: Option<String>,
+}
+
+#[derive(Serialize)]
+struct StatementPart<'a> {
+    user: String,
+    database: String,
+    application: String,
+    fingerprint: &'a str,
+    asks: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    functions: Vec<String>,
 }
 
 #[derive(Serialize)]

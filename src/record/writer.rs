@@ -8,7 +8,7 @@ use super::redact::Redactor;
 use super::render::Renderer;
 use super::sink::Sink;
 use super::{Line, Origin};
-use super::{aggregate, flows, learned};
+use super::{aggregate, flows, learned, statements};
 use sha2::{Digest, Sha256};
 use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -127,8 +127,10 @@ impl RecordThread {
         let learned = learned::lines(learned, since, until).into_iter().map(Line::Learned);
         let flows = counts.iter_mut().map(|counts| std::mem::take(&mut counts.flows)).collect::<Vec<_>>();
         let flows = flows::lines(flows.into_iter(), since, until).into_iter().map(Line::Flow);
+        let ran = counts.iter_mut().map(|counts| std::mem::take(&mut counts.statements)).collect::<Vec<_>>();
+        let ran = statements::lines(ran.into_iter(), since, until).into_iter().map(Line::Executed);
         let allowed = aggregate::lines(counts.into_iter(), since, until).into_iter().map(Line::Allowed);
-        allowed.chain(flows).chain(learned).collect()
+        allowed.chain(flows).chain(learned).chain(ran).collect()
     }
 
     fn write(&mut self, renderer: &Renderer, lines: &[Line], gap: &Gap) {

@@ -64,9 +64,10 @@ class Program:
 
 class Podwall(Program):
     """A sidecar, from its configuration to its record. `inside` is a command that runs others in a namespace, `more` more
-    lines of the configuration."""
+    lines of the configuration, `record` and `identity` of those parts."""
 
-    def __init__(self, binary, folder, listeners, allowlist, certificates, inside=(), more="", certificate="server"):
+    def __init__(self, binary, folder, listeners, allowlist, certificates, inside=(), more="", certificate="server",
+                 record="", identity=""):
         folder.mkdir()
         self.inside = list(inside)
         self.admin_port = free_port()
@@ -80,10 +81,12 @@ identity:
   certificate: {certificates}/{certificate}.crt
   key: {certificates}/{certificate}.key
   trust: [{{domain: cluster.test, bundle: {certificates}/ca.crt}}]
+  {identity}
 allowlists: [{folder}/allowlist.yaml]
 record:
   file: {{path: {self.record}}}
   repeats: 1000
+  {record}
 admin: {{listen: "127.0.0.1:{self.admin_port}"}}
 workers: 2
 {more}""")

@@ -1,7 +1,7 @@
 //! Questions that only a scout asks: for whole zones, for everything under a name, for types that mean nothing.
 
-use super::faded;
 use crate::behave::Sign;
+use crate::behave::seen::faded;
 use crate::flow::Weight;
 use std::time::Duration;
 

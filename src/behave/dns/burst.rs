@@ -6,9 +6,10 @@
 //! ordinary names take off more than strange ones add, so that a strange name among others is nothing. At `LIMIT`
 //! strange names are denied; ordinary ones never are.
 
+use super::letters;
 use super::registered::{Registered, Suffix};
-use super::{Seen, faded, letters};
 use crate::behave::Sign;
+use crate::behave::seen::{Seen, faded};
 use crate::flow::Weight;
 use std::collections::VecDeque;
 use std::time::Duration;

@@ -124,33 +124,5 @@ impl Watch {
     }
 }
 
-/// Hashes of what was seen lately, at most so many; the oldest is forgotten first.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Seen {
-    hashes: Vec<u32>,
-    next: usize,
-}
-
-impl Seen {
-    /// Whether it was seen before; it is from now on.
-    fn again(&mut self, hash: u32, capacity: usize) -> bool {
-        if self.hashes.contains(&hash) {
-            return true;
-        }
-        if self.hashes.len() < capacity {
-            self.hashes.push(hash);
-        } else if let Some(oldest) = self.hashes.get_mut(self.next) {
-            *oldest = hash;
-            self.next = (self.next + 1) % capacity;
-        }
-        false
-    }
-}
-
-/// What is left of a score after a time, given the time in which half of it goes.
-fn faded(score: f32, passed: Duration, half: Duration) -> f32 {
-    score * (-passed.as_secs_f32() / half.as_secs_f32()).exp2()
-}
-
 #[cfg(test)]
 mod tests;

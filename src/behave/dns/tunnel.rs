@@ -4,9 +4,10 @@
 //! Each name that was not seen before adds the bytes that it could carry out to the domain's score; half of it fades in
 //! half an hour. At `LIMIT` the domain is a tunnel, and stays one until enough has faded: about 140 bytes leave.
 
+use super::letters;
 use super::registered::{Registered, Suffix};
-use super::{Seen, faded, letters};
 use crate::behave::Sign;
+use crate::behave::seen::{Seen, faded};
 use crate::flow::Weight;
 use std::time::Duration;
 

@@ -215,6 +215,10 @@ impl Checker<'_> {
             self.trust(identity);
             self.readable("identity.certificate", &identity.certificate);
             self.readable("identity.key", &identity.key);
+            for (at, named) in identity.named.iter().enumerate() {
+                self.readable(&format!("identity.named[{at}].certificate"), &named.certificate);
+                self.readable(&format!("identity.named[{at}].key"), &named.key);
+            }
             return;
         }
         for (at, listener) in config.listeners.iter().enumerate() {

@@ -120,7 +120,13 @@ impl Identity {
     pub fn sources(&self) -> identity::Sources {
         let bundle =
             |trust: &super::Trust| identity::BundleFile { domain: trust.domain.clone(), path: trust.bundle.clone() };
+        let named = |named: &super::NamedCertificate| identity::NamedFiles {
+            name: named.name.clone(),
+            certificate: named.certificate.clone(),
+            key: named.key.clone(),
+        };
         identity::Sources {
+            named: self.named.iter().map(named).collect(),
             certificate: self.certificate.clone(),
             key: self.key.clone(),
             bundles: self.trust.iter().map(bundle).collect(),

@@ -217,6 +217,22 @@ pub struct Identity {
     pub key: PathBuf,
     /// Whom we believe: one bundle of CA certificates for each trust domain.
     pub trust: Vec<Trust>,
+    /// Certificates for clients that ask for a name and verify it, as PostgreSQL's do with sslmode=verify-full. Whoever
+    /// asks for no name, or another, is shown our own.
+    #[serde(default)]
+    pub named: Vec<NamedCertificate>,
+}
+
+/// A certificate for a name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NamedCertificate {
+    /// The name that clients ask for: `db.shop`.
+    pub name: String,
+    /// The chain, the leaf first. It needs no SPIFFE ID.
+    pub certificate: PathBuf,
+    /// The leaf's private key.
+    pub key: PathBuf,
 }
 
 /// The bundle of one trust domain.

@@ -13,8 +13,20 @@ use std::fmt;
 pub(super) static TABLE_KINDS: &[&str] = &["SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "COPY", "LOCK", "DDL"];
 
 /// Kinds of statement that name no table, or whose table is not told.
-pub(super) static OTHER_KINDS: &[&str] =
-    &["ADMIN", "CALL", "COPY", "DDL", "DO", "EXPLAIN", "LISTEN", "NOTIFY", "PREPARE", "UNREADABLE"];
+pub(super) static OTHER_KINDS: &[&str] = &[
+    "ADMIN",
+    "CALL",
+    "COPY",
+    "DDL",
+    "DO",
+    "EXPLAIN",
+    "FUNCTION",
+    "LISTEN",
+    "NOTIFY",
+    "PREPARE",
+    "REPLICATION",
+    "UNREADABLE",
+];
 
 /// Tables of the server's catalogue that hold secrets; no pattern takes them, they must be named.
 static SECRET: &[&str] = &[
@@ -276,7 +288,7 @@ impl Granted {
 }
 
 /// Whether a function must be granted by its name.
-fn is_dangerous(name: &str) -> bool {
+pub fn is_dangerous(name: &str) -> bool {
     DANGEROUS.iter().any(|known| match known.strip_suffix('*') {
         Some(beginning) => name.starts_with(beginning),
         None => name == *known,

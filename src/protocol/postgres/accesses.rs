@@ -61,6 +61,16 @@ impl Understood {
         self.statements.as_deref().unwrap_or_default()
     }
 
+    /// How many statements it has, besides those that begin and end transactions.
+    pub fn working(&self) -> usize {
+        self.all().iter().filter(|statement| !TRANSACTIONS.contains(&statement.verb)).count()
+    }
+
+    /// The functions that it calls.
+    pub fn functions(&self) -> impl Iterator<Item = &str> {
+        self.all().iter().flat_map(|statement| statement.functions.iter().map(String::as_str))
+    }
+
     /// The prepared statements that it uses or makes, in order.
     pub fn prepared(&self) -> impl Iterator<Item = &Prepared> {
         self.all().iter().filter_map(|statement| statement.prepared.as_ref())
@@ -82,6 +92,17 @@ impl Understood {
 
 /// What does not parse is asked for as this; nobody grants it by chance.
 pub const UNREADABLE: &str = "UNREADABLE";
+
+/// Verbs that only begin and end transactions.
+static TRANSACTIONS: &[&str] = &["ABORT", "BEGIN", "COMMIT", "END", "RELEASE", "ROLLBACK", "SAVEPOINT", "START"];
+
+/// Ends what is told of an UPDATE or DELETE that does not say which rows.
+pub const WITHOUT_WHERE: &str = " without WHERE";
+
+/// A session that replicates, and the commands for that, which are no SQL.
+pub const REPLICATION: &str = "REPLICATION";
+/// A function is called by its number, as large objects are read and written.
+pub const FUNCTION: &str = "FUNCTION";
 
 /// The accesses of a text in a session.
 #[derive(Debug)]
@@ -111,6 +132,13 @@ impl Asked {
         Self { database: database.to_owned(), facts, written: Vec::new(), unbounded: Vec::new(), items }
     }
 
+    /// What a kind of request without a table asks for.
+    pub fn kind(user: &str, database: &str, kind: &'static str) -> Self {
+        let mut asked = Self::session(user, database);
+        asked.items = vec![Item { action: kind, path: "/".into(), unbounded: false, reads: true }];
+        asked
+    }
+
     /// What changing a setting asks for.
     pub fn setting(user: &str, database: &str, name: &str) -> Self {
         let mut asked = Self::session(user, database);
@@ -125,7 +153,7 @@ impl Asked {
         asked.items.clear();
         asked.facts.push(fact(FactKind::Fingerprint, &understood.fingerprint));
         if understood.statements.is_err() {
-            asked.add(UNREADABLE, "/".into(), false, true);
+            asked.add(if settings.replication { REPLICATION } else { UNREADABLE }, "/".into(), false, true);
         }
         let mut settings = Cow::Borrowed(settings);
         for statement in understood.all() {
@@ -198,10 +226,13 @@ impl Asked {
             .collect()
     }
 
-    /// `SELECT orders, INSERT log`, for the record.
-    pub fn summary(&self) -> String {
-        let items = self.items.iter().map(|item| format!("{} {}", item.action, item.path.trim_start_matches('/')));
-        items.map(|text| text.trim().to_owned()).collect::<Vec<_>>().join(", ")
+    /// `SELECT orders`, `DELETE log without WHERE`, for the record.
+    pub fn told(&self) -> impl Iterator<Item = String> {
+        self.items.iter().map(|Item { action, path, unbounded, .. }| {
+            let path = path.trim_start_matches('/');
+            let gap = if path.is_empty() { "" } else { " " };
+            format!("{action}{gap}{path}{}", if *unbounded { WITHOUT_WHERE } else { "" })
+        })
     }
 }
 
@@ -215,12 +246,15 @@ mod tests {
 
     fn asked(text: &str) -> String {
         let understood = Understood::of(text.as_bytes(), false);
-        Asked::of(&understood, "ann", "shop", &Settings::default()).summary()
+        Asked::of(&understood, "ann", "shop", &Settings::default()).told().collect::<Vec<_>>().join(", ")
     }
 
     #[test]
     fn statements_become_accesses() {
-        assert_eq!(asked("SELECT a FROM t JOIN s.u ON true; DELETE FROM t"), "SELECT t, SELECT s.u, DELETE t");
+        assert_eq!(
+            asked("SELECT a FROM t JOIN s.u ON true; DELETE FROM t"),
+            "SELECT t, SELECT s.u, DELETE t without WHERE"
+        );
         assert_eq!(asked("BEGIN"), "SESSION");
         assert_eq!(asked("SELECT 1"), "SESSION");
         assert_eq!(asked(""), "SESSION");

@@ -51,6 +51,8 @@ pub enum Back {
     Complete {
         /// It was one that drops all prepared statements.
         drops_all: bool,
+        /// Rows that it changed or brought.
+        rows: u64,
     },
     /// The server takes the data of a copy.
     CopyIn,
@@ -90,15 +92,24 @@ pub fn read(unit: &Unit, bytes: &[u8]) -> Result<Back, Malformed> {
         b'2' => Back::BindComplete,
         b'3' => Back::CloseComplete,
         b'T' | b'n' => Back::Described,
-        b'C' | b'I' | b's' | b'V' => {
-            Back::Complete { drops_all: matches!(body, b"DISCARD ALL\0" | b"DEALLOCATE ALL\0") }
+        b'C' => {
+            let drops_all = matches!(body, b"DISCARD ALL\0" | b"DEALLOCATE ALL\0");
+            Back::Complete { drops_all, rows: last_number(body) }
         }
+        b'I' | b's' | b'V' => Back::Complete { drops_all: false, rows: 0 },
         b'D' | b'd' => Back::Row,
         b'G' => Back::CopyIn,
         b'W' => Back::CopyBoth,
         b'K' => return Err(form),
         _ => Back::Other,
     })
+}
+
+/// `INSERT 0 5` and `UPDATE 5`: the rows that a command says it changed.
+fn last_number(tag: &[u8]) -> u64 {
+    let digits = tag.strip_suffix(b"\0").unwrap_or(tag).rsplit(|byte| *byte == b' ').next().unwrap_or_default();
+    let number = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
+    number.unwrap_or_default()
 }
 
 fn lossy(bytes: &[u8]) -> String {
@@ -139,6 +150,9 @@ mod tests {
         let error = b"SERROR\0VERROR\0C42601\0Mno\0\0";
         assert_eq!(read_all(b'E', error), Ok(Back::Error { fatal: false, code: *b"42601" }));
         assert_eq!(read_all(b'E', b"VFATAL\0C57P01\0\0"), Ok(Back::Error { fatal: true, code: *b"57P01" }));
+        for (tag, rows) in [(&b"INSERT 0 5\0"[..], 5), (b"SELECT 12\0", 12), (b"BEGIN\0", 0)] {
+            assert_eq!(read_all(b'C', tag), Ok(Back::Complete { drops_all: false, rows }));
+        }
         let parameter = Back::Parameter { name: "a".into(), value: "b".into() };
         assert_eq!(read_all(b'S', b"a\0b\0"), Ok(parameter));
     }

@@ -16,6 +16,8 @@ pub struct Settings {
     any: bool,
     /// `standard_conforming_strings` is off.
     pub backslash: bool,
+    /// The session replicates: what is no SQL may be one of the commands for that.
+    pub replication: bool,
 }
 
 /// What a change of a setting means.
@@ -141,6 +143,12 @@ impl Settings {
         } else if !self.paths.contains(&path) {
             self.paths.push(path);
         }
+    }
+
+    /// Grows whenever a name may have come to mean something else: what was judged before is to be judged again, as the
+    /// server plans prepared statements anew.
+    pub fn changes(&self) -> usize {
+        self.paths.len() + usize::from(self.any)
     }
 
     /// Every way in which a table's name may be understood: `/schema.table`, and `/table` under the server's own search

@@ -76,14 +76,27 @@ impl<T> Names<T> {
         }
     }
 
-    /// The server has closed it.
-    pub fn close(&mut self, name: &[u8]) {
-        self.held.remove(name);
+    /// The number of the last proposal: what is closed from here on is at most as new.
+    pub fn newest(&self) -> u64 {
+        self.next
     }
 
-    /// The server has closed all.
-    pub fn clear(&mut self) {
-        self.held.clear();
+    /// The server has closed it, as it was when `newest` was the last proposal.
+    pub fn close(&mut self, name: &[u8], newest: u64) {
+        if let Some(candidates) = self.held.get_mut(name) {
+            candidates.retain(|candidate| candidate.number > newest);
+            if candidates.is_empty() {
+                self.held.remove(name);
+            }
+        }
+    }
+
+    /// The server has closed all, as they were when `newest` was the last proposal.
+    pub fn clear(&mut self, newest: u64) {
+        self.held.retain(|_, candidates| {
+            candidates.retain(|candidate| candidate.number > newest);
+            !candidates.is_empty()
+        });
     }
 
     /// How many names there are.
@@ -116,7 +129,13 @@ mod tests {
         assert_eq!(of(&names, 3), [1, 2]);
         names.reject(b"n", two);
         assert_eq!(of(&names, 3), [1]);
-        names.close(b"n");
+        let newest = names.newest();
+        names.propose(b"n", 3, Rc::new(3)).unwrap();
+        names.close(b"n", newest);
+        assert_eq!(of(&names, 3), [3]);
+        names.clear(newest);
+        assert_eq!(of(&names, 3), [3]);
+        names.clear(names.newest());
         assert!(of(&names, 3).is_empty());
     }
 

@@ -40,6 +40,8 @@ pub struct Startup {
     pub database: String,
     /// What the application calls itself.
     pub application: String,
+    /// It is to replicate, and speaks the commands for that.
+    pub replication: bool,
     /// Settings of the session, lower case, from parameters and command-line options.
     pub settings: Vec<(String, String)>,
 }
@@ -121,6 +123,7 @@ impl Startup {
             "application_name" => self.application = value.to_owned(),
             "options" => self.settings.extend(options(value).ok_or(Malformed::new(8, UNSUPPORTED))?),
             "replication" if matches!(value, "false" | "off" | "no" | "0") => {}
+            "replication" if matches!(value, "true" | "on" | "yes" | "1" | "database") => self.replication = true,
             "replication" => return Err(Malformed::new(8, UNSUPPORTED)),
             name if name.starts_with("_pq_.") => {}
             name => self.settings.push((name.to_ascii_lowercase(), value.to_owned())),
@@ -183,6 +186,9 @@ mod tests {
         let startup = startup_of(b"user\0ann\0application_name\0psql\0TimeZone\0UTC\0\0").unwrap();
         assert_eq!((startup.user.as_str(), startup.database.as_str()), ("ann", "ann"));
         assert_eq!(startup.settings, [("timezone".to_owned(), "UTC".to_owned())]);
+        let replicates =
+            |value: &str| startup_of(format!("user\0a\0replication\0{value}\0\0").as_bytes()).unwrap().replication;
+        assert_eq!(["off", "true", "database"].map(replicates), [false, true, true]);
         assert_eq!(startup_of(b"user\0a\0database\0shop\0\0").unwrap().database, "shop");
     }
 
@@ -200,7 +206,7 @@ mod tests {
             assert_eq!(startup_of(body).unwrap_err().why, FORM, "{body:?}");
         }
         assert_eq!(first(&message(0x0002_0000, b"")).unwrap_err().why, UNSUPPORTED);
-        assert_eq!(startup_of(b"user\0a\0replication\0database\0\0").unwrap_err().why, UNSUPPORTED);
+        assert_eq!(startup_of(b"user\0a\0replication\0what\0\0").unwrap_err().why, UNSUPPORTED);
         assert_eq!(first(b"\0\0\0\x07").unwrap_err().why, LENGTH);
         assert_eq!(first(&10_001_u32.to_be_bytes()).unwrap_err().why, LENGTH);
         assert_eq!(first(&10_000_u32.to_be_bytes()), Ok(None));

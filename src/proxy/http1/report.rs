@@ -12,7 +12,8 @@ use crate::protocol::http1::emit;
 use crate::protocol::http1::{self, Refusal, RequestHead};
 use crate::protocol::{Malformed, grpc};
 use crate::proxy::upstream::Unreached;
-use crate::proxy::worker::{InPlace, Shared, Worker};
+use crate::proxy::waiting::Waiting;
+use crate::proxy::worker::{InPlace, Worker};
 use crate::record::flows::Carried;
 use crate::record::{Event, EventId, Exchange, Revision, Traffic};
 use std::sync::Arc;
@@ -33,29 +34,6 @@ pub(super) struct Told {
     pub(super) retry_after: Option<u64>,
     /// What was denied and goes on all the same: it is recorded once it is known what became of it.
     waiting: Vec<Waiting>,
-}
-
-/// An event that waits for the answer to its exchange; recorded at the latest when it is dropped.
-struct Waiting {
-    event: Option<Event>,
-    shared: Arc<Shared>,
-}
-
-impl Waiting {
-    fn answered(&mut self, seen: &Seen) {
-        if let Some(event) = &mut self.event {
-            event.outcome = seen.outcome;
-            event.upstream_status = seen.status;
-        }
-    }
-}
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        if let Some(event) = self.event.take() {
-            self.shared.recorder.judged(event);
-        }
-    }
 }
 
 impl Told {
@@ -158,7 +136,7 @@ impl Conversation<'_> {
         };
         told.event = Some(event.id);
         let waits = event.reason().is_some_and(|reason| reason != LEAK) && judgement.stops().is_none();
-        let waiting = Waiting { event: Some(event), shared: Arc::clone(&self.worker.shared) };
+        let waiting = Waiting::new(Some(event), &self.worker.shared);
         if waits {
             told.waiting.push(waiting);
         }
@@ -167,7 +145,10 @@ impl Conversation<'_> {
 
     /// What signs of an attack that did not suffice turned out to be: told when the answer says that they were one.
     fn tell_outcome(&self, told: &mut Told, case: &Case<'_>, request: &Request) {
-        told.waiting.iter_mut().for_each(|waiting| waiting.answered(&told.seen));
+        for event in told.waiting.iter_mut().filter_map(Waiting::event) {
+            event.outcome = told.seen.outcome;
+            event.upstream_status = told.seen.status;
+        }
         told.waiting.clear();
         let telling = told.seen.outcome.filter(|outcome| *outcome > Outcome::Attempted && !case.denied());
         if telling.is_none() || case.found().evidence().is_empty() {
@@ -185,7 +166,7 @@ impl Conversation<'_> {
         };
         let event = told.progress().event(self.worker, &scene, request, &judgement);
         let event = event.map(|event| Event { outcome: telling, ..event });
-        drop(Waiting { event, shared: Arc::clone(&self.worker.shared) });
+        drop(Waiting::new(event, &self.worker.shared));
     }
 
     /// Records what needed no judgement: an upstream that fails, a client that does.

@@ -1,16 +1,17 @@
 //! What a client asks, judged message by message: what goes on as it is, and what stands for what does not.
 
-use super::texts::{Granted, Shape, Statement};
-use super::{End, SETTING, TEXT_BYTES, Wire};
+use super::texts::{Granted, Shape, Statement, Under};
+use super::{End, SETTING, TEXT_BYTES, Wire, report};
+use crate::behave::sql::{Asked as Seen, is_extracting};
 use crate::canon::sql::postgres::Prepared;
 use crate::engine::Engine;
 use crate::engine::correlate::PROOF;
 use crate::flow::{Direction, Hit, Message, Mode, Part, Past, Place, Side, Verdict, Weight};
-use crate::protocol::postgres::accesses::{Asked, Understood};
+use crate::protocol::postgres::accesses::{Asked, FUNCTION, Understood};
 use crate::protocol::postgres::emit::{self, DENIED, NO_STATEMENT};
 use crate::protocol::postgres::front::Front;
 use crate::protocol::postgres::session::{Ceiling, Denied, Portal, SentKind};
-use crate::protocol::postgres::{TOO_MANY, UNKNOWN_STATEMENT, UNSUPPORTED};
+use crate::protocol::postgres::{TOO_MANY, UNKNOWN_STATEMENT};
 use crate::record::flows::Carried;
 use crate::record::{EventId, Traffic};
 use std::rc::Rc;
@@ -52,20 +53,13 @@ impl Wire<'_> {
             Front::CloseStatement(name) => self.sent(SentKind::CloseStatement((*name).into())),
             Front::ClosePortal(name) => self.sent(SentKind::ClosePortal((*name).into())),
             Front::Sync => self.sent(SentKind::Sync),
-            Front::FunctionCall => {
-                let event = self.note_end(UNSUPPORTED);
-                self.deny_query(event, DENIED)
-            }
+            Front::FunctionCall => self.function_call(),
             Front::Flush | Front::Password | Front::CopyData | Front::CopyEnd | Front::Terminate => Ok(Fate::Forward),
         }
     }
 
     fn sent(&mut self, kind: SentKind) -> Fated {
-        self.sent_under(kind, None)
-    }
-
-    fn sent_under(&mut self, kind: SentKind, ceiling: Option<Ceiling>) -> Fated {
-        self.session.sent_under(kind, None, ceiling).map(|()| Fate::Forward).map_err(End::Refused)
+        self.session.sent(kind, None).map(|()| Fate::Forward).map_err(End::Refused)
     }
 
     fn query(&mut self, text: &[u8]) -> Fated {
@@ -74,13 +68,28 @@ impl Wire<'_> {
         let (understood, shape) = self.worker.texts.shape(text, self.session.settings.backslash);
         match self.known_or_judged(text, &understood, shape) {
             Err((event, code)) => self.deny_query(event, code),
-            Ok(rows) => {
-                self.goes_on(text, &understood, rows)?;
-                self.executed(text.len());
-                let rows = self.rows_with_named(&understood, rows);
+            Ok(granted) => {
+                self.goes_on(text, &understood, &granted)?;
+                let rows = self.rows_with_named(&understood, granted.rows);
                 let ceiling = self.ceiling(&understood, rows);
-                self.sent_under(SentKind::Query, ceiling)
+                self.executed(SentKind::Query, &granted, text.len(), ceiling)
             }
+        }
+    }
+
+    /// A function that is called by its number: which one it is, only the server knows.
+    fn function_call(&mut self) -> Fated {
+        self.still_welcome().map_err(End::Refused)?;
+        self.exchanges.exchanges += 1;
+        let asked = Asked::kind(&self.who.user, &self.who.database, FUNCTION);
+        let past = Past::default();
+        let scene = self.scene(&past);
+        let message = Message { side: Side::Client, accesses: &asked.accesses(), parts: &[], last: true };
+        let judgement = self.worker.engine().open(&scene).judge(&scene, &message, &mut Engine::budget(0));
+        match report::decided(self.worker, &scene, &self.who, FUNCTION, judgement) {
+            Some(event) => self.deny_query(event, DENIED),
+            // It is answered as a text is: with a result or an error, and then the server is ready.
+            None => self.sent(SentKind::Query),
         }
     }
 
@@ -88,12 +97,12 @@ impl Wire<'_> {
         self.still_welcome().map_err(End::Refused)?;
         self.exchanges.exchanges += 1;
         let (understood, shape) = self.worker.texts.shape(text, self.session.settings.backslash);
-        let rows = match self.known_or_judged(text, &understood, shape) {
-            Ok(rows) => rows,
+        let granted = match self.known_or_judged(text, &understood, shape) {
+            Ok(granted) => granted,
             Err((event, code)) => return self.deny_extended(event, code),
         };
-        self.goes_on(text, &understood, rows)?;
-        let statement = self.statement(text, understood, rows)?;
+        self.goes_on(text, &understood, &granted)?;
+        let statement = self.statement(text, understood, &granted)?;
         self.session.parse(name, statement).map_err(End::Refused)?;
         Ok(Fate::Forward)
     }
@@ -119,9 +128,9 @@ impl Wire<'_> {
             let event = self.note_end(UNKNOWN_STATEMENT);
             return self.deny_extended(event, NO_STATEMENT);
         };
-        self.executed(statement.text.len());
+        let (granted, bytes) = (statement.runs(), statement.text.len());
         let ceiling = self.portal_ceiling(&portals);
-        self.sent_under(SentKind::Execute, ceiling)
+        self.executed(SentKind::Execute, &granted, bytes, ceiling)
     }
 
     /// How many rows a portal may bring, whichever of these the name stands for.
@@ -129,7 +138,7 @@ impl Wire<'_> {
         let mut ceiling: Option<Ceiling> = None;
         for portal in portals {
             for statement in &portal.held {
-                let rows = self.rows_with_named(&statement.understood, statement.rows.get());
+                let rows = self.rows_with_named(&statement.understood, statement.rows());
                 let fetches = statement.understood.fetches();
                 let Some(mut next) = self.ceiling(&statement.understood, rows) else { continue };
                 if !fetches {
@@ -147,7 +156,7 @@ impl Wire<'_> {
         for prepared in understood.prepared() {
             if let Prepared::Use(name) = prepared {
                 let held = self.session.statements.of(name.as_bytes(), self.session.pipeline());
-                least = held.iter().filter_map(|statement| statement.rows.get()).chain(least).min();
+                least = held.iter().filter_map(|statement| statement.rows()).chain(least).min();
             }
         }
         least
@@ -170,41 +179,39 @@ impl Wire<'_> {
         if held.is_empty() {
             return Err((self.note_end(UNKNOWN_STATEMENT), NO_STATEMENT));
         }
-        let generation = self.worker.engine().revision().generation;
-        for statement in held.iter().filter(|statement| statement.granted.get() != generation) {
+        let under = self.under();
+        for statement in held.iter().filter(|statement| statement.under.get() != under) {
             let judged = self.judge(&statement.text, &statement.understood)?;
-            statement.granted.set(generation);
-            statement.rows.set(judged.granted.rows);
+            statement.under.set(under);
+            statement.granted.replace(judged.granted);
         }
         Ok(())
     }
 
-    /// Rows that a text may bring, if it is granted: known from texts of the same shape, or judged.
+    /// What a text may do: known from texts of the same shape, or judged.
     fn known_or_judged(
         &mut self,
         text: &[u8],
         understood: &Understood,
         shape: Option<Rc<Shape>>,
-    ) -> Result<Option<u64>, (EventId, &'static str)> {
+    ) -> Result<Granted, (EventId, &'static str)> {
         self.is_not_proved(text, understood)?;
         let Some(shape) = shape.filter(|_| understood.leaves_no_trace()) else {
-            return self.judge(text, understood).map(|judged| judged.granted.rows);
+            return self.judge(text, understood).map(|judged| judged.granted);
         };
         let generation = self.worker.engine().revision().generation;
         let second = self.worker.shared.started.elapsed().as_secs();
         if let Some(granted) = self.clean.of(&shape, generation, second) {
-            let rows = granted.rows;
-            self.rule.clone_from(&granted.rule);
+            let granted = granted.clone();
             self.worker.metrics.judged(self.connection.direction, Mode::Enforce, &Verdict::Allow);
             self.worker.metrics.statement(self.connection.direction, understood.verb(), "granted");
-            return Ok(rows);
+            return Ok(granted);
         }
-        let judged = self.judge(text, understood)?;
-        let rows = judged.granted.rows;
-        if judged.clean {
-            self.clean.remember(shape, judged.granted);
+        let Judged { granted, clean } = self.judge(text, understood)?;
+        if clean && !is_extracting(&understood.normalised) {
+            self.clean.remember(shape, &granted);
         }
-        Ok(rows)
+        Ok(granted)
     }
 
     /// Whether no value of a request in flight changes what a statement does that the pod sends.
@@ -220,7 +227,8 @@ impl Wire<'_> {
         let judgement = self.worker.engine().open(&self.scene(&Past::default())).prove(PROOF, &part, hit);
         let asked = Asked::of(understood, &self.who.user, &self.who.database, &self.session.settings);
         let source = format!("{}: {}", proof.change.says(), proof.source);
-        match self.note(understood, &asked, judgement, Some(&source)) {
+        let counts = self.counts(understood, &asked, &judgement, true);
+        match self.note(text, &counts, judgement, Some(&source)) {
             Some(event) => Err((event, DENIED)),
             None => Ok(()),
         }
@@ -233,7 +241,7 @@ impl Wire<'_> {
         }
         let began = Instant::now();
         let asked = Asked::of(understood, &self.who.user, &self.who.database, &self.session.settings);
-        let (judgement, judged) = {
+        let (judgement, rows, suspicious) = {
             let past = Past::default();
             let scene = self.scene(&past);
             let engine = self.worker.engine();
@@ -241,21 +249,26 @@ impl Wire<'_> {
             let accesses = asked.accesses();
             let message = Message { side: Side::Client, accesses: &accesses, parts: &parts, last: true };
             let mut case = engine.open(&scene);
+            let now = scene.now.since_start;
+            let (fingerprint, normalised) = (&*understood.fingerprint, &*understood.normalised);
+            let seen = Seen { fingerprint, normalised, statements: understood.working() };
+            let signs = self.worker.shared.sessions.asked(self.kind, &seen, now);
+            signs.into_iter().for_each(|sign| case.saw(Place::SqlText, text, sign));
             let judgement = case.judge(&scene, &message, &mut Engine::budget(text.len()));
-            let granted = Granted { rule: judgement.rules.first().cloned(), rows: case.rows() };
-            let clean = judgement.verdict == Verdict::Allow && case.found().total() == 0;
-            (judgement, Judged { granted, clean })
+            let suspicious = case.found().total() > 0 || !judgement.evidence.is_empty();
+            (judgement, case.rows(), suspicious)
         };
+        let clean = judgement.verdict == Verdict::Allow && !suspicious;
+        let counts = self.counts(understood, &asked, &judgement, suspicious);
         self.worker.metrics.took_judging(self.connection.direction, began.elapsed());
-        let noted = self.note(understood, &asked, judgement, None);
+        let noted = self.note(text, &counts, judgement, None);
         let outcome = if noted.is_some() { "denied" } else { "granted" };
         self.worker.metrics.statement(self.connection.direction, understood.verb(), outcome);
         if let Some(event) = noted {
             return Err((event, DENIED));
         }
-        self.rule = judged.granted.rule.clone().or(self.rule.take());
         self.runs_granted(understood)?;
-        Ok(judged)
+        Ok(Judged { granted: Granted { counts, rows, fresh: true }, clean })
     }
 
     /// `EXECUTE name`: what was prepared under the name, in this text or before.
@@ -275,8 +288,13 @@ impl Wire<'_> {
         Ok(())
     }
 
+    fn under(&self) -> Under {
+        let generation = self.worker.engine().revision().generation;
+        Under { generation, changes: self.session.settings.changes() }
+    }
+
     /// Follows what a granted text changes: settings, prepared names.
-    fn goes_on(&mut self, text: &[u8], understood: &Rc<Understood>, rows: Option<u64>) -> Result<(), End> {
+    fn goes_on(&mut self, text: &[u8], understood: &Rc<Understood>, granted: &Granted) -> Result<(), End> {
         if understood.leaves_no_trace() {
             return Ok(());
         }
@@ -290,29 +308,31 @@ impl Wire<'_> {
             })
             .collect();
         for name in made {
-            let statement = self.statement(text, Rc::clone(understood), rows)?;
+            let statement = self.statement(text, Rc::clone(understood), granted)?;
             let pipeline = self.session.pipeline();
             self.session.statements.propose(name.as_bytes(), pipeline, statement).map_err(End::Refused)?;
         }
         Ok(())
     }
 
-    fn statement(&self, text: &[u8], understood: Rc<Understood>, rows: Option<u64>) -> Result<Rc<Statement>, End> {
+    fn statement(&self, text: &[u8], understood: Rc<Understood>, granted: &Granted) -> Result<Rc<Statement>, End> {
         if self.texts.get() + text.len() > TEXT_BYTES {
             return Err(End::Refused(TOO_MANY));
         }
-        let generation = self.worker.engine().revision().generation;
-        Ok(Statement::new(text, understood, generation, rows, &self.texts))
+        Ok(Statement::new(text, understood, self.under(), granted.clone(), &self.texts))
     }
 
-    fn executed(&mut self, bytes: usize) {
-        if let Some(rule) = &self.rule {
+    /// A statement goes on to be run.
+    fn executed(&mut self, kind: SentKind, granted: &Granted, bytes: usize, ceiling: Option<Ceiling>) -> Fated {
+        if let Some(rule) = &granted.counts.what().rule {
             self.worker.aggregate.note(&self.caller, rule, Traffic::exchange(bytes as u64, 0));
             if self.connection.direction == Direction::Outbound {
                 let carried = Carried::once(bytes as u64, 0, Duration::ZERO);
                 self.worker.flowed(&self.connection, None, Some(rule), carried);
             }
         }
+        let run = self.runs(granted);
+        self.session.runs(kind, ceiling, run).map(|()| Fate::Forward).map_err(End::Refused)
     }
 
     fn deny_query(&mut self, event: EventId, code: &'static str) -> Fated {

@@ -13,7 +13,8 @@ mod texts;
 pub(super) use cancel::Keys;
 pub(super) use texts::Texts;
 
-use crate::flow::{Connection, Direction, Kind, Past, Peer, Reason, RuleName, Scene, Session as Exchanges};
+use crate::behave;
+use crate::flow::{Connection, Direction, Kind, Past, Peer, Reason, Scene, Session as Exchanges};
 use crate::identity::Role;
 use crate::protocol::postgres::Limits;
 use crate::protocol::postgres::session::{Ceiling, Session};
@@ -25,8 +26,10 @@ use crate::proxy::outbox::Outbox;
 use crate::proxy::settings::Port;
 use crate::proxy::tls::{Handshake, Stream};
 use crate::proxy::upstream::{Connected, Tls};
+use crate::proxy::waiting::Waiting;
 use crate::proxy::worker::Worker;
 use crate::record::Caller;
+use report::Run;
 use std::cell::Cell;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -83,8 +86,12 @@ struct Wire<'w> {
     deadline: Deadline,
     share: Share,
     limits: Limits,
-    session: Session<Statement>,
+    session: Session<Statement, Run>,
     who: Who,
+    /// What observers know it as.
+    kind: behave::sql::Kind,
+    /// Rows that observers have not been told of, and the second of the last time.
+    rows_read: (u64, u64),
     /// Bytes of a message that go on, or are dropped, as they come.
     client_rest: Rest,
     server_rest: Rest,
@@ -95,11 +102,12 @@ struct Wire<'w> {
     clean: Clean,
     /// How many rows the session's cursors may bring.
     cursor: Option<Ceiling>,
-    /// The rule that granted last, for the aggregates.
-    rule: Option<RuleName>,
+    /// What was denied and goes on all the same: it waits for its statement to run.
+    waiting: Option<Waiting>,
     /// The key that cancels this session's statements, once the server has told it.
     key: Option<cancel::Registered>,
     stopped: Pin<Box<dyn Future<Output = ()>>>,
+    awaits_stop: bool,
 }
 
 /// What a server has proved, and under which generation of trust.

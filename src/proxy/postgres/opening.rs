@@ -7,10 +7,12 @@ use super::report;
 use super::{NO_TLS, Proved, STARTUP_SLOW, Wire};
 use crate::canon::sql::postgres::Setting;
 use crate::engine::Engine;
-use crate::flow::{Connection, Direction, Kind, Message, Past, Proof, Reason, Scene, Session as Exchanges, Side};
+use crate::flow::{
+    Connection, Direction, Kind, Message, Past, Place, Proof, Reason, Scene, Session as Exchanges, Side,
+};
 use crate::identity::Alpn;
 use crate::protocol::Malformed;
-use crate::protocol::postgres::accesses::Asked;
+use crate::protocol::postgres::accesses::{Asked, REPLICATION};
 use crate::protocol::postgres::emit;
 use crate::protocol::postgres::path::{Change, change};
 use crate::protocol::postgres::session::Session;
@@ -24,7 +26,7 @@ use crate::proxy::settings::Port;
 use crate::proxy::tls::{Handshake, Stream};
 use crate::proxy::upstream::{self, Connected, Target, Tls};
 use crate::proxy::worker::Worker;
-use crate::record::{Caller, Exchange};
+use crate::record::Caller;
 use std::future::poll_fn;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -119,7 +121,7 @@ impl<'w> Opening<'w> {
                 Err(reason) => return self.refuse(&who, reason).await,
             }
         }
-        if !self.is_granted(&who, &settings).await {
+        if !self.is_granted(&who, startup.replication, &settings).await {
             return None;
         }
         let server = match server {
@@ -134,12 +136,17 @@ impl<'w> Opening<'w> {
         }
         let limits = Limits { statement_bytes: self.worker.limits().inspect_bytes, ..Limits::default() };
         let mut session = Session::new(&limits);
+        session.settings.replication = startup.replication;
         settings.iter().for_each(|setting| session.settings.follow(setting, &who.user));
         let mut to_server = Outbox::default();
         to_server.buffer().extend_from_slice(self.inbox.unread().get(..len).unwrap_or_default());
         self.inbox.consume(len);
+        let caller = Caller::of(&self.connection);
+        let kind = self.worker.shared.sessions.kind((&caller, &who.user, &who.database));
         Some(Wire {
-            caller: Caller::of(&self.connection),
+            caller,
+            kind,
+            rows_read: (0, 0),
             share: Share::none(&self.worker.held),
             worker: self.worker,
             connection: self.connection,
@@ -161,15 +168,17 @@ impl<'w> Opening<'w> {
             exchanges: Exchanges::default(),
             clean: super::Clean::default(),
             cursor: None,
-            rule: None,
+            waiting: None,
             key: None,
             stopped: Box::pin(self.worker.stopped()),
+            awaits_stop: false,
         })
     }
 
     /// Judges who opens the session, where to, and the settings that come with it. Says so when it is denied.
-    async fn is_granted(&mut self, who: &Who, settings: &[Setting]) -> bool {
+    async fn is_granted(&mut self, who: &Who, replication: bool, settings: &[Setting]) -> bool {
         let mut asked = vec![Asked::session(&who.user, &who.database)];
+        asked.extend(replication.then(|| Asked::kind(&who.user, &who.database, REPLICATION)));
         let asking = settings.iter().filter(|setting| change(setting) == Change::Asks);
         asked.extend(asking.map(|setting| Asked::setting(&who.user, &who.database, &setting.name)));
         let denied = {
@@ -179,10 +188,12 @@ impl<'w> Opening<'w> {
             let engine = self.worker.engine();
             let accesses: Vec<_> = asked.iter().flat_map(Asked::accesses).collect();
             let message = Message { side: Side::Client, accesses: &accesses, parts: &[], last: true };
-            let judgement = engine.open(&scene).judge(&scene, &message, &mut Engine::budget(0));
-            let detail = who.says();
-            let exchange = Exchange { detail: Some(&detail), ..Exchange::default() };
-            report::note(self.worker, &scene, who, "CONNECT", judgement, exchange)
+            let mut case = engine.open(&scene);
+            let sessions = &self.worker.shared.sessions;
+            let guesses = sessions.opens(sessions.kind(Caller::of(&self.connection)), scene.now.since_start);
+            guesses.into_iter().for_each(|sign| case.saw(Place::SqlText, who.user.as_bytes(), sign));
+            let judgement = case.judge(&scene, &message, &mut Engine::budget(0));
+            report::decided(self.worker, &scene, who, "CONNECT", judgement)
         };
         let Some(event) = denied else { return true };
         emit::fatal(self.outbox.buffer(), emit::DENIED, "denied by the database's firewall policy", &event.to_string());

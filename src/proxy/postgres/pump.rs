@@ -32,8 +32,8 @@ impl Wire<'_> {
             if let Err(end) = dealt {
                 return end;
             }
-            self.set_deadline();
-            if let Err(end) = poll_fn(|cx| self.poll_step(cx)).await {
+            let mut has_deadline = false;
+            if let Err(end) = poll_fn(|cx| self.poll_step(cx, &mut has_deadline)).await {
                 return end;
             }
         }
@@ -128,6 +128,10 @@ impl Wire<'_> {
                 return Ok(Some(Rest { bytes: unit.len, dropped: true }));
             }
         }
+        if matches!(&back, Back::Error { code: [b'2', b'8', ..], .. }) && !self.session.has_begun() {
+            let (sessions, now) = (&self.worker.shared.sessions, self.worker.now().since_start);
+            sessions.login_failed(sessions.kind(&self.caller), now);
+        }
         let dropped = match self.session.answered(&back)? {
             Answered::Denied(denied) => {
                 emit::denial(self.to_client.buffer(), denied.code, &denied.event);
@@ -135,6 +139,9 @@ impl Wire<'_> {
             }
             Answered::Pass | Answered::Begun => false,
         };
+        while let Some(ran) = self.session.ran() {
+            self.tell(ran);
+        }
         if let Back::Key(key) = back {
             self.key = self.worker.shared.cancel.register(key, &self.connection);
         }
@@ -159,8 +166,8 @@ impl Wire<'_> {
         self.deadline.set(wait, reason);
     }
 
-    /// Ready when something has moved.
-    fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
+    /// Ready when something has moved. The deadline is set when it is first waited for, and not put off by waiting on.
+    fn poll_step(&mut self, cx: &mut Context<'_>, has_deadline: &mut bool) -> Poll<Result<(), End>> {
         let mut moved = false;
         let writes =
             [self.to_server.poll_send_any(cx, &mut self.server), self.to_client.poll_send_any(cx, &mut self.client)];
@@ -190,10 +197,22 @@ impl Wire<'_> {
         if moved {
             return Poll::Ready(Ok(()));
         }
-        if self.session.is_quiet() && self.stopped.as_mut().poll(cx).is_ready() {
+        if self.session.is_quiet() && self.is_stopped(cx) {
             return Poll::Ready(Err(End::Stopped));
         }
+        if !std::mem::replace(has_deadline, true) {
+            self.set_deadline();
+        }
         self.deadline.poll_passed(cx).map(|reason| Err(End::Refused(reason)))
+    }
+
+    /// Whether the sidecar stops. Who waits for it is woken by it: it is asked once, and looked at from then on.
+    fn is_stopped(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.awaits_stop {
+            return self.worker.stopping();
+        }
+        self.awaits_stop = true;
+        self.stopped.as_mut().poll(cx).is_ready()
     }
 
     /// A server that has ended the session has said why; one that breaks off has not.

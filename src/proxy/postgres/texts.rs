@@ -1,11 +1,12 @@
 //! Statements, understood once: a text that differs from a known one only in its literals asks for the same.
 
 use crate::canon::sql::postgres::{normalised, shape, tokens};
-use crate::flow::RuleName;
 use crate::protocol::postgres::accesses::Understood;
+use crate::record::statements;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// Texts remembered by a worker, and bytes of them; when either is full, all are forgotten.
 const MOST_TEXTS: usize = 1024;
@@ -42,16 +43,19 @@ pub(super) struct Shape(pub(super) Rc<Understood>);
 pub(super) struct Clean {
     generation: u64,
     second: u64,
-    /// Each with the shape itself, so that no other comes to be at its address.
-    granted: HashMap<*const Shape, (Rc<Shape>, Granted)>,
+    /// Few, and told apart by their address. `granted.len() <= MOST_CLEAN`.
+    granted: Vec<(Rc<Shape>, Granted)>,
 }
 
-/// What granted a text.
+/// A text that may run.
 #[derive(Clone, Debug)]
 pub(super) struct Granted {
-    pub(super) rule: Option<RuleName>,
+    /// What it counts as, with the rule that grants it.
+    pub(super) counts: Arc<statements::Statement>,
     /// Rows that it may bring.
     pub(super) rows: Option<u64>,
+    /// Observers have not been told how it ends.
+    pub(super) fresh: bool,
 }
 
 /// Shapes that one session remembers; when it is full, all are forgotten.
@@ -119,14 +123,16 @@ impl Clean {
             *self = Self { generation, second, granted: std::mem::take(&mut self.granted) };
             self.granted.clear();
         }
-        self.granted.get(&Rc::as_ptr(shape)).map(|(_, granted)| granted)
+        self.granted.iter().find(|(known, _)| Rc::ptr_eq(known, shape)).map(|(_, granted)| granted)
     }
 
-    pub(super) fn remember(&mut self, shape: Rc<Shape>, granted: Granted) {
+    pub(super) fn remember(&mut self, shape: Rc<Shape>, granted: &Granted) {
         if self.granted.len() >= MOST_CLEAN {
             self.granted.clear();
         }
-        self.granted.insert(Rc::as_ptr(&shape), (shape, granted));
+        let granted = Granted { fresh: false, ..granted.clone() };
+        self.granted.retain(|(known, _)| !Rc::ptr_eq(known, &shape));
+        self.granted.push((shape, granted));
     }
 
     /// The session's settings have changed, and with them what names mean.
@@ -135,15 +141,21 @@ impl Clean {
     }
 }
 
-/// A prepared statement: its text, which is judged again when the policy changes.
+/// What a judgement of a statement depends on, besides its session: the policy's generation, and changes of what names mean.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Under {
+    pub(super) generation: u64,
+    pub(super) changes: usize,
+}
+
+/// A prepared statement: its text, which is judged again when the policy changes, or what its names mean.
 #[derive(Debug)]
 pub(super) struct Statement {
     pub(super) text: Box<[u8]>,
     pub(super) understood: Rc<Understood>,
-    /// The policy's generation under which it was last granted.
-    pub(super) granted: Cell<u64>,
-    /// Rows that it may bring.
-    pub(super) rows: Cell<Option<u64>>,
+    /// Under what it was last granted, and what was.
+    pub(super) under: Cell<Under>,
+    pub(super) granted: RefCell<Granted>,
     held: Rc<Cell<usize>>,
 }
 
@@ -152,13 +164,26 @@ impl Statement {
     pub(super) fn new(
         text: &[u8],
         understood: Rc<Understood>,
-        granted: u64,
-        rows: Option<u64>,
+        under: Under,
+        granted: Granted,
         held: &Rc<Cell<usize>>,
     ) -> Rc<Self> {
         held.set(held.get() + text.len());
-        let (granted, rows) = (Cell::new(granted), Cell::new(rows));
-        Rc::new(Self { text: text.into(), understood, granted, rows, held: Rc::clone(held) })
+        let (under, granted) = (Cell::new(under), RefCell::new(granted));
+        Rc::new(Self { text: text.into(), understood, under, granted, held: Rc::clone(held) })
+    }
+
+    /// What it counts as when it runs.
+    pub(super) fn runs(&self) -> Granted {
+        let mut granted = self.granted.borrow_mut();
+        let runs = granted.clone();
+        granted.fresh = false;
+        runs
+    }
+
+    /// Rows that it may bring.
+    pub(super) fn rows(&self) -> Option<u64> {
+        self.granted.borrow().rows
     }
 }
 
@@ -171,6 +196,28 @@ impl Drop for Statement {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flow;
+    use crate::record::Caller;
+    use crate::record::event::Clipped;
+
+    fn granted(rows: Option<u64>) -> Granted {
+        let peer = flow::Peer::Unverified;
+        let what = statements::What {
+            caller: Caller::new(&peer, std::net::Ipv4Addr::LOCALHOST.into(), flow::Direction::Inbound),
+            user: "app".into(),
+            database: "shop".into(),
+            application: "".into(),
+            kind: "SELECT",
+            fingerprint: "".into(),
+            text: Clipped::default(),
+            asks: Box::default(),
+            functions: Box::default(),
+            rule: None,
+            reason: None,
+            suspicious: false,
+        };
+        Granted { counts: statements::Statement::new(what), rows, fresh: true }
+    }
 
     #[test]
     fn text_with_other_literals_is_known() {
@@ -214,13 +261,13 @@ mod tests {
         let mut clean = Clean::default();
         for (generation, second) in [(1, 1), (2, 1), (2, 2)] {
             assert!(clean.of(&shape, generation, second).is_none());
-            clean.remember(Rc::clone(&shape), Granted { rule: None, rows: Some(1) });
+            clean.remember(Rc::clone(&shape), &granted(Some(1)));
             assert_eq!(clean.of(&shape, generation, second).unwrap().rows, Some(1));
         }
         clean.forget();
         assert!(clean.of(&shape, 2, 2).is_none());
         for _ in 0..=MOST_CLEAN {
-            clean.remember(Rc::new(Shape(Rc::clone(&shape.0))), Granted { rule: None, rows: None });
+            clean.remember(Rc::new(Shape(Rc::clone(&shape.0))), &granted(None));
         }
         assert_eq!(clean.granted.len(), 1);
     }
@@ -228,7 +275,8 @@ mod tests {
     #[test]
     fn statement_counts_while_it_is_held() {
         let held = Rc::new(Cell::new(0));
-        let statement = Statement::new(b"12345", Rc::new(Understood::of(b"", false)), 0, None, &held);
+        let statement =
+            Statement::new(b"12345", Rc::new(Understood::of(b"", false)), Under::default(), granted(None), &held);
         assert_eq!(held.get(), 5);
         drop(statement);
         assert_eq!(held.get(), 0);

@@ -26,6 +26,15 @@ pub fn normalised(text: &[u8], tokens: &[Token]) -> Vec<u8> {
     out
 }
 
+/// The literals of a text, in order; plain strings without their quotes.
+pub fn literals<'a>(text: &'a [u8], tokens: &[Token]) -> impl Iterator<Item = &'a [u8]> {
+    let literal = |token: &Token| matches!(token.kind, Kind::Text | Kind::Number).then_some(token.start..token.end);
+    tokens.iter().filter_map(literal).map(move |range| {
+        let whole = text.get(range).unwrap_or_default();
+        whole.strip_prefix(b"'").and_then(|rest| rest.strip_suffix(b"'")).unwrap_or(whole)
+    })
+}
+
 /// The first eight bytes of the SHA-256 of a normalised text, in hex: what records and allowlists call it.
 pub fn fingerprint(normalised: &[u8]) -> String {
     Sha256::digest(normalised).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
@@ -46,6 +55,13 @@ mod tests {
         assert_eq!(normalised("select a from t where b=E'\\'y'"), "select a from t where b = ?");
         assert_eq!(normalised("SELECT 1 WHERE x IN (1, 2,3)"), normalised("SELECT 7 WHERE x IN (4)"));
         assert_eq!(normalised("SELECT \"T\".a"), "select \"T\" . a");
+    }
+
+    #[test]
+    fn literals_stand_without_their_quotes() {
+        let text = b"SELECT a FROM t WHERE b = 'x''y' AND c = 12 AND d = E'z'";
+        let tokens = tokens(text, false).unwrap();
+        assert_eq!(super::literals(text, &tokens).collect::<Vec<_>>(), [&b"x''y"[..], b"12", b"E'z'"]);
     }
 
     #[test]

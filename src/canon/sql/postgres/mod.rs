@@ -15,7 +15,7 @@ mod shape;
 #[cfg(test)]
 mod tests;
 
-pub use fingerprint::{fingerprint, normalised};
+pub use fingerprint::{fingerprint, literals, normalised};
 pub use keys::Key;
 pub use lexer::{Kind, Lexer, NAME_BYTES, Token};
 pub use shape::shape;

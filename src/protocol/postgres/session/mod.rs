@@ -1,26 +1,33 @@
 //! What both ends of a session have agreed on: what was sent and not yet answered, which names stand for what, whether a
 //! copy is under way. Follows the server's answers, and tells which of them answers a statement that was denied.
 
+mod sent;
+
+pub use sent::{Ceiling, Denied, Ran, SentKind};
+
 use super::back::Back;
 use super::front::Front;
 use super::path::{Settings, is_safe};
 use super::prepared::Names;
 use super::{ENCODING, Limits, ROWS, STATE, TOO_MANY, UNSUPPORTED};
 use crate::flow::Reason;
+use sent::Sent;
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-/// A session from its startup message on. `P` is what is remembered of a statement.
+/// A session from its startup message on. `P` is what is remembered of a statement, `T` of its being run.
 #[derive(Debug)]
-pub struct Session<P> {
+pub struct Session<P, T = ()> {
     /// Prepared statements.
     pub statements: Names<P>,
     /// Portals.
     pub portals: Names<Portal<P>>,
     /// Settings that change how statements are read.
     pub settings: Settings,
-    unanswered: VecDeque<Sent>,
+    unanswered: VecDeque<Sent<T>>,
+    /// What the server has run to its end, and nobody has asked for yet.
+    ran: VecDeque<Ran<T>>,
     most_unanswered: usize,
     phase: Phase,
     /// The pipeline that is being sent; a sync ends it.
@@ -42,22 +49,6 @@ pub struct Portal<P> {
     pub brought: Rc<Cell<u64>>,
 }
 
-/// How many rows may come, of one statement, portal or cursor.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ceiling {
-    /// At most so many.
-    pub most: u64,
-    /// So many have come.
-    pub brought: Rc<Cell<u64>>,
-}
-
-impl Ceiling {
-    /// A ceiling of which nothing has come yet.
-    pub fn new(most: u64) -> Self {
-        Self { most, brought: Rc::default() }
-    }
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     /// The server authenticates; whether it waits for the client.
@@ -67,48 +58,6 @@ enum Phase {
     /// Authenticated, the server has not yet said that it is ready.
     Starting,
     Ready,
-}
-
-/// A message that the server will answer.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Sent {
-    /// What was sent.
-    pub kind: SentKind,
-    /// The denial it stands for: its error is rewritten.
-    pub denied: Option<Denied>,
-    /// How many rows it may bring.
-    pub ceiling: Option<Ceiling>,
-}
-
-/// A statement that was replaced by one that fails.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Denied {
-    /// The id of the event, for the client.
-    pub event: Box<str>,
-    /// The error's code.
-    pub code: &'static str,
-}
-
-/// What was sent.
-#[derive(Debug, PartialEq, Eq)]
-#[allow(missing_docs)] // each variant is the message it is named after
-pub enum SentKind {
-    Query,
-    Parse {
-        name: Box<[u8]>,
-        number: u64,
-    },
-    Bind {
-        portal: Box<[u8]>,
-        number: u64,
-    },
-    Describe,
-    Execute,
-    CloseStatement(Box<[u8]>),
-    ClosePortal(Box<[u8]>),
-    Sync,
-    /// The end of a copy that the server has not yet asked for; it is not answered.
-    CopyEnd,
 }
 
 /// What becomes of a message of the server.
@@ -122,7 +71,7 @@ pub enum Answered {
     Begun,
 }
 
-impl<P> Session<P> {
+impl<P, T> Session<P, T> {
     /// A session whose startup message goes on to the server.
     pub fn new(limits: &Limits) -> Self {
         Self {
@@ -130,6 +79,7 @@ impl<P> Session<P> {
             portals: Names::new(limits.names),
             settings: Settings::default(),
             unanswered: VecDeque::new(),
+            ran: VecDeque::new(),
             most_unanswered: limits.unanswered,
             phase: Phase::Authenticating { asked: false },
             pipeline: 0,
@@ -169,21 +119,26 @@ impl<P> Session<P> {
     /// # Errors
     /// [`TOO_MANY`].
     pub fn sent(&mut self, kind: SentKind, denied: Option<Denied>) -> Result<(), Reason> {
-        self.sent_under(kind, denied, None)
+        self.push(Sent::new(kind, denied))
     }
 
-    /// Notes what goes on to the server and may bring so many rows.
+    /// Notes a statement that the server is to run and that may bring so many rows.
     ///
     /// # Errors
     /// [`TOO_MANY`].
-    pub fn sent_under(
-        &mut self,
-        kind: SentKind,
-        denied: Option<Denied>,
-        ceiling: Option<Ceiling>,
-    ) -> Result<(), Reason> {
+    pub fn runs(&mut self, kind: SentKind, ceiling: Option<Ceiling>, run: T) -> Result<(), Reason> {
+        self.push(Sent { ceiling, run: Some(run), ..Sent::new(kind, None) })
+    }
+
+    /// The next statement that the server has run to its end, answered or failed; what it skipped it has not run.
+    pub fn ran(&mut self) -> Option<Ran<T>> {
+        self.ran.pop_front()
+    }
+
+    fn push(&mut self, mut sent: Sent<T>) -> Result<(), Reason> {
+        let kind = &sent.kind;
         let ends = matches!(kind, SentKind::Sync | SentKind::Query);
-        if kind == SentKind::Sync && self.copying {
+        if *kind == SentKind::Sync && self.copying {
             return Ok(());
         }
         if self.unanswered.len() >= self.most_unanswered {
@@ -191,19 +146,25 @@ impl<P> Session<P> {
         }
         self.pipeline += u64::from(ends);
         if self.skipping && !ends {
-            self.skip(kind);
+            self.skip(sent.kind);
             return Ok(());
         }
         if ends {
             self.skipping = false;
         }
-        self.unanswered.push_back(Sent { kind, denied, ceiling });
+        sent.newest = (self.statements.newest(), self.portals.newest());
+        self.unanswered.push_back(sent);
         Ok(())
     }
 
     /// The pipeline that is being sent.
     pub fn pipeline(&self) -> u64 {
         self.pipeline
+    }
+
+    /// How many messages the server has yet to answer.
+    pub fn unanswered(&self) -> usize {
+        self.unanswered.len()
     }
 
     /// Whether the server has nothing left to answer.
@@ -234,8 +195,9 @@ impl<P> Session<P> {
             Back::Error { fatal, code } => return Ok(self.failed(*fatal, *code)),
             Back::Row => self.brings(1)?,
             Back::CopyIn => self.copy_in(),
+            Back::CopyBoth if self.settings.replication => self.copy_in(),
             Back::CopyBoth => return Err(UNSUPPORTED),
-            Back::Complete { drops_all } => self.complete(*drops_all),
+            Back::Complete { drops_all, rows } => self.complete(*drops_all, *rows),
             Back::ParseComplete | Back::BindComplete | Back::CloseComplete | Back::Described => self.done(back)?,
         }
         Ok(Answered::Pass)
@@ -247,6 +209,8 @@ impl<P> Session<P> {
     /// [`ROWS`]: they are not to go on. [`STATE`]: nothing was asked.
     pub fn brings(&mut self, rows: u64) -> Result<(), Reason> {
         let first = self.awaited().ok_or(STATE)?;
+        first.rows = first.rows.saturating_add(rows);
+        first.bringing = true;
         let Some(ceiling) = &first.ceiling else { return Ok(()) };
         ceiling.brought.set(ceiling.brought.get().saturating_add(rows));
         if ceiling.brought.get() > ceiling.most { Err(ROWS) } else { Ok(()) }
@@ -280,15 +244,16 @@ impl<P> Session<P> {
             }
             Phase::Ready => {
                 // What stands before it was not answered: the server has no more to say to it.
-                while let Some(sent) = self.unanswered.pop_front() {
+                while let Some(mut sent) = self.unanswered.pop_front() {
                     if matches!(sent.kind, SentKind::Sync | SentKind::Query) {
+                        self.is_over_with(&mut sent);
                         break;
                     }
                 }
                 self.copying = false;
                 if !in_transaction && self.unanswered.is_empty() {
                     // Portals end with their transaction.
-                    self.portals.clear();
+                    self.portals.clear(self.portals.newest());
                 }
                 Ok(Answered::Pass)
             }
@@ -299,7 +264,7 @@ impl<P> Session<P> {
         if self.copying {
             self.copying = false;
         } else if !self.unanswered.is_empty() && self.unanswered.len() < self.most_unanswered {
-            self.unanswered.push_back(Sent { kind: SentKind::CopyEnd, denied: None, ceiling: None });
+            self.unanswered.push_back(Sent::new(SentKind::CopyEnd, None));
         }
     }
 
@@ -316,11 +281,11 @@ impl<P> Session<P> {
     }
 
     /// What the server answers next. Ends of copies that never began are not answered.
-    fn awaited(&mut self) -> Option<&Sent> {
+    fn awaited(&mut self) -> Option<&mut Sent<T>> {
         while self.unanswered.front().is_some_and(|sent| sent.kind == SentKind::CopyEnd) {
             self.unanswered.pop_front();
         }
-        self.unanswered.front()
+        self.unanswered.front_mut()
     }
 
     /// An error ends what was asked first, and in a pipeline everything up to the next sync.
@@ -332,11 +297,15 @@ impl<P> Session<P> {
         }
         let Some(first) = self.awaited() else { return Answered::Pass };
         let denied = first.denied.clone().filter(|_| code == *super::emit::SYNTAX);
+        first.failed = Some(code);
         if !matches!(first.kind, SentKind::Query | SentKind::Sync) {
-            while let Some(sent) = self.unanswered.pop_front() {
+            while let Some(mut sent) = self.unanswered.pop_front() {
                 if matches!(sent.kind, SentKind::Sync | SentKind::Query) {
                     self.unanswered.push_front(sent);
                     break;
+                }
+                if sent.failed.is_some() {
+                    self.is_over_with(&mut sent);
                 }
                 self.skip(sent.kind);
             }
@@ -354,13 +323,25 @@ impl<P> Session<P> {
         }
     }
 
-    fn complete(&mut self, drops_all: bool) {
+    /// `rows` is what the server says it changed or sent: what has come row by row is counted already.
+    fn complete(&mut self, drops_all: bool, rows: u64) {
+        let Some(first) = self.awaited() else { return };
+        let (statement, _) = first.newest;
+        if !std::mem::take(&mut first.bringing) {
+            first.rows = first.rows.saturating_add(rows);
+        }
+        let runs = first.kind == SentKind::Execute;
         if drops_all {
-            self.statements.clear();
+            self.statements.clear(statement);
         }
-        if self.awaited().is_some_and(|sent| sent.kind == SentKind::Execute) {
-            self.unanswered.pop_front();
+        if runs && let Some(mut sent) = self.unanswered.pop_front() {
+            self.is_over_with(&mut sent);
         }
+    }
+
+    fn is_over_with(&mut self, sent: &mut Sent<T>) {
+        let Sent { rows, failed, .. } = *sent;
+        self.ran.extend(sent.run.take().map(|run| Ran { run, rows, failed }));
     }
 
     fn done(&mut self, back: &Back) -> Result<(), Reason> {
@@ -379,11 +360,12 @@ impl<P> Session<P> {
         if !fits(&first.kind) {
             return Err(STATE);
         }
-        match self.unanswered.pop_front().map(|sent| sent.kind) {
-            Some(SentKind::Parse { name, number }) => self.statements.confirm(&name, number),
-            Some(SentKind::Bind { portal, number }) => self.portals.confirm(&portal, number),
-            Some(SentKind::CloseStatement(name)) => self.statements.close(&name),
-            Some(SentKind::ClosePortal(name)) => self.portals.close(&name),
+        let Some(Sent { kind, newest: (statement, portal), .. }) = self.unanswered.pop_front() else { return Ok(()) };
+        match kind {
+            SentKind::Parse { name, number } => self.statements.confirm(&name, number),
+            SentKind::Bind { portal, number } => self.portals.confirm(&portal, number),
+            SentKind::CloseStatement(name) => self.statements.close(&name, statement),
+            SentKind::ClosePortal(name) => self.portals.close(&name, portal),
             _ => {}
         }
         Ok(())
@@ -410,129 +392,4 @@ impl<P> Session<P> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const READY: Back = Back::Ready { in_transaction: false };
-    const FAILED: Back = Back::Error { fatal: false, code: *b"42601" };
-
-    fn ready() -> Session<&'static str> {
-        let mut session = Session::new(&Limits::default());
-        for back in [Back::Challenge, Back::Authenticated, READY] {
-            session.admits(&Front::Password).ok();
-            session.answered(&back).unwrap();
-        }
-        session
-    }
-
-    fn denied() -> Option<Denied> {
-        Some(Denied { event: "e".into(), code: "42501" })
-    }
-
-    #[test]
-    fn nothing_is_asked_before_the_server_is_ready() {
-        let mut session = Session::<()>::new(&Limits::default());
-        assert_eq!(session.admits(&Front::Query(b"")), Err(STATE));
-        assert_eq!(session.admits(&Front::Password), Err(STATE));
-        session.answered(&Back::Challenge).unwrap();
-        assert_eq!((session.admits(&Front::Password), session.admits(&Front::Password)), (Ok(()), Err(STATE)));
-        session.answered(&Back::Authenticated).unwrap();
-        assert_eq!(session.answered(&READY), Ok(Answered::Begun));
-        assert_eq!(session.admits(&Front::Query(b"")), Ok(()));
-        assert_eq!((session.admits(&Front::Password), session.admits(&Front::CopyData)), (Err(STATE), Ok(())));
-    }
-
-    #[test]
-    fn denial_answers_the_statement_it_stands_for() {
-        let mut session = ready();
-        session.sent(SentKind::Query, None).unwrap();
-        session.sent(SentKind::Query, denied()).unwrap();
-        assert_eq!(session.answered(&FAILED), Ok(Answered::Pass));
-        session.answered(&READY).unwrap();
-        assert_eq!(session.answered(&FAILED), Ok(Answered::Denied(denied().unwrap())));
-        session.answered(&READY).unwrap();
-        assert!(session.is_quiet());
-    }
-
-    #[test]
-    fn pipeline_after_an_error_is_skipped_to_its_sync() {
-        let mut session = ready();
-        session.parse(b"a", Rc::new("a")).unwrap();
-        session.sent(SentKind::Parse { name: b"x".as_slice().into(), number: 0 }, denied()).unwrap();
-        session.parse(b"b", Rc::new("b")).unwrap();
-        assert_eq!(session.answered(&Back::ParseComplete), Ok(Answered::Pass));
-        assert_eq!(session.answered(&FAILED), Ok(Answered::Denied(denied().unwrap())));
-        session.parse(b"c", Rc::new("c")).unwrap();
-        session.sent(SentKind::Sync, None).unwrap();
-        session.parse(b"d", Rc::new("d")).unwrap();
-        session.answered(&READY).unwrap();
-        let held = |name: &[u8]| session.statements.of(name, u64::MAX).len();
-        assert_eq!((held(b"a"), held(b"b"), held(b"c"), held(b"d")), (1, 0, 0, 1));
-    }
-
-    #[test]
-    fn sync_during_a_copy_is_not_answered() {
-        let mut session = ready();
-        session.bind(b"", vec![Rc::new("copy")]).unwrap();
-        session.sent(SentKind::Execute, None).unwrap();
-        session.sent(SentKind::Sync, None).unwrap();
-        session.answered(&Back::BindComplete).unwrap();
-        session.answered(&Back::CopyIn).unwrap();
-        assert_eq!(session.admits(&Front::Query(b"")), Err(STATE));
-        for front in [Front::CopyData, Front::CopyEnd] {
-            assert_eq!(session.admits(&front), Ok(()));
-        }
-        session.sent(SentKind::Sync, None).unwrap();
-        session.answered(&Back::Complete { drops_all: false }).unwrap();
-        session.answered(&READY).unwrap();
-        assert!(session.is_quiet());
-    }
-
-    #[test]
-    fn copy_that_ends_before_it_is_asked_for_is_over() {
-        let mut session = ready();
-        session.sent(SentKind::Query, None).unwrap();
-        for front in [Front::CopyData, Front::CopyEnd] {
-            assert_eq!(session.admits(&front), Ok(()));
-        }
-        session.sent(SentKind::Sync, None).unwrap();
-        session.answered(&Back::CopyIn).unwrap();
-        assert_eq!(session.admits(&Front::Query(b"")), Ok(()));
-        session.answered(&READY).unwrap();
-        session.answered(&READY).unwrap();
-        assert!(session.is_quiet());
-    }
-
-    #[test]
-    fn unanswered_messages_end_at_their_limit() {
-        let mut session = ready();
-        session.most_unanswered = 1;
-        session.sent(SentKind::Sync, None).unwrap();
-        assert_eq!(session.sent(SentKind::Sync, None), Err(TOO_MANY));
-    }
-
-    #[test]
-    fn rows_end_at_their_ceiling() {
-        let mut session = ready();
-        assert_eq!(session.answered(&Back::Row), Err(STATE));
-        let ceiling = Ceiling::new(2);
-        for _ in 0..2 {
-            session.sent_under(SentKind::Execute, None, Some(ceiling.clone())).unwrap();
-        }
-        assert_eq!(
-            (session.brings(1), session.answered(&Back::Complete { drops_all: false })),
-            (Ok(()), Ok(Answered::Pass))
-        );
-        assert_eq!((session.brings(1), session.answered(&Back::Row)), (Ok(()), Err(ROWS)));
-    }
-
-    #[test]
-    fn server_that_answers_what_was_not_asked_is_refused() {
-        let mut session = ready();
-        assert_eq!(session.answered(&Back::ParseComplete), Err(STATE));
-        assert_eq!(session.answered(&Back::CopyBoth), Err(UNSUPPORTED));
-        assert_eq!(session.answered(&Back::Authenticated), Err(STATE));
-        let encoding = Back::Parameter { name: "client_encoding".into(), value: "SJIS".into() };
-        assert_eq!(session.answered(&encoding), Err(ENCODING));
-    }
-}
+mod tests;
