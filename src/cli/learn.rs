@@ -437,7 +437,7 @@ mod tests {
         ];
         let options = parse(["x".into()]).unwrap().unwrap();
         let times = Times { requests: 10, succeeded: 1 };
-        let text = propose(&options, seen.map(|access| (access, times)).into(), 0).unwrap();
+        let text = propose(&options, seen.map(|access| (access, times)).into(), 0, &Statements::default()).unwrap();
         let expected = "  - \"api.example:443 https\"    # connections: 10
   - \"[2001:db8::1]:9092 kafka\"    # connections: 10
   - \"login.example:22 ssh\"    # connections: 10
