@@ -129,6 +129,7 @@ fn sources(folder: &Path) -> Sources {
         certificate: folder.join("server.crt"),
         key: folder.join("server.key"),
         bundles: vec![BundleFile { domain: "cluster.test".into(), path: folder.join("ca.crt") }],
+        named: Vec::new(),
     }
 }
 

@@ -7,18 +7,19 @@ use std::sync::Arc;
 
 /// An event that waits for an answer; recorded at the latest when it is dropped.
 pub(super) struct Waiting {
-    event: Option<Event>,
+    /// Boxed: few wait, and what holds one is moved for every message.
+    event: Option<Box<Event>>,
     shared: Arc<Shared>,
 }
 
 impl Waiting {
     pub(super) fn new(event: Option<Event>, shared: &Arc<Shared>) -> Self {
-        Self { event, shared: Arc::clone(shared) }
+        Self { event: event.map(Box::new), shared: Arc::clone(shared) }
     }
 
     /// The event, for what is known by now.
     pub(super) fn event(&mut self) -> Option<&mut Event> {
-        self.event.as_mut()
+        self.event.as_deref_mut()
     }
 }
 
@@ -31,7 +32,7 @@ impl fmt::Debug for Waiting {
 impl Drop for Waiting {
     fn drop(&mut self) {
         if let Some(event) = self.event.take() {
-            self.shared.recorder.judged(event);
+            self.shared.recorder.judged(*event);
         }
     }
 }

@@ -66,6 +66,12 @@ impl Understood {
         self.all().iter().filter(|statement| !TRANSACTIONS.contains(&statement.verb)).count()
     }
 
+    /// Whether it begins as a command of replication, which is no SQL (PostgreSQL 15 §55.4).
+    fn replicates(&self) -> bool {
+        let first = self.normalised.split(' ').next().unwrap_or_default();
+        REPLICATING.binary_search(&first).is_ok()
+    }
+
     /// The functions that it calls.
     pub fn functions(&self) -> impl Iterator<Item = &str> {
         self.all().iter().flat_map(|statement| statement.functions.iter().map(String::as_str))
@@ -95,6 +101,19 @@ pub const UNREADABLE: &str = "UNREADABLE";
 
 /// Verbs that only begin and end transactions.
 static TRANSACTIONS: &[&str] = &["ABORT", "BEGIN", "COMMIT", "END", "RELEASE", "ROLLBACK", "SAVEPOINT", "START"];
+
+/// Words that begin commands of replication; sorted.
+static REPLICATING: &[&str] = &[
+    "alter_replication_slot",
+    "base_backup",
+    "create_replication_slot",
+    "drop_replication_slot",
+    "identify_system",
+    "read_replication_slot",
+    "start_replication",
+    "timeline_history",
+    "upload_manifest",
+];
 
 /// Ends what is told of an UPDATE or DELETE that does not say which rows.
 pub const WITHOUT_WHERE: &str = " without WHERE";
@@ -153,7 +172,8 @@ impl Asked {
         asked.items.clear();
         asked.facts.push(fact(FactKind::Fingerprint, &understood.fingerprint));
         if understood.statements.is_err() {
-            asked.add(if settings.replication { REPLICATION } else { UNREADABLE }, "/".into(), false, true);
+            let replicates = settings.replication && understood.replicates();
+            asked.add(if replicates { REPLICATION } else { UNREADABLE }, "/".into(), false, true);
         }
         let mut settings = Cow::Borrowed(settings);
         for statement in understood.all() {
@@ -262,6 +282,20 @@ mod tests {
         assert_eq!(asked("SET timezone = 'UTC'"), "SESSION");
         assert_eq!(asked("SET role = x"), "SET role");
         assert_eq!(asked("SET search_path = s; SELECT a FROM t"), "SET search_path, SELECT t, SELECT s.t");
+    }
+
+    #[test]
+    fn commands_of_replication_are_asked_for_in_sessions_for_that() {
+        let asked = |text: &str, replication| {
+            let mut settings = Settings::default();
+            settings.replication = replication;
+            let understood = Understood::of(text.as_bytes(), false);
+            Asked::of(&understood, "ann", "shop", &settings).told().collect::<Vec<_>>().join(", ")
+        };
+        assert_eq!(asked("START_REPLICATION SLOT \"s\" LOGICAL 0/0", true), "REPLICATION");
+        assert_eq!(asked("START_REPLICATION SLOT \"s\" LOGICAL 0/0", false), "UNREADABLE");
+        assert_eq!((asked("SELEC 1", true), asked("SELECT a FROM t", true)), ("UNREADABLE".into(), "SELECT t".into()));
+        assert!(REPLICATING.is_sorted());
     }
 
     #[test]
