@@ -9,12 +9,13 @@ happens in network namespaces that it makes and removes itself. Each shell is tr
 import contextlib
 import re
 import shutil
+import socket
 import sys
 import tempfile
 from pathlib import Path
 
-from clients_kit.checks import Failed, Skipped, Tally
-from clients_kit.programs import until
+from clients_kit.checks import Failed, Skipped, Tally, expect
+from clients_kit.programs import Podwall, Program, free_port, until
 from egress_kit.world import OTHER, World
 
 PORT = 7001
@@ -102,10 +103,79 @@ def reverse_shell(world, name):
     world.sidecar.recorded(reason="attack-detected", port=PORT)
 
 
+class Served(Podwall):
+    """A sidecar before an application that speaks what nobody takes apart."""
+
+    def __init__(self, binary, folder, upstream):
+        folder.mkdir()
+        self.inside, self.record, self.admin_port, self.port = [], folder / "record.jsonl", free_port(), free_port()
+        (folder / "allowlist.yaml").write_text(
+            "apiVersion: podwall.dev/v1\nkind: Allowlist\nmetadata: {name: served}\nowner: team-tests\n"
+            "inbound: [tcp from 127.0.0.1]\n")
+        (folder / "podwall.yaml").write_text(f"""\
+apiVersion: podwall.dev/v1
+kind: Podwall
+listeners:
+- {{listen: "127.0.0.1:{self.port}", tls: off, protocol: tcp, upstream: "127.0.0.1:{upstream}"}}
+allowlists: [{folder}/allowlist.yaml]
+record: {{file: {{path: {self.record}}}, aggregate_interval: 1s}}
+admin: {{listen: "127.0.0.1:{self.admin_port}"}}
+workers: 2
+""")
+        Program.__init__(self, [binary, "run", "--config", folder / "podwall.yaml"], folder / "podwall.log")
+
+
+def asked(port, said, source="127.0.0.1"):
+    """What comes back within two seconds."""
+    heard = b""
+    try:
+        with socket.create_connection(("127.0.0.1", port), 5, (source, 0)) as client:
+            client.settimeout(2)
+            client.sendall(said)
+            while piece := client.recv(65536):
+                heard += piece
+    except OSError:
+        pass
+    return heard
+
+
+def bind_shell(binary, folder, made):
+    """A shell that listens behind a port of the application: a caller gets no line of its output."""
+    if shutil.which("socat") is None:
+        raise Skipped("no socat")
+    port = free_port()
+    made.callback(Program(["socat", f"TCP-LISTEN:{port},fork,reuseaddr", "EXEC:/bin/sh,stderr"], folder / "socat.log").end)
+    until("the shell", lambda: b"uid=" in asked(port, b"id\n"))
+    sidecar = Served(binary, folder / "bound", port)
+    made.callback(sidecar.end)
+    sidecar.wait_ready()
+    for command in COMMANDS:
+        if found := OUTPUT.search(asked(sidecar.port, command.encode() + b"\n")):
+            raise Failed(f"output of {command} came through: {found.group(0)!r}")
+    sidecar.recorded(reason="attack-detected", direction="inbound")
+
+
+def served_bytes(binary, folder, made):
+    """Other bytes pass, for whom it is granted; HTTP does not."""
+    port = free_port()
+    made.callback(Program(["socat", f"TCP-LISTEN:{port},fork,reuseaddr", "EXEC:/bin/cat"], folder / "cat.log").end)
+    until("the echo", lambda: asked(port, b"a") == b"a")
+    sidecar = Served(binary, folder / "served-bytes", port)
+    made.callback(sidecar.end)
+    sidecar.wait_ready()
+    expect("echo", asked(sidecar.port, b"\x01any bytes"), b"\x01any bytes")
+    expect("stranger", asked(sidecar.port, b"\x01any bytes", "127.0.0.9"), b"")
+    sidecar.recorded(reason="policy-no-rule", action="connect")
+    expect("http", asked(sidecar.port, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"), b"")
+    sidecar.recorded(reason="tcp-protocol", detail="http1 on a port declared to speak tcp")
+
+
 def main():
     binary, tally = Path(sys.argv[1]).resolve(), Tally()
     with contextlib.ExitStack() as made:
         folder = Path(made.enter_context(tempfile.TemporaryDirectory(prefix="podwall-shells-")))
+        tally.check("bytes of an application, inbound", served_bytes, binary, folder, made)
+        tally.check("shell that listens", bind_shell, binary, folder, made)
         worlds = []
         tally.check("shells: a pod and a world", lambda: worlds.append(World(binary, folder, made)))
         for world in worlds:

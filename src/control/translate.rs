@@ -71,6 +71,7 @@ fn port(listener: &Listener, port: &Port, roots: &mut Vec<Arc<Roots>>) -> settin
     let (protocol, alpn) = match port.protocol {
         Protocol::Http => (settings::Protocol::Http, Alpn::Http2),
         Protocol::Postgres => (settings::Protocol::Postgres, Alpn::Postgres),
+        Protocol::Tcp => (settings::Protocol::Tcp, Alpn::default()),
         Protocol::Exchanges(name) => (settings::Protocol::Exchanges(name), Alpn::default()),
     };
     settings::Port {

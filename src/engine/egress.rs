@@ -91,6 +91,15 @@ impl Engine {
         Dialled { case, judgement, resource, name, detail }
     }
 
+    /// Judges an inbound connection as a whole: whether its caller may open one that nobody takes apart.
+    pub fn admit(&self, scene: &Scene<'_>) -> (Case<'_>, Judgement) {
+        let mut case = self.open(scene);
+        let accesses = [access("", &[])];
+        let message = Message { side: Side::Client, accesses: &accesses, parts: &[], last: true };
+        let judgement = case.judge(scene, &message, &mut Self::budget(0));
+        (case, judgement)
+    }
+
     /// The names that a connection may be for, one of which must be granted: the one it says; else those that led to its
     /// address; else the address.
     fn asked(&self, scene: &Scene<'_>, opening: &Opening<'_>) -> Vec<String> {

@@ -9,7 +9,7 @@ use super::listen;
 use super::postgres;
 use super::settings::{Listener, Port, Protocol};
 use super::worker::Worker;
-use super::{http1, tls};
+use super::{http1, raw, tls};
 use crate::flow::{ClientAddr, Connection, Direction, Names, OriginalDestination, Peer, Reason};
 use crate::protocol;
 use std::rc::Rc;
@@ -69,6 +69,7 @@ pub(super) async fn serve(worker: &Rc<Worker>, listener: usize, socket: TcpStrea
                     connection.protocol = protocol::postgres::PROTOCOL.name;
                     Box::pin(postgres::serve(worker, stream, connection, handshake, port)).await;
                 }
+                Protocol::Tcp => Box::pin(raw::serve(worker, stream, connection, handshake, port)).await,
                 Protocol::Exchanges(name) => {
                     connection.protocol = name;
                     // It was registered when the configuration was read.

@@ -18,6 +18,7 @@ mod listen;
 mod outbox;
 mod postgres;
 mod rates;
+mod raw;
 pub mod settings;
 mod stream;
 mod tell;

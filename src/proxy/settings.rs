@@ -145,6 +145,8 @@ pub enum Protocol {
     Http,
     /// PostgreSQL.
     Postgres,
+    /// What nobody takes apart. Only inbound.
+    Tcp,
     /// One that is carried as questions and answers, by its registered name.
     Exchanges(&'static str),
 }

@@ -164,6 +164,9 @@ impl Checker<'_> {
                     let remedy = "remove it: the application speaks plaintext to its own sidecar";
                     self.error(&format!("{field}.tls"), "TLS on an outbound listener", "`off`", remedy);
                 }
+                for (inner, found, remedy) in port.protocol.wrong(listener.direction, listener.tls(port)) {
+                    self.error(&format!("{field}.{inner}"), found, "another", remedy);
+                }
                 let Some(tls) = &port.upstream_tls else { continue };
                 for wrong in tls.wrong(listener.direction, port, config.identity.is_some()) {
                     let inner = if wrong.field.is_empty() { String::new() } else { format!(".{}", wrong.field) };

@@ -1,11 +1,11 @@
 //! The configuration as those who act on it want it: each module's own bounds, sources and sinks.
 
-use super::{Identity, Limits, Protocol, RecordSinks};
+use super::{Direction, Identity, Limits, Protocol, RecordSinks};
 use crate::document::ByteSize;
 use crate::protocol::http2::frames;
 use crate::protocol::{Carriage, PROTOCOLS, body, http1};
 use crate::proxy::settings::Bounds;
-use crate::proxy::tls;
+use crate::proxy::tls::{self, Mode};
 use crate::record::file::RotatedFile;
 use crate::record::queue::Room;
 use crate::record::sink::{Sink, Stdout};
@@ -23,14 +23,31 @@ impl Protocol {
         match self {
             Self::Http => "http",
             Self::Postgres => "postgres",
+            Self::Tcp => "tcp",
             Self::Exchanges(name) => name,
         }
+    }
+
+    /// Where it cannot be spoken: the field, what it says, the remedy.
+    pub(super) fn wrong(self, direction: Direction, tls: Mode) -> Vec<(&'static str, &'static str, &'static str)> {
+        let mut wrong = Vec::new();
+        if self == Self::Tcp && direction == Direction::Outbound {
+            let remedy = "remove it: `redirected: true` carries what is granted, whatever it is";
+            wrong.push(("protocol", "`tcp` on an outbound listener", remedy));
+        }
+        if self == Self::Tcp && tls == Mode::Permissive {
+            let remedy = "write `strict` or `off`: a server that speaks first would wait for a client that does";
+            wrong.push(("tls", "`permissive` with `protocol: tcp`", remedy));
+        }
+        wrong
     }
 
     /// Every protocol that a port can be declared to speak.
     fn all() -> impl Iterator<Item = Self> {
         let exchanges = PROTOCOLS.iter().filter(|protocol| matches!(protocol.carriage, Carriage::Exchanges(_)));
-        [Self::Http, Self::Postgres].into_iter().chain(exchanges.map(|protocol| Self::Exchanges(protocol.name)))
+        [Self::Http, Self::Postgres, Self::Tcp]
+            .into_iter()
+            .chain(exchanges.map(|protocol| Self::Exchanges(protocol.name)))
     }
 }
 

@@ -11,7 +11,7 @@
 mod carried;
 mod observe;
 mod opening;
-mod tell;
+pub(super) mod tell;
 
 use super::http1::{self, Guest};
 use super::inbox::Inbox;
@@ -109,7 +109,7 @@ impl Worker {
     }
 
     /// Lets `look` judge a connection as a whole.
-    fn judging<T>(&self, connection: &Connection, look: impl FnOnce(&Scene<'_>) -> T) -> T {
+    pub(super) fn judging<T>(&self, connection: &Connection, look: impl FnOnce(&Scene<'_>) -> T) -> T {
         let (session, past) = (Session { exchanges: 1 }, Past::default());
         look(&Scene { connection, session: &session, past: &past, now: self.now() })
     }

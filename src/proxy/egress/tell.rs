@@ -15,24 +15,24 @@ use std::time::SystemTime;
 
 /// A connection that goes on.
 #[derive(Debug, Default)]
-pub(super) struct Passed {
+pub(in crate::proxy) struct Passed {
     /// The name that it is for.
     name: Option<Box<str>>,
     /// What comes with its grant; nothing when it goes on although it is denied.
-    pub(super) terms: Option<Arc<Terms>>,
+    pub(in crate::proxy) terms: Option<Arc<Terms>>,
     /// What is done with verdicts.
-    pub(super) mode: Mode,
+    pub(in crate::proxy) mode: Mode,
 }
 
 impl Passed {
     /// Whether it goes on for its owner to learn what is missing.
-    pub(super) fn is_to_be_learned(&self) -> bool {
+    pub(in crate::proxy) fn is_to_be_learned(&self) -> bool {
         self.mode == Mode::Learn && self.terms.is_none()
     }
 }
 
 /// Notes what a connection was that no rule grants, for its owner.
-pub(super) fn learned(worker: &Worker, connection: &Connection, (host, word): (&str, &str), answered: bool) {
+pub(in crate::proxy) fn learned(worker: &Worker, connection: &Connection, (host, word): (&str, &str), answered: bool) {
     let asked = Asked {
         host: Some(host.into()),
         port: connection.port,
@@ -44,11 +44,11 @@ pub(super) fn learned(worker: &Worker, connection: &Connection, (host, word): (&
 }
 
 /// Judges a connection as a whole, and records a denial. Nothing when it ends here.
-pub(super) fn judge(worker: &Worker, connection: &Connection, opening: &Opening<'_>) -> Option<Passed> {
+pub(in crate::proxy) fn judge(worker: &Worker, connection: &Connection, opening: &Opening<'_>) -> Option<Passed> {
     worker.judging(connection, |scene| {
         let engine = worker.engine();
         let dialled = engine.connect(scene, opening);
-        worker.metrics.judged(Direction::Outbound, dialled.judgement.mode, &dialled.judgement.verdict);
+        worker.metrics.judged(connection.direction, dialled.judgement.mode, &dialled.judgement.verdict);
         let allowed = dialled.judgement.verdict == Verdict::Allow;
         worker.metrics.called(opening.protocol, if allowed { "allow" } else { "deny" });
         let name = dialled.name.as_deref().map(Box::from);
@@ -72,8 +72,29 @@ pub(super) fn judge(worker: &Worker, connection: &Connection, opening: &Opening<
     })
 }
 
+/// Judges an inbound connection as a whole, and records a denial. Nothing when it ends here.
+pub(in crate::proxy) fn admit(worker: &Worker, connection: &Connection) -> Option<Passed> {
+    worker.judging(connection, |scene| {
+        let engine = worker.engine();
+        let (case, judgement) = engine.admit(scene);
+        worker.metrics.judged(connection.direction, judgement.mode, &judgement.verdict);
+        let passed = Passed { name: None, terms: case.terms().cloned(), mode: judgement.mode };
+        if judgement.verdict == Verdict::Allow {
+            return Some(passed);
+        }
+        recorded(worker, connection, &judgement, None);
+        judgement.stops().is_none().then_some(passed)
+    })
+}
+
+/// Judges it again, once the policy is another.
+pub(in crate::proxy) fn still_admits(worker: &Worker, connection: &Connection) -> Result<(), Box<Cut>> {
+    let stops = worker.judging(connection, |scene| worker.engine().admit(scene).1.stops());
+    stops.map_or(Ok(()), |denial| Err(Cut::new(denial.reason)))
+}
+
 /// Judges what a connection turns out to speak while it is carried.
-pub(super) fn cut(worker: &Worker, connection: &Connection, opening: &Opening<'_>) -> Result<(), Box<Cut>> {
+pub(in crate::proxy) fn cut(worker: &Worker, connection: &Connection, opening: &Opening<'_>) -> Result<(), Box<Cut>> {
     worker.judging(connection, |scene| {
         let engine = worker.engine();
         let dialled = engine.connect(scene, opening);
@@ -85,10 +106,15 @@ pub(super) fn cut(worker: &Worker, connection: &Connection, opening: &Opening<'_
 }
 
 /// Acts on what was overheard: the chunk does not go on, or, where nothing is acted on, it is recorded.
-pub(super) fn overheard(worker: &Worker, connection: &Connection, judgement: Judgement) -> Result<(), Box<Cut>> {
+pub(in crate::proxy) fn overheard(
+    worker: &Worker,
+    connection: &Connection,
+    judgement: Judgement,
+) -> Result<(), Box<Cut>> {
     if let Some(denial) = judgement.stops() {
         return Err(Box::new(Cut { reason: denial.reason, evidence: judgement.evidence, detail: None }));
     }
+    worker.metrics.judged(connection.direction, judgement.mode, &judgement.verdict);
     recorded(worker, connection, &judgement, None);
     Ok(())
 }
@@ -100,12 +126,11 @@ fn recorded(worker: &Worker, connection: &Connection, judgement: &Judgement, det
         let exchange = Exchange { number: 1, action: "connect", resource: &resource, detail, ..Exchange::default() };
         let id = recorder.id(scene.now.wall);
         recorder.judged(Event::judged(id, scene, judgement, &exchange, &worker.revision()));
-        worker.metrics.judged(Direction::Outbound, judgement.mode, &judgement.verdict);
     });
 }
 
 /// More leaves than may: it does not go on, or, where nothing is acted on, it is recorded.
-pub(super) fn exceeded(
+pub(in crate::proxy) fn exceeded(
     worker: &Worker,
     connection: &Connection,
     terms: &Terms,
@@ -123,6 +148,7 @@ pub(super) fn exceeded(
         evidence: Vec::new(),
         effects: Vec::new(),
     };
+    worker.metrics.judged(connection.direction, judgement.mode, &judgement.verdict);
     recorded(worker, connection, &judgement, Some(&detail));
     Ok(())
 }
@@ -132,33 +158,41 @@ pub(super) fn unopened(worker: &Worker, connection: &Connection, end: opening::E
     match end {
         opening::End::Left => {}
         opening::End::Unreached(why) => unreached(worker, connection, why),
-        opening::End::Refused(reason) if reason == IDLE => worker.metrics.limited(Direction::Outbound, IDLE),
+        opening::End::Refused(reason) if reason == IDLE => worker.metrics.limited(connection.direction, IDLE),
         opening::End::Refused(reason) => failed(worker, connection, reason),
     }
 }
 
 /// A connection whose destination does not answer.
-pub(super) fn unreached(worker: &Worker, connection: &Connection, Unreached { reason, detail }: Unreached) {
+pub(in crate::proxy) fn unreached(worker: &Worker, connection: &Connection, Unreached { reason, detail }: Unreached) {
     refused(worker, connection, &Cut { reason, evidence: Vec::new(), detail }, 0);
 }
 
 /// A connection that is refused without a judgement: its first bytes are malformed, or do not come.
-pub(super) fn failed(worker: &Worker, connection: &Connection, reason: Reason) {
+pub(in crate::proxy) fn failed(worker: &Worker, connection: &Connection, reason: Reason) {
     refused(worker, connection, Cut::new(reason).as_ref(), 0);
 }
 
 /// A connection that was carried has ended.
-pub(super) fn ended(worker: &Worker, connection: &Connection, passed: &Passed, (up, down): (u64, u64), end: &End) {
-    worker.metrics.carried(Direction::Outbound, up, down);
+pub(in crate::proxy) fn ended(
+    worker: &Worker,
+    connection: &Connection,
+    passed: &Passed,
+    (up, down): (u64, u64),
+    end: &End,
+) {
+    worker.metrics.carried(connection.direction, up, down);
     let unnamed = RuleName::from("");
     let granted = passed.terms.as_ref().map(|terms| &terms.rule);
     let rule = granted.unwrap_or(&unnamed);
     worker.aggregate.note(&Caller::of(connection), rule, Traffic::exchange(up, down));
-    let lasted = SystemTime::now().duration_since(connection.opened).unwrap_or_default();
-    worker.flowed(connection, passed.name.as_deref(), granted, Carried::once(up, down, lasted));
+    if connection.direction == Direction::Outbound {
+        let lasted = SystemTime::now().duration_since(connection.opened).unwrap_or_default();
+        worker.flowed(connection, passed.name.as_deref(), granted, Carried::once(up, down, lasted));
+    }
     match end {
         End::Cut(cut) => refused(worker, connection, cut, up),
-        End::Idle => worker.metrics.limited(Direction::Outbound, IDLE),
+        End::Idle => worker.metrics.limited(connection.direction, IDLE),
         End::Over | End::Broken => {}
     }
 }
@@ -183,5 +217,5 @@ fn refused(worker: &Worker, connection: &Connection, cut: &Cut, released: u64) {
     };
     let event = Event::refused(recorder.id(now), now, connection, denial, &exchange, &worker.revision());
     recorder.judged(Event { evidence: cut.evidence.clone(), ..event });
-    worker.metrics.judged(Direction::Outbound, Mode::Enforce, &Verdict::Deny(denial));
+    worker.metrics.judged(connection.direction, Mode::Enforce, &Verdict::Deny(denial));
 }
