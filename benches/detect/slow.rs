@@ -83,14 +83,20 @@ pub(crate) fn prices() {
             let enter = |detectors| assert!((door.enter)(detectors, &input) < u64::MAX);
             let time = |detectors| clock::fastest(5, || enter(detectors)).as_nanos() as f64;
             let steps = (door.enter)(&detectors, &input).saturating_sub((door.enter)(&none, &input));
-            (steps > BYTES as u64).then(|| ((time(&detectors) - time(&none)) / steps as f64, steps, door.name, piece.to_vec()))
+            (steps > BYTES as u64)
+                .then(|| ((time(&detectors) - time(&none)) / steps as f64, steps, door.name, piece.to_vec()))
         };
         let places = || DOORS.iter().take(PLACES);
-        let mut all: Vec<_> = pieces().iter().flat_map(|piece| places().filter_map(|door| price(door, piece))).collect();
+        let mut all: Vec<_> =
+            pieces().iter().flat_map(|piece| places().filter_map(|door| price(door, piece))).collect();
         all.sort_by(|(one, ..), (other, ..)| other.total_cmp(one));
         let ends = all.iter().take(DEAREST).chain(all.last());
         for (price, steps, door, piece) in ends {
-            println!("{price:6.2} of {steps:8} {:8} {door:14} {:?}", DETECTORS[at].name(), String::from_utf8_lossy(piece));
+            println!(
+                "{price:6.2} of {steps:8} {:8} {door:14} {:?}",
+                DETECTORS[at].name(),
+                String::from_utf8_lossy(piece)
+            );
         }
     }
 }

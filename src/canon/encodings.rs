@@ -27,8 +27,8 @@ pub fn base64(value: &[u8]) -> Option<(Layer, Vec<u8>)> {
     let (one, rest) = value.split_first_chunk()?;
     let ([a, b, c], [d, e, f]) = (three(one)?, three(rest.first_chunk()?)?);
     let start = [a, b, c, d, e, f];
-    let broken = std::str::from_utf8(&start).is_err_and(|error| error.error_len().is_some());
-    if broken || !start.iter().all(|byte| is_text(*byte)) {
+    let broken = || std::str::from_utf8(&start).is_err_and(|error| error.error_len().is_some());
+    if !start.iter().all(|byte| is_text(*byte)) || broken() {
         return None;
     }
     let url = value.iter().any(|byte| matches!(byte, b'-' | b'_'));
@@ -87,6 +87,9 @@ pub fn hex(value: &[u8]) -> Option<Vec<u8>> {
     };
     // A word or a random token fails here, before there is anything to keep.
     pairs.iter().take(4).try_for_each(|pair| byte(pair).map(|_| ()))?;
+    if !digits.iter().all(u8::is_ascii_hexdigit) {
+        return None;
+    }
     let decoded: Vec<u8> = pairs.iter().map(byte).collect::<Option<_>>()?;
     is_all_text(&decoded).then_some(decoded)
 }
@@ -183,7 +186,8 @@ pub fn utf16_ascii(bytes: &[u8]) -> Option<Vec<u8>> {
 /// letters are dropped: they hide words from those who look for them.
 pub fn fold(bytes: &[u8]) -> Option<Vec<u8>> {
     let leads = |byte: &u8| matches!(byte, 0xc0 | 0xc1 | 0xc2 | 0xe0 | 0xe2 | 0xef | 0xf0);
-    let hides = |at: usize| bytes.get(at..).is_some_and(|rest| ascii_of(rest).is_some() || without_width(rest).is_some());
+    let hides =
+        |at: usize| bytes.get(at..).is_some_and(|rest| ascii_of(rest).is_some() || without_width(rest).is_some());
     // Other marks of typography begin with the same bytes: they are told here, before there is anything to keep.
     bytes.iter().zip(0..).find(|(byte, at)| leads(byte) && hides(*at))?;
     let mut out = Vec::with_capacity(bytes.len());

@@ -4,6 +4,7 @@
 //! Steps: at most 2 for each byte.
 
 use super::{Detector, Wake};
+use crate::canon::cursor;
 use crate::flow::{Found, Fuel, Hit, Part, Weight};
 
 /// The registered detector.
@@ -74,7 +75,7 @@ fn leaves_filter(value: &[u8]) -> Option<(usize, u16)> {
 
 /// `attribute:2.5.13.18:=value`: an assertion that names its matching rule by number, which only a filter does.
 fn matching_rule(value: &[u8]) -> Option<(usize, u16)> {
-    let at = memchr::memmem::find(value, b":=")?;
+    let at = cursor::find_exact(value, b":=")?;
     let before = value.get(..at)?;
     let number = before.iter().rev().take_while(|b| b.is_ascii_digit() || **b == b'.').count();
     let name = before.get(..before.len() - number)?.strip_suffix(b":")?;
@@ -117,7 +118,7 @@ fn whole_filter(value: &[u8]) -> Option<(usize, u16)> {
     if !combined || !value.ends_with(b")") || !is_filter(value.get(1..)?) {
         return None;
     }
-    let constant = [&b"(1=0)"[..], b"(1=1)", b"(0=1)"].iter().any(|part| memchr::memmem::find(value, part).is_some());
+    let constant = [&b"(1=0)"[..], b"(1=1)", b"(0=1)"].iter().any(|part| cursor::find_exact(value, part).is_some());
     Some((0, if constant { 100 } else { 40 }))
 }
 

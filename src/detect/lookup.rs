@@ -38,7 +38,7 @@ impl Detector for Lookup {
         let opens = |at: usize| matches!(bytes.get(at + 1), Some(b'{' | b'\\' | b'('));
         memchr::memchr3_iter(b'$', b'%', b'#', bytes).any(opens)
             || memchr::memchr_iter(b'@', bytes).any(opens)
-            || memchr::memmem::find(bytes, b"\\u00").is_some()
+            || cursor::find_exact(bytes, b"\\u00").is_some()
     }
 
     fn reads_binaries(&self) -> bool {
@@ -215,7 +215,7 @@ fn unescaped(cursor: &mut Cursor<'_>) -> Option<u8> {
 
 /// What a lookup evaluates to: `lower:J` to `J` (case is ignored here anyway), `x:y:-z` to `z`, `date:'j'` to `j`.
 fn value_of(spelled: &[u8]) -> &[u8] {
-    if let Some(at) = memchr::memmem::find(spelled, b":-") {
+    if let Some(at) = cursor::find_exact(spelled, b":-") {
         return spelled.get(at + 2..).unwrap_or_default();
     }
     for prefix in [&b"lower:"[..], b"upper:", b"url:", b"const:"] {
@@ -269,7 +269,7 @@ fn judge(open: &Open, nested: bool) -> Option<(Strength, &'static str)> {
         return Some((*strength, name));
     }
     // A default of a character or two for a name that cannot exist spells a word letter by letter.
-    let letter = memchr::memmem::find(spelled, b":-").is_some_and(|at| spelled.len() - at <= 4);
+    let letter = cursor::find_exact(spelled, b":-").is_some_and(|at| spelled.len() - at <= 4);
     if nested && letter || open.nested >= 3 {
         return Some((if open.nested >= 3 { Certain } else { Strong }, "lookup-disguised"));
     }

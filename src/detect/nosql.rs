@@ -4,6 +4,7 @@
 //! Steps: at most 2 for each byte. Operators are looked for in names only: `{"price": "$5"}` and OData's `?$filter=` are none.
 
 use super::{Detector, Wake};
+use crate::canon::cursor;
 use crate::flow::{Found, Fuel, Hit, Layer, Part, Place, Weight};
 use memchr::memmem::Finder;
 use std::ops::Range;
@@ -162,7 +163,7 @@ fn named_operator(value: &[u8]) -> Option<usize> {
 fn collection_call(value: &[u8]) -> Option<usize> {
     const METHODS: &[&[u8]] =
         &[b"insert", b"find", b"drop", b"remove", b"update", b"delete", b"mapReduce", b"aggregate"];
-    let at = memchr::memmem::find(value, b"db.")?;
+    let at = cursor::find_exact(value, b"db.")?;
     let rest = value.get(at + 3..)?;
     let name = rest.iter().take(64).take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
     let method = rest.get(name..)?.strip_prefix(b".")?;

@@ -4,6 +4,7 @@
 //! Steps: at most 2 for each byte.
 
 use super::{Detector, Wake};
+use crate::canon::cursor;
 use crate::flow::{Found, Fuel, Hit, Part, Weight};
 
 /// The registered detector.
@@ -70,10 +71,10 @@ fn leaves_predicate(value: &[u8]) -> Option<(usize, u16)> {
 
 /// `or count(/*)=1`: a condition over the document. Needs a quote or an operator before it, or it is somebody's query.
 fn asks_for_paths(value: &[u8]) -> Option<(usize, u16)> {
-    let at = PATHS.iter().find_map(|path| memchr::memmem::find(value, path))?;
+    let at = PATHS.iter().find_map(|path| cursor::find_exact(value, path))?;
     let before = value.get(..at)?;
     let quoted = memchr::memchr2(b'\'', b'"', before).is_some();
-    let joined = [&b" or "[..], b" and "].iter().any(|word| memchr::memmem::find(before, word).is_some());
+    let joined = [&b" or "[..], b" and "].iter().any(|word| cursor::find_exact(before, word).is_some());
     (joined && value.len() < 1024).then_some((at, if quoted { 100 } else { 60 }))
 }
 

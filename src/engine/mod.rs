@@ -72,7 +72,7 @@ impl Engine {
     }
 
     /// Steps for each byte of a unit: the `k` of "at most `k`·n steps". A step is priced so that none of the inputs that
-    /// `benches/detect` searches for takes much more than two nanoseconds for one.
+    /// `benches/detect` searches for takes much more than one nanosecond for one.
     pub const STEPS_PER_BYTE: u64 = 110;
     /// Steps for a unit of any size, so that a short value is looked at in every way.
     pub const STEPS_PER_UNIT: u64 = 25_000;

@@ -128,9 +128,9 @@ impl Found {
                 level.weighs(hit.weight, is_text(part)).saturating_sub(before)
             };
             let (total, lowest) = (more(Sensitivity::Default), more(Sensitivity::Low));
-            self.total = self.total.saturating_add(total);
-            self.lowest = self.lowest.saturating_add(lowest);
             if total > 0 || lowest > 0 && hit.weight >= known.hit.weight {
+                self.total = self.total.saturating_add(total);
+                self.lowest = self.lowest.saturating_add(lowest);
                 *known = Evidence::of(part, hit);
             }
             return;
@@ -227,6 +227,15 @@ mod tests {
         };
         assert_eq!(total([&long, &long]), (50, 100));
         assert_eq!((total([&long, &short]), total([&short, &long])), ((100, 100), (100, 100)));
+    }
+
+    #[test]
+    fn lighter_sign_in_a_value_adds_nothing_to_one_in_a_text() {
+        let text = [b'a'; Sensitivity::SHORT_BYTES + 1];
+        let mut found = Found::default();
+        found.add(&Part::plain(Place::JsonValue, b"q", &text), hit("s", 100));
+        (0..9).for_each(|_| found.add(&Part::plain(Place::JsonValue, b"q", b"value"), hit("s", 60)));
+        assert_eq!(found.total_at(Sensitivity::Low), 50);
     }
 
     #[test]

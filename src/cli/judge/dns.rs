@@ -6,7 +6,9 @@ use super::rows::Row;
 use super::setup::Judge;
 use super::verdict::Verdict;
 use crate::behave::dns::Watch;
-use crate::flow::{ClientAddr, Connection, Direction, Judgement, Now, OriginalDestination, Past, Reason, Scene, Sensitivity};
+use crate::flow::{
+    ClientAddr, Connection, Direction, Judgement, Now, OriginalDestination, Past, Reason, Scene, Sensitivity,
+};
 use crate::protocol::dns::header::Flags;
 use crate::protocol::dns::name::MAX_LABEL;
 use crate::protocol::dns::refusal::code;

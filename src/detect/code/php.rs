@@ -26,8 +26,8 @@ pub(super) fn find(part: &Part<'_>) -> Option<Finding> {
 
 /// `exec /* … */ (…)`, `exec⏎(…)`: a comment or a line break where only the interpreter does not see it.
 fn parted_call(bytes: &[u8]) -> Option<Finding> {
-    let comment = memchr::memmem::find(bytes, b"/*").filter(|at| *at > 0);
-    let at = comment.or_else(|| memchr::memmem::find(bytes, b"\n("))?;
+    let comment = cursor::find_exact(bytes, b"/*").filter(|at| *at > 0);
+    let at = comment.or_else(|| cursor::find_exact(bytes, b"\n("))?;
     let before = bytes.get(..at)?.trim_ascii_end();
     let name = before.iter().rev().take(WINDOW).take_while(|b| is_name(b)).count();
     let mut cursor = Cursor::new(bytes, at);
@@ -194,7 +194,7 @@ fn is_module_setting(name: &[u8]) -> bool {
 
 /// `<?` with code behind it: not `<?xml version`, not a processing instruction of XML.
 fn opening(bytes: &[u8]) -> Option<Finding> {
-    let at = memchr::memmem::find(bytes, b"<?")?;
+    let at = cursor::find_exact(bytes, b"<?")?;
     let mut cursor = Cursor::new(bytes, at + 2);
     let declares = cursor.eat(b"xml");
     if cursor.blanks() == 0 {
@@ -396,7 +396,8 @@ fn callee(before: &[u8], first: bool) -> Option<Strength> {
         Some((b')', inner)) => {
             let start = memchr::memrchr(b'(', inner)?;
             let word = inner.get(start + 1..)?;
-            let bare: Vec<u8> = word.iter().copied().filter(|b| !matches!(b, b'\'' | b'"' | b'.' | b' ' | b'[' | b']')).collect();
+            let bare: Vec<u8> =
+                word.iter().copied().filter(|b| !matches!(b, b'\'' | b'"' | b'.' | b' ' | b'[' | b']')).collect();
             if is_function(&bare) { Some(Certain) } else { (groups >= 2 && first).then_some(Strong) }
         }
         Some((last, _)) if is_name(last) => {
@@ -495,9 +496,17 @@ mod tests {
 
     #[test]
     fn other_parentheses_are_nothing() {
-        for text in
-            ["$(this)", "f(x)[0]", "[text](link)", "${name}(1)", "$5 (net)", "a $b(c)", "\"said\" (he)", "x[0](y)", "list\n(two)"]
-        {
+        for text in [
+            "$(this)",
+            "f(x)[0]",
+            "[text](link)",
+            "${name}(1)",
+            "$5 (net)",
+            "a $b(c)",
+            "\"said\" (he)",
+            "x[0](y)",
+            "list\n(two)",
+        ] {
             assert!(!finds(Place::QueryValue, text), "{text}");
         }
     }
@@ -518,7 +527,9 @@ mod tests {
         for text in ["gzInflate($x)", "print_r( )"] {
             assert!(finds(Place::QueryValue, text), "{text}");
         }
-        for text in ["$_POSTS", "$args", "see call_user_func", "$x.ini_get(1)", "no more print_r()", "job_(x)", "zend.x"] {
+        for text in
+            ["$_POSTS", "$args", "see call_user_func", "$x.ini_get(1)", "no more print_r()", "job_(x)", "zend.x"]
+        {
             assert!(!finds(Place::FormValue, text), "{text}");
         }
     }

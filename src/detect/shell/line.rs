@@ -143,7 +143,8 @@ impl Line {
             _ if name.is_empty() => false,
             Some(b'(' | b'=' | b':' | b',' | b']') => !name.eq_ignore_ascii_case(b"c"),
             None | Some(b' ' | b';' | b'|' | b'&' | b'\n' | b'<' | b'>' | b')') => {
-                commands::takes(name).is_none() && !self.is_stranger(name)
+                let stranger = ahead.sees(b" --") && self.is_stranger(name);
+                !stranger && commands::takes(name).or_else(|| versioned(name)).is_none()
             }
             _ => false,
         }

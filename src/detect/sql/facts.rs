@@ -38,6 +38,8 @@ pub(super) struct Facts {
     pub(super) closed_outside: u32,
     /// `AND`, `OR`, `XOR`, `&&`, `||`.
     pub(super) logical: u32,
+    /// The text begins with one of them.
+    pub(super) begins_logical: bool,
     /// … whose left side is a literal by itself.
     pub(super) literal_conditions: u32,
     /// Names that are no calls.

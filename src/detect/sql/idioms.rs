@@ -33,9 +33,8 @@ pub(super) fn find(value: &[u8], classes: Classes) -> Option<Finding> {
     }
     let comment = classes.has(Classes::of("/*!")).then(|| executable_comment(value)).flatten();
     let exponent = || classes.has(Classes::of(".a0")).then(|| empty_exponent(value)).flatten();
-    let (at, name) = comment
-        .map(|at| (at, "sql-executable-comment"))
-        .or_else(|| exponent().map(|at| (at, "sql-empty-exponent")))?;
+    let (at, name) =
+        comment.map(|at| (at, "sql-executable-comment")).or_else(|| exponent().map(|at| (at, "sql-empty-exponent")))?;
     Some(Finding { strength: Strong, name, at, end: value.len().min(at + 16) })
 }
 

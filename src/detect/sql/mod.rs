@@ -438,12 +438,16 @@ fn begins_with_name(value: &[u8], at: usize, reading: Reading) -> bool {
 }
 
 /// `select 'and'`: whether the quote before `at` stands behind a blank, and all that follows is one word with its closing
-/// quote. So words are quoted; a value that breaks out of a string has its quote where the string ends.
+/// quote, perhaps with the marks that end a sentence or a document. So words are quoted; a value that breaks out of a string
+/// has its quote where the string ends.
 fn quotes_last_word(value: &[u8], at: usize) -> bool {
     let blank = at.checked_sub(2).and_then(|at| value.get(at)) == Some(&b' ');
     let quote = at.checked_sub(1).and_then(|at| value.get(at..)).and_then(<[u8]>::split_first);
-    let word = quote.and_then(|(quote, rest)| rest.strip_suffix(&[*quote]));
-    blank && word.is_some_and(|word| !word.is_empty() && word.iter().all(u8::is_ascii_alphabetic))
+    let Some((quote, rest)) = quote.filter(|_| blank) else { return false };
+    let (word, behind) = rest.split_at_checked(memchr::memchr(*quote, rest).unwrap_or(rest.len())).unwrap_or_default();
+    let ends = |b: &u8| b.is_ascii_whitespace() || matches!(b, b'.' | b',' | b'!' | b'?' | b'"' | b']' | b'}');
+    let quoted = !word.is_empty() && word.iter().all(u8::is_ascii_alphabetic);
+    quoted && behind.split_first().is_some_and(|(_, behind)| behind.iter().all(ends))
 }
 
 /// Whether a bare value begins as if an operand stood before it: ` OR 1=1`, `) UNION …`.

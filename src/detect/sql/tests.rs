@@ -256,3 +256,15 @@ proptest! {
         prop_assert!(steps(value.as_bytes()) <= bound(value.as_bytes()));
     }
 }
+
+#[test]
+fn comparison_that_begins_a_text_is_no_condition() {
+    allowed(&["5 < 7 and 9 > 3, as everyone knows", "/v1/5 < 7 and 9 > 3; it's all", "(5 < 7 and 9 > 3; it's all"]);
+    denied(&["5 or 3=3, as everyone knows", " or 3=3, as everyone knows", "5 < 7 and 9 > 3"]);
+}
+
+#[test]
+fn last_word_in_quotes_is_no_operator() {
+    allowed(&["the word is 'and'", "the word is \"or\". ", "select 'and'"]);
+    denied(&["x'or'", "x 'or'q'='q", "x 'or'--"]);
+}

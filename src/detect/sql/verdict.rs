@@ -66,10 +66,10 @@ impl Facts {
         self.order + self.having + self.limit + self.whereas + self.alias
     }
 
-    /// `5 < 7 and 9 > 3, as everyone knows`: nothing is compared but what the text itself begins with, and it goes on as no
-    /// SQL. Behind a value that stands where a number is awaited, a condition begins with its operator: `5 or 1=1`.
+    /// `5 < 7 and 9 > 3, as everyone knows`: the text begins with a comparison, and goes on as no SQL. Where a number is
+    /// awaited, a condition begins with its operator, or with a literal and its operator: `5 or 1=1`.
     fn is_mere_comparison(&self, context: Context) -> bool {
-        context == Context::Bare && self.broken && self.start == Start::Literal && self.literal_conditions == 0
+        context == Context::Bare && self.broken && !self.begins_logical && self.literal_conditions == 0
     }
 
     /// A condition whose right side is a comparison or a value, not a mere name.

@@ -295,7 +295,7 @@ fn bare_host(part: &Part<'_>) -> Option<Finding> {
         || !bytes.contains(&b'.')
         || bytes.len() > 256
         || bytes.contains(&b' ')
-        || memchr::memmem::find(bytes, b"://").is_some_and(|at| at > 0)
+        || cursor::find_exact(bytes, b"://").is_some_and(|at| at > 0)
     {
         return None;
     }

@@ -79,6 +79,7 @@ impl Grammar<'_> {
 
     fn logical(&mut self) -> Fits {
         self.facts.logical += 1;
+        self.facts.begins_logical |= self.facts.tokens == 0;
         if self.frame.side.operands > 0 && self.frame.side.constant && !self.frame.compared {
             self.facts.literal_conditions += 1;
         }

@@ -78,7 +78,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// What stands before the closing `quote`; the opening one is taken.
-    #[inline]
+    #[inline(always)] // called for every string
     fn text(&mut self, quote: u8) -> Token<'a> {
         let text = self.rest;
         let Some((end, escaped)) = closing_quote(text, quote) else {
@@ -133,12 +133,18 @@ impl<'a> Lexer<'a> {
 }
 
 /// Where the first `quote` stands that no backslash escapes, and whether there is a backslash before it.
-#[inline]
+#[inline(always)] // called for every string
 pub(in crate::protocol::body) fn closing_quote(text: &[u8], quote: u8) -> Option<(usize, bool)> {
     let first = swar::find2(quote, b'\\', text)?;
     if text.get(first) == Some(&quote) {
         return Some((first, false));
     }
+    behind_escape(text, quote, first)
+}
+
+/// The same for a text with a backslash at `first`, and no quote before it.
+#[cold]
+fn behind_escape(text: &[u8], quote: u8, first: usize) -> Option<(usize, bool)> {
     // From the first escape on, only quotes are looked at: each is an end unless an odd run of backslashes precedes it.
     let mut from = first;
     loop {

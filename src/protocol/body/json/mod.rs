@@ -114,7 +114,7 @@ impl<'a> Reader<'a, '_> {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)] // called for every string
     fn text(&mut self, inside: &'a [u8], escaped: bool) -> Result<(), Reason> {
         if matches!(self.want, Want::Key | Want::KeyOrEnd) {
             self.key = inside;
@@ -188,7 +188,7 @@ impl<'a> Reader<'a, '_> {
 }
 
 /// Adds what stands between the quotes of a string.
-#[inline]
+#[inline(always)] // called for every string
 pub(super) fn add_string<'a>(
     place: Place,
     name: &'a [u8],
