@@ -8,7 +8,7 @@
 //!
 //! 1. **arrive** (`proxy::listen`, `proxy::tls`): a socket becomes a [`flow::Connection`] with a proved [`flow::Peer`].
 //!    Outbound, it is also held against the names that led to its address, and its first bytes say what is spoken
-//!    (`proxy::egress`, [`protocol::identify`]); what nobody takes apart is carried as bytes and overheard (`proxy::raw`,
+//!    (`proxy::egress`, [`protocol::identify`]); what nobody takes apart is carried as bytes and overheard (`proxy::stream`,
 //!    `proxy::raw`, [`behave::stream`]).
 //! 2. **decode** ([`protocol`]): bytes become a [`flow::Message`]: what it asks for (accesses), what its sender controls
 //!    (parts). Malformed is a refusal that names the rule broken.
