@@ -141,14 +141,21 @@ impl Reading {
         provider: &CryptoProvider,
         now: SystemTime,
     ) -> Option<(Own, Arc<CertifiedKey>)> {
-        let certified = self.pair(&sources.certificate, &sources.key, provider)?;
-        let claim = self.claim(&sources.certificate, &certified.cert, limits, now)?;
+        let chain = self.certificates(&sources.certificate);
+        let claim = chain.as_deref().and_then(|chain| self.claim(&sources.certificate, chain, limits, now));
+        let certified = self.pair(chain, &sources.certificate, &sources.key, provider);
+        let (claim, certified) = (claim?, certified?);
         Some((Own { id: claim.id, serial: claim.serial, not_after: claim.not_after }, Arc::new(certified)))
     }
 
     /// A chain and its key.
-    fn pair(&mut self, certificate: &Path, file: &Path, provider: &CryptoProvider) -> Option<CertifiedKey> {
-        let chain = self.certificates(certificate);
+    fn pair(
+        &mut self,
+        chain: Option<Vec<CertificateDer<'static>>>,
+        certificate: &Path,
+        file: &Path,
+        provider: &CryptoProvider,
+    ) -> Option<CertifiedKey> {
         let key = self.read(file).and_then(|text| self.key(file, &text, provider));
         let certified = CertifiedKey::new(chain?, key?);
         if certified.keys_match().is_err() {
@@ -162,7 +169,8 @@ impl Reading {
     fn named(&mut self, all: &[NamedFiles], provider: &CryptoProvider) -> ResolvesServerCertUsingSni {
         let mut named = ResolvesServerCertUsingSni::new();
         for NamedFiles { name, certificate, key } in all {
-            let Some(pair) = self.pair(certificate, key, provider) else { continue };
+            let chain = self.certificates(certificate);
+            let Some(pair) = self.pair(chain, certificate, key, provider) else { continue };
             if let Err(error) = named.add(name, pair) {
                 let what = format!("is not for `{name}` ({error})");
                 let _: Option<()> = self.problem(certificate, what, "clients that verify the name would refuse it");

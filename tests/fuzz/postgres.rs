@@ -91,7 +91,7 @@ pub(crate) fn answers() -> Vec<Vec<u8>> {
 /// A session never holds more than was sent, whatever the server answers.
 pub(crate) fn answer(bytes: &[u8]) {
     let limits = Limits { names: 8, unanswered: 16, ..Limits::default() };
-    let mut session: Session<(), ()> = Session::new(&limits);
+    let mut session: Session<()> = Session::new(&limits);
     session.answered(&Back::Authenticated).unwrap();
     session.answered(&Back::Ready { in_transaction: false }).unwrap();
     let mut rest = bytes;

@@ -92,7 +92,7 @@ fn warm_cache_says_what_a_cold_one_says() {
     let bench = setup.listener("protocol: postgres").start();
     std::thread::spawn(move || serve(&server));
     let sessions = prop::collection::vec((opened(), prop::collection::vec(step(), 1..12)), 1..6);
-    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig { cases: 40, ..ProptestConfig::default() });
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig { cases: 24, ..ProptestConfig::default() });
     let (engines, policy) = ([engine(RULES[0]), engine(RULES[1])], Cell::new(0));
     let held = runner.run(&sessions, |sessions| {
         sessions.iter().for_each(|(opened, steps)| follow(&bench, &engines, &policy, opened, steps));
