@@ -40,8 +40,8 @@ pub(crate) fn message(bytes: &[u8]) {
 }
 
 pub(crate) fn openings() -> Vec<Vec<u8>> {
-    let files = std::fs::read_dir("tests/data/identify").unwrap();
-    files.map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect()
+    let paths = std::fs::read_dir("tests/data/identify").unwrap().map(|file| file.unwrap().path());
+    paths.filter(|path| path.is_file()).map(|path| std::fs::read(path).unwrap()).collect()
 }
 
 pub(crate) fn opening(bytes: &[u8]) {
