@@ -13,10 +13,13 @@ use std::process::Command;
 
 #[test]
 fn honest_values_are_not_denied_anywhere() {
+    not_denied(&values().iter().flat_map(|(id, value)| requests(id, value)).collect::<Vec<_>>());
+}
+
+fn not_denied(rows: &[Value]) {
     let folder = tempfile::tempdir().unwrap();
+    let all: Vec<String> = rows.iter().map(Value::to_string).collect();
     let (rows, out) = (folder.path().join("rows.jsonl"), folder.path().join("out.tsv"));
-    let all: Vec<String> =
-        values().iter().flat_map(|(id, value)| requests(id, value)).map(|row| row.to_string()).collect();
     fs::write(&rows, all.join("\n")).unwrap();
     let mut judge = Command::new(env!("CARGO_BIN_EXE_podwall"));
     judge.args(["judge", "--rows"]).arg(&rows).arg("--out").arg(&out);
@@ -25,6 +28,41 @@ fn honest_values_are_not_denied_anywhere() {
     assert_eq!(verdicts.lines().count(), all.len());
     let denied: Vec<&str> = verdicts.lines().filter(|line| line.contains("\tdeny\t")).collect();
     assert!(denied.is_empty(), "{} denied:\n{}", denied.len(), denied.join("\n"));
+}
+
+/// Many small units that come at once are within the budget of what they come in.
+#[test]
+fn small_texts_in_great_number_are_judged_to_their_end() {
+    let texts = [
+        "order 17",
+        "O'Brien",
+        "select",
+        "5 < 7",
+        "a;b",
+        "x=1",
+        "it's",
+        "(a)",
+        "a|b",
+        "$5",
+        "<b>",
+        "http://a/b",
+        "1 and 2",
+    ];
+    let rows = texts.iter().flat_map(|text| {
+        let field = [&[10, text.len() as u8], text.as_bytes()].concat();
+        let message = [&[0, 0, 0, 0, field.len() as u8], &field[..]].concat();
+        let bodies = [
+            ("application/grpc", message.repeat(500)),
+            ("application/json", json!(vec![text; 500]).to_string().into_bytes()),
+            ("application/x-ndjson", (json!({"a": text}).to_string() + "\n").repeat(500).into_bytes()),
+        ];
+        bodies.map(|(kind, body)| {
+            let headers = json!([["Host", "api.example.com"], ["Content-Type", kind], ["TE", "trailers"]]);
+            let request = json!({"method": "POST", "path": "/shop.Orders/Put", "headers": headers, "body_b64": STANDARD.encode(body)});
+            json!({"id": format!("{text:?}@{kind}"), "request": request})
+        })
+    });
+    not_denied(&rows.collect::<Vec<_>>());
 }
 
 /// Each value of the corpus with the name of its file and its number there.

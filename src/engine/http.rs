@@ -104,7 +104,7 @@ impl Case<'_> {
             Ok(messages) => messages,
             Err(malformed) => return self.object(malformed.why),
         };
-        let mut fuel = Engine::budget(messages.iter().map(|message| message.len()).sum());
+        let mut fuel = Engine::budget_of_messages(messages.iter().map(|message| message.len()));
         let opened = match grpc::opened(&messages, limits, &mut fuel) {
             Ok(opened) => opened,
             Err(malformed) => return self.object(malformed.why),

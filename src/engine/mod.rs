@@ -18,6 +18,7 @@ pub use screen::{Blocked, LEAK, Screen};
 use crate::detect::Detectors;
 use crate::flow::{Direction, Fuel, Kind, Reason, Scene};
 use crate::policy::{Policy, PortTerms};
+use crate::protocol::grpc;
 use crate::record::Revision;
 use std::sync::Arc;
 
@@ -80,6 +81,15 @@ impl Engine {
     /// Steps for each byte that was looked at with an earlier piece of a streamed body, and is looked at again for what
     /// spans the seam. Fewer: a body that comes byte by byte has such a look for each.
     pub const STEPS_PER_BYTE_SEEN_AGAIN: u64 = 40;
+
+    /// Steps for each message of a call beside those for its bytes, since each is read as fields and as a whole.
+    pub const STEPS_PER_MESSAGE: u64 = 1_000;
+
+    /// The budget for judging messages of a call that came together.
+    pub fn budget_of_messages(lengths: impl Iterator<Item = usize>) -> Fuel {
+        let (count, bytes) = lengths.fold((0, 0), |(count, bytes), length| (count + 1, bytes + grpc::PREFIX + length));
+        Fuel::new(Self::STEPS_PER_UNIT + Self::STEPS_PER_MESSAGE * count + Self::STEPS_PER_BYTE * bytes as u64)
+    }
 
     /// The budget for judging the next `bytes` of a streamed body, with `again` bytes of the pieces before.
     pub fn budget_of_piece(bytes: usize, again: usize) -> Fuel {

@@ -23,8 +23,8 @@ pub const CODING: Reason =
 /// `application/grpc-web-text` that is no base64.
 pub const BASE64: Reason = Reason::new("grpc-web-base64", Kind::Malformed, "gRPC-Web text that is no base64");
 
-/// Bytes before each message.
-const PREFIX: usize = 5;
+/// Bytes before each message: a flag and a length.
+pub const PREFIX: usize = 5;
 
 /// How the messages of a call are written.
 #[derive(Clone, Debug, PartialEq, Eq)]
