@@ -87,7 +87,11 @@ fn grpc(shape: &Shape<'_>) -> bool {
 
 /// RFC 8484 §4.1, and the JSON in which public resolvers answer besides.
 fn doh(shape: &Shape<'_>) -> bool {
-    let declared = |value| contains(value, b"application/dns-message") || contains(value, b"application/dns-json");
+    // Most say nothing, or less than that.
+    let declared = |value: &[u8]| {
+        let long = value.len() >= b"application/dns-json".len();
+        long && (contains(value, b"application/dns-message") || contains(value, b"application/dns-json"))
+    };
     if declared(shape.content_type) || declared(shape.accept) {
         return true;
     }
@@ -242,8 +246,8 @@ fn elasticsearch(shape: &Shape<'_>) -> bool {
     }
     let mut segments = shape.segments();
     match (segments.next(), segments.next()) {
-        (Some(verb), _) if CLUSTER.contains(&verb) => true,
-        (Some(index), Some(verb)) if !index.starts_with('_') => INDEX.contains(&verb),
+        (Some(verb), _) if verb.starts_with('_') => CLUSTER.contains(&verb),
+        (Some(_), Some(verb)) if verb.starts_with('_') => INDEX.contains(&verb),
         _ => false,
     }
 }
