@@ -5,6 +5,7 @@
 //! of these grants nothing else. DNS is told by what is asked, whatever the path.
 
 use super::{Head, query};
+use crate::canon::cursor;
 use crate::protocol::grpc::Call;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -87,11 +88,7 @@ fn grpc(shape: &Shape<'_>) -> bool {
 
 /// RFC 8484 §4.1, and the JSON in which public resolvers answer besides.
 fn doh(shape: &Shape<'_>) -> bool {
-    // Most say nothing, or less than that.
-    let declared = |value: &[u8]| {
-        let long = value.len() >= b"application/dns-json".len();
-        long && (contains(value, b"application/dns-message") || contains(value, b"application/dns-json"))
-    };
+    let declared = |value| contains(value, b"application/dns-message") || contains(value, b"application/dns-json");
     if declared(shape.content_type) || declared(shape.accept) {
         return true;
     }
@@ -312,5 +309,5 @@ const INDEX: &[&str] = &[
 ];
 
 fn contains(text: &[u8], words: &[u8]) -> bool {
-    memchr::memmem::find(text, words).is_some()
+    cursor::find_exact(text, words).is_some()
 }
