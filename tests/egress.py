@@ -7,15 +7,14 @@ One line per check: `ok NAME`, `FAIL NAME: why`, `SKIPPED NAME: why`. Exit code 
 happens in network namespaces that it makes and removes itself.
 """
 
-import contextlib
 import shutil
 import sys
-import tempfile
+from functools import partial
 from pathlib import Path
 
-from clients_kit.checks import Failed, Skipped, Tally, expect
+from clients_kit.checks import Failed, Skipped, expect, main
 from clients_kit.programs import until
-from egress_kit.world import OTHER, PATH, WEB, World
+from egress_kit.world import OTHER, PATH, WEB, check_all
 
 
 def page(done):
@@ -282,21 +281,5 @@ CHECKS = [
 ]
 
 
-def main():
-    if len(sys.argv) != 2:
-        sys.exit(__doc__)
-    tally = Tally()
-    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as made:
-        world = {}
-
-        def build():
-            world["is"] = World(Path(sys.argv[1]).resolve(), Path(folder), made)
-
-        tally.check("a pod and a world", build)
-        for name, check, *arguments in CHECKS if world else ():
-            tally.check(name, check, world["is"], *arguments)
-    tally.finish()
-
-
 if __name__ == "__main__":
-    main()
+    main(__doc__, "egress", partial(check_all, CHECKS))

@@ -6,17 +6,16 @@ One line per check: `ok NAME`, `FAIL NAME: why`, `SKIPPED NAME: why`. Exit code 
 happens in network namespaces that it makes and removes itself. Each tunnel is tried past the sidecar first: it is a real one.
 """
 
-import contextlib
 import shutil
 import subprocess
 import sys
-import tempfile
+from functools import partial
 from pathlib import Path
 
-from clients_kit.checks import Failed, Skipped, Tally, expect
+from clients_kit.checks import Failed, Skipped, expect, main
 from clients_kit.programs import Program, until
 from egress import SAY, TALK, ssh
-from egress_kit.world import OTHER, PATH, WEB, WEB6, World
+from egress_kit.world import OTHER, PATH, WEB, WEB6, check_all
 
 RULES = """\
 - {name: small, to: raw.example, port: 7000, protocol: tcp, budget: 64KiB/h}
@@ -442,22 +441,5 @@ CHECKS = [
 ]
 
 
-def main():
-    if len(sys.argv) != 2:
-        sys.exit(__doc__)
-    tally = Tally()
-    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as made:
-        world = {}
-
-        def build():
-            settings = {"allowlist": rules(RULES), "more": "bans: {share: 100}\n"}
-            world["is"] = World(Path(sys.argv[1]).resolve(), Path(folder), made, **settings)
-
-        tally.check("a pod and a world", build)
-        for name, check, *arguments in CHECKS if world else ():
-            tally.check(name, check, world["is"], *arguments)
-    tally.finish()
-
-
 if __name__ == "__main__":
-    main()
+    main(__doc__, "leaving", partial(check_all, CHECKS, allowlist=rules(RULES), more="bans: {share: 100}\n"))

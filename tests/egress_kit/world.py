@@ -188,3 +188,15 @@ class World:
         self.made.callback(shutil.rmtree, folder, True)
         search = "search shop.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n"
         (folder / "resolv.conf").write_text(f"nameserver 127.0.0.1\n{search}")
+
+
+def check_all(checks, tally, binary, folder, made, **settings):
+    """Each check with one world that is made for all, if it can be."""
+    world = {}
+
+    def build():
+        world["is"] = World(binary, folder, made, **settings)
+
+    tally.check("a pod and a world", build)
+    for name, check, *arguments in checks if world else ():
+        tally.check(name, check, world["is"], *arguments)
