@@ -220,14 +220,20 @@ impl Held<'_> {
 
     fn poll_next(&mut self, cx: &mut Context<'_>, stopped: Pin<&mut impl Future<Output = ()>>) -> Poll<Next> {
         let accepted = self.connection.poll_accept(cx);
+        if accepted.is_pending() {
+            self.watch.poll_turn(cx, self.streams.open.get() == 0);
+        }
         if let Some(reason) = self.watch.over() {
             return Poll::Ready(Next::Refused(reason));
         }
         match accepted {
-            Poll::Ready(Some(Ok(stream))) => return Poll::Ready(Next::Stream(Box::new(stream))),
+            Poll::Ready(Some(Ok(stream))) => {
+                self.watch.opened();
+                return Poll::Ready(Next::Stream(Box::new(stream)));
+            }
             Poll::Ready(Some(Err(error))) => return Poll::Ready(Next::Broken(error)),
             Poll::Ready(None) => return Poll::Ready(Next::Over),
-            Poll::Pending => self.watch.poll_turn(cx, self.streams.open.get() == 0),
+            Poll::Pending => {}
         }
         if !self.closing && stopped.poll(cx).is_ready() {
             return Poll::Ready(Next::Stop);

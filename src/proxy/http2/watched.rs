@@ -110,12 +110,18 @@ impl Watch {
         self.0.borrow_mut().gathers = gathers;
     }
 
+    /// A stream was opened for a head of the client's.
+    pub(super) fn opened(&self) {
+        self.0.borrow_mut().flood.opened();
+    }
+
     /// Ends a turn: what was gathered goes out, as far as it is taken; the next turn may read again. When the client takes
     /// no more, this task is woken once it does. `idle` says that nothing more is to come soon.
     pub(super) fn poll_turn(&self, cx: &mut Context<'_>, idle: bool) {
         let mut watching = self.0.borrow_mut();
         let watching = &mut *watching;
         watching.turn = TURN_BYTES;
+        watching.over = watching.over.or(watching.flood.settle(watching.since.elapsed(), &watching.limits).err());
         match watching.out.poll_send_keeping(cx, &mut watching.stream) {
             Poll::Ready(Ok(())) if idle => watching.out = Outbox::default(),
             Poll::Ready(Err(error)) => {
