@@ -143,7 +143,7 @@ static COMMANDS: Lexicon<Takes, 2048> = Lexicon::of(&[
     (b"pstree", PLAINLY), (b"ptx", PLAINLY), (b"puppet", PLAINLY), (b"pushd", PLAINLY), (b"pwconv", PLAINLY),
     (b"pwd", RARE | END), (b"pwsh", RARE | END | PATH | QUOTED), (b"py3versions", PLAINLY),
     (b"python", END | PATH | QUOTED), (b"python2", RARE | END | PATH | QUOTED), (b"python3", RARE | END | PATH | QUOTED),
-    (b"qappsrv", PLAINLY), (b"qprocess", PLAINLY), (b"query", PATH), (b"quser", RARE | END), (b"qwinsta", RARE | END),
+    (b"qappsrv", PLAINLY), (b"qprocess", PLAINLY), (b"query", 0), (b"quser", RARE | END), (b"qwinsta", RARE | END),
     (b"rake", PLAINLY), (b"rar", PATH), (b"rasdial", PLAINLY), (b"rbash", PLAINLY), (b"rc", PATH), (b"rclone", PLAINLY),
     (b"rd", PATH), (b"readelf", PLAINLY), (b"readlink", PLAINLY), (b"readonly", PATH), (b"reboot", END | PATH | NUMBER),
     (b"recover", PATH), (b"red", PATH), (b"redis-cli", PLAINLY), (b"reg", PLAINLY), (b"regasm", PLAINLY),

@@ -255,6 +255,7 @@ fn skip_lone_quote(cursor: &mut Cursor<'_>) {
 const SUBCOMMANDS: &[(&str, &[&str])] = &[
     ("net", &["accounts", "group", "localgroup", "session", "share", "start", "stop", "use", "user", "view"]),
     ("netsh", &["advfirewall", "firewall", "interface", "wlan"]),
+    ("query", &["process", "session", "termserver", "user"]),
     ("reg", &["add", "delete", "export", "import", "query", "save"]),
     ("sc", &["config", "create", "delete", "query", "start", "stop"]),
 ];

@@ -155,6 +155,9 @@ const LITERALS: &[&str] = &[
     "find_in_set",
     "md5(",
     "encode(",
+    "case when",
+    ";grant ",
+    "; grant ",
 ];
 
 /// Quotes, which a value may break out of, and the marks of a condition on a bare value.

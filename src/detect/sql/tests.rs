@@ -92,6 +92,26 @@ fn stacked_statement_is_denied() {
 }
 
 #[test]
+fn sort_key_that_goes_on_is_denied() {
+    denied(&[
+        "price desc,(select sleep(9))",
+        "items.price asc, (select pin from staff)",
+        "price asc, if(3=3,sleep(9),0)",
+        "price desc; drop table staff",
+        "case when (3=3) then name else price end",
+        "4; grant all on *.* to mallory",
+    ]);
+    allowed(&[
+        "price desc",
+        "items.price asc, name desc",
+        "price desc, 2",
+        "name asc; price desc",
+        "case when it rains",
+        "in case when (a) is late",
+    ]);
+}
+
+#[test]
 fn time_and_error_functions_are_denied() {
     denied(&[
         "x' and sleep(9)-- -",

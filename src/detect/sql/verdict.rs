@@ -152,6 +152,9 @@ fn crafted(facts: &Facts, context: Context) -> Option<Sign> {
     if facts.calls() > 0 && facts.constant_compares + facts.casts > 0 {
         return sign("sql-expression", 100);
     }
+    if facts.cases > 0 && facts.constant_compares + facts.subselects > 0 {
+        return sign("sql-expression", 100);
+    }
     let glued = facts.logical + facts.arithmetic > 0;
     if facts.craft > 0 && glued && (facts.continues(context) && facts.pipes + facts.logical > 0 || facts.craft > 1) {
         return sign("sql-expression", 100);

@@ -136,6 +136,11 @@ impl Grammar<'_> {
         self.complete(Operand::Call, token)
     }
 
+    /// Nothing but the name of a column: `price`, `items.price`.
+    fn is_sort_key(&self) -> bool {
+        self.frame.last == Some(Operand::Name) && self.facts.tokens <= 3 && self.facts.start == Start::Name
+    }
+
     fn compares_ahead(&self) -> bool {
         matches!(self.ahead(), Some(Token { kind: Kind::Word(word), .. }) if COMPARE.contains(&word) || word == Word::Similar)
     }
@@ -194,6 +199,10 @@ impl Grammar<'_> {
             Word::Order | Word::Group if self.takes(&[Word::By]) => self.enter(Clause::Order, |facts| &mut facts.order),
             Word::Limit | Word::Offset => self.enter(Clause::Expression, |facts| &mut facts.limit),
             Word::Asc | Word::Desc if self.frame.clause == Clause::Order => Ok(true),
+            Word::Asc | Word::Desc if top && self.is_sort_key() => {
+                self.frame.clause = Clause::Order;
+                Ok(true)
+            }
             Word::Procedure if self.takes(&[Word::Analyse]) => {
                 self.enter(Clause::Expression, |facts| &mut facts.output)
             }
