@@ -2,7 +2,7 @@
 
 use super::{Direction, Identity, Limits, Protocol, RecordSinks};
 use crate::document::ByteSize;
-use crate::protocol::http2::frames;
+use crate::protocol::http2::flood;
 use crate::protocol::{Carriage, PROTOCOLS, body, http1};
 use crate::proxy::settings::Bounds;
 use crate::proxy::tls::{self, Mode};
@@ -95,7 +95,7 @@ impl Limits {
             streams: self.http2_streams,
             stream_window: window(self.http2_stream_window),
             connection_window: window(self.http2_connection_window),
-            frames: frames::Limits {
+            frames: flood::Limits {
                 control: self.http2_control_frames,
                 resets: self.http2_resets,
                 ..Default::default()

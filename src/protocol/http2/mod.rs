@@ -1,9 +1,10 @@
 //! HTTP/2 as far as it is ours (RFC 9113): its first bytes, a stream's message as the text of HTTP/1.1 (`text`), and what
-//! its frames cost (`frames`). Frames, HPACK and flow control are the `h2` crate's.
+//! its frames are and cost (`frames`, `flood`). Frames, HPACK and flow control are the `h2` crate's.
 //!
 //! A stream is judged as the HTTP/1.1 message that says the same, by the same codec: one grammar, one set of limits, one
 //! set of names for what is refused, whatever version carried a request and whatever version carries it on.
 
+pub mod flood;
 pub mod frames;
 pub mod text;
 

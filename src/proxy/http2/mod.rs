@@ -21,7 +21,7 @@ use super::settings::Limits;
 use super::tls::Stream;
 use super::worker::Worker;
 use crate::flow::{Cut, Denial, Kind, Mode, Reason, Verdict};
-use crate::protocol::http2::frames;
+use crate::protocol::http2::flood;
 use crate::record::{Event, Exchange};
 use bytes::Bytes;
 use h2::server::{Connection, SendResponse};
@@ -63,7 +63,7 @@ pub struct Bounds {
     /// Bytes that a client may send on all streams of a connection before we take them.
     pub connection_window: u32,
     /// Frames that carry nothing, and resets, per second.
-    pub frames: frames::Limits,
+    pub frames: flood::Limits,
     /// How long a connection with streams may be silent before it is asked whether it still lives.
     pub ping_after: Duration,
     /// For the answer to that.
@@ -81,7 +81,7 @@ impl Default for Bounds {
             streams: 100,
             stream_window: 64 * 1024,
             connection_window: 256 * 1024,
-            frames: frames::Limits::default(),
+            frames: flood::Limits::default(),
             ping_after: Duration::from_secs(30),
             ping_answer: Duration::from_secs(20),
         }

@@ -7,7 +7,8 @@
 
 use crate::flow::Reason;
 use crate::protocol::http2::PREFACE;
-use crate::protocol::http2::frames::{Flood, Frames, Limits};
+use crate::protocol::http2::flood::{Flood, Limits};
+use crate::protocol::http2::frames::Frames;
 use crate::proxy::inbox::Inbox;
 use crate::proxy::outbox::Outbox;
 use crate::proxy::tls::Stream;
@@ -225,7 +226,7 @@ impl AsyncWrite for Watched {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::http2::frames::CONTROL_RATE;
+    use crate::protocol::http2::flood::CONTROL_RATE;
     use std::future::poll_fn;
     use tokio::io::AsyncWriteExt;
     use tokio::net::{TcpListener, TcpStream};

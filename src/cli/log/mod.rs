@@ -1,17 +1,16 @@
 //! `podwall log`: the record, verified and read. What a file holds is never trusted: it is shown so that no terminal
 //! acts on it.
 
+mod print;
+mod verify;
+
 use super::{egress, learn};
 use crate::document::HumanDuration;
-use crate::record::chain::{Broken, Chain};
-use crate::record::redact::escape_again;
 use crate::record::render::timestamp;
 use lexopt::prelude::{Long, Short, Value as Word, ValueExt};
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use print::{brief, full};
 use serde_json::Value;
-use serde_json::value::RawValue;
 use std::ffi::OsString;
-use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -75,7 +74,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(code) => return code,
     };
     let mut out = io::stdout().lock();
-    let done = if options.verify { verify(&options, &mut out) } else { show(&options, &mut out) };
+    let done = if options.verify { verify::verify(&options, &mut out) } else { show(&options, &mut out) };
     super::shown(done.map(|good| if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }), "log")
 }
 
@@ -116,78 +115,6 @@ pub(super) fn since(text: &str, now: SystemTime) -> Result<String, String> {
     time.map(timestamp).ok_or_else(|| format!("`{text}` is no time such as 2026-11-22T10:00:00Z or 90m"))
 }
 
-/// Whether all lines of all files hold.
-fn verify(options: &Options, out: &mut impl Write) -> io::Result<bool> {
-    let mut files = options.files.iter().map(|path| Ok((first_number(path)?, path))).collect::<io::Result<Vec<_>>>()?;
-    files.sort_by_key(|(first, _)| *first);
-    let mut chain: Option<Chain> = None;
-    let (mut lines, mut broken) = (0_u64, 0_u64);
-    for (_, path) in files {
-        for_each_line(path, |number, line| {
-            lines += 1;
-            let told = match follow(&mut chain, line) {
-                Ok(None) => return Ok(()),
-                Ok(Some(note)) => note,
-                Err(fault) => {
-                    broken += 1;
-                    fault
-                }
-            };
-            writeln!(out, "{}:{number}: {told}", path.display())
-        })?;
-    }
-    let last = chain.map_or_else(|| "none".to_owned(), |chain| chain.last_hash());
-    if options.last.as_ref().is_some_and(|expected| *expected != last) {
-        broken += 1;
-        writeln!(out, "the newest line's hash is not the one given: lines were cut off, or added")?;
-    }
-    let verdict = if broken == 0 { "good" } else { "BROKEN" };
-    writeln!(out, "{verdict}: {lines} lines, {broken} faults, last hash {last}")?;
-    Ok(broken == 0)
-}
-
-/// Goes on to a line: nothing to say, a note, or a fault.
-fn follow(chain: &mut Option<Chain>, line: &str) -> Result<Option<String>, String> {
-    let Some(known) = chain else {
-        let after = Chain::after(line).map_err(|broken| explain(&broken))?;
-        *chain = Some(after);
-        let note =
-            (after.next() > 1).then(|| format!("begins with line {}: older files are not here", after.next() - 1));
-        return Ok(note);
-    };
-    match known.follow(line) {
-        Ok(()) => Ok(None),
-        // On the standard output every process begins a chain of its own.
-        Err(Broken::DoesNotFollow { found: 0, .. }) if kind(line) == "start" => {
-            Ok(Some("a new chain begins with a start".into()))
-        }
-        Err(broken) => Err(explain(&broken)),
-    }
-}
-
-fn explain(broken: &Broken) -> String {
-    match broken {
-        Broken::NotALine => "is no line of a record".to_owned(),
-        Broken::Changed => "was changed: its hash is not that of its text".to_owned(),
-        Broken::DoesNotFollow { expected, found } if expected == found => {
-            format!("does not follow: line {found} is there, but the line before it is another")
-        }
-        Broken::DoesNotFollow { expected, found } => {
-            format!("does not follow: it is line {found}, where line {expected} should be")
-        }
-    }
-}
-
-/// The number of a file's first line, for the order of rotated files.
-fn first_number(path: &Path) -> io::Result<u64> {
-    let mut first = None;
-    for_each_line(path, |_, line| {
-        first = first.or_else(|| Chain::after(line).ok().map(|chain| chain.next()));
-        Ok(())
-    })?;
-    Ok(first.unwrap_or(0))
-}
-
 /// Whether anything was shown, where something particular was asked for.
 fn show(options: &Options, out: &mut impl Write) -> io::Result<bool> {
     let mut shown = 0_u64;
@@ -219,166 +146,6 @@ impl Options {
     }
 }
 
-/// One line, evidence below it.
-fn brief(line: &Value, out: &mut impl Write) -> io::Result<()> {
-    let text = |field: &str| safe(line.get(field));
-    let (what, why, about) = match kind_of(line) {
-        "judged" => {
-            (verdict(line), text("reason"), format!("{} {}  {}", text("action"), text("resource"), text("event")))
-        }
-        "handshake" => ("deny".into(), text("reason"), format!("TLS handshake {}  {}", text("claimed"), text("event"))),
-        "repeat" => (
-            format!("{}x", text("count")),
-            text("reason"),
-            format!("not written, {} to {}", text("first"), text("last")),
-        ),
-        "allowed" => (
-            "allow".into(),
-            text("rule"),
-            format!("{} requests, {} bytes in, {} out", text("requests"), text("bytes_in"), text("bytes_out")),
-        ),
-        "learned" => (
-            "learned".into(),
-            String::new(),
-            format!(
-                "{} {}, {} requests, {} succeeded",
-                text("action"),
-                text("path"),
-                text("requests"),
-                text("succeeded")
-            ),
-        ),
-        "reload" => {
-            ("reload".into(), text("outcome"), format!("{} {} {}", text("what"), text("problems"), text("weakens")))
-        }
-        "flow" => (
-            safe(line.get("verdict")),
-            text("rule"),
-            format!(
-                "{} times to {} {}, {} bytes out, {} in",
-                text("times"),
-                text("name"),
-                text("address"),
-                text("bytes_out"),
-                text("bytes_in")
-            ),
-        ),
-        "statement" => (
-            safe(line.get("verdict")),
-            text("rule"),
-            format!(
-                "{} times by {} in {}, {} failed, {} rows, {} s: {}",
-                text("times"),
-                text("user"),
-                text("database"),
-                text("failed"),
-                text("rows"),
-                text("seconds"),
-                text("original")
-            ),
-        ),
-        "gap" => (
-            "gap".into(),
-            "lines lost".into(),
-            format!(
-                "{} (queue full {}, over rate {}, not written {})",
-                text("lost"),
-                text("queue_full"),
-                text("over_rate"),
-                text("write_failed")
-            ),
-        ),
-        "start" => ("start".into(), String::new(), format!("{} {}", text("version"), text("listeners"))),
-        "stop" => ("stop".into(), text("why"), String::new()),
-        "panic" => ("panic".into(), String::new(), format!("{}  {}", text("message"), text("event"))),
-        other => (escape_again(other), String::new(), String::new()),
-    };
-    let who = if line.get("caller").is_some_and(Value::is_string) { text("caller") } else { text("from") };
-    let who = who.strip_prefix("spiffe://").unwrap_or(&who).to_owned();
-    writeln!(out, "{:<24} {what:<7} {why:<28} {who:<40} {about}", text("time"))?;
-    for evidence in line.get("evidence").and_then(Value::as_array).into_iter().flatten() {
-        let text = |field: &str| safe(evidence.get(field));
-        let place = format!("{}/{} in {} {}", text("detector"), text("signature"), text("place"), text("name"));
-        writeln!(out, "    {place}: {}«{}»{}", text("before"), text("matched"), text("after"))?;
-    }
-    Ok(())
-}
-
-/// `deny`, or what a laxer mode made of it: `deny?` was let through.
-fn verdict(line: &Value) -> String {
-    let denied_in_vain =
-        line.get("verdict").is_some_and(|v| v == "deny") && line.get("mode").is_some_and(|m| m != "enforce");
-    format!("{}{}", safe(line.get("verdict")), if denied_in_vain { "?" } else { "" })
-}
-
-/// Every field of a line, in the line's order.
-fn full(line: &str, out: &mut impl Write) -> io::Result<()> {
-    for (field, value) in fields(line) {
-        let one = || fields(value.get()).first().map(|_| vec![value.clone()]);
-        let parts: Vec<Box<RawValue>> = serde_json::from_str(value.get()).ok().or_else(one).unwrap_or_default();
-        let parts: Vec<(String, Box<RawValue>)> = parts.iter().flat_map(|part| fields(part.get())).collect();
-        for (name, value) in &parts {
-            writeln!(out, "{:<18} {:<10} {}", escape_again(&field), escape_again(name), plain(value))?;
-        }
-        if parts.is_empty() {
-            writeln!(out, "{:<18} {}", escape_again(&field), plain(&value))?;
-        }
-    }
-    writeln!(out)
-}
-
-/// The fields of an object as they stand.
-fn fields(object: &str) -> Vec<(String, Box<RawValue>)> {
-    serde_json::from_str(object).map(|Fields(fields)| fields).unwrap_or_default()
-}
-
-fn plain(value: &RawValue) -> String {
-    safe(serde_json::from_str(value.get()).ok().as_ref())
-}
-
-/// An object's fields in its own order, which a map would lose.
-struct Fields(Vec<(String, Box<RawValue>)>);
-
-impl<'de> Deserialize<'de> for Fields {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct InOrder;
-        impl<'de> Visitor<'de> for InOrder {
-            type Value = Fields;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
-                let mut fields = Vec::new();
-                while let Some(field) = map.next_entry()? {
-                    fields.push(field);
-                }
-                Ok(Fields(fields))
-            }
-        }
-        from.deserialize_map(InOrder)
-    }
-}
-
-/// A value as text that no terminal acts on.
-fn safe(value: Option<&Value>) -> String {
-    match value {
-        None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) => escape_again(text),
-        Some(Value::Array(items)) => items.iter().map(|item| safe(Some(item))).collect::<Vec<_>>().join(", "),
-        Some(other) => escape_again(&other.to_string()),
-    }
-}
-
-fn kind_of(line: &Value) -> &str {
-    line.get("line").and_then(Value::as_str).unwrap_or_default()
-}
-
-fn kind(line: &str) -> String {
-    serde_json::from_str::<Value>(line).map(|line| kind_of(&line).to_owned()).unwrap_or_default()
-}
-
 /// Calls `each` with the number (from 1) and text of every line.
 pub(super) fn for_each_line(path: &Path, mut each: impl FnMut(u64, &str) -> io::Result<()>) -> io::Result<()> {
     let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
@@ -397,6 +164,7 @@ pub(super) fn for_each_line(path: &Path, mut each: impl FnMut(u64, &str) -> io::
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::chain::Chain;
     use std::fs;
     use tempfile::{TempDir, tempdir};
 
@@ -423,7 +191,7 @@ mod tests {
     fn log(arguments: &[&str]) -> (bool, String) {
         let options = parse(arguments.iter().map(OsString::from)).unwrap().unwrap();
         let mut out = Vec::new();
-        let well = if options.verify { verify(&options, &mut out) } else { show(&options, &mut out) };
+        let well = if options.verify { verify::verify(&options, &mut out) } else { show(&options, &mut out) };
         (well.unwrap(), String::from_utf8(out).unwrap())
     }
 
