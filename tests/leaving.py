@@ -15,10 +15,11 @@ from pathlib import Path
 from clients_kit.checks import Failed, Skipped, expect, main
 from clients_kit.programs import Program, until
 from egress import SAY, TALK, ssh
-from egress_kit.world import OTHER, PATH, WEB, WEB6, check_all
+from egress_kit.world import HOSTILE, OTHER, PATH, WEB, WEB6, check_all
 
 RULES = """\
 - {name: small, to: raw.example, port: 7000, protocol: tcp, budget: 64KiB/h}
+- {name: each, to: ["*.example", 10.99.54.0/24], port: 7008, protocol: tcp, budget: 64KiB/h}
 - {name: told, to: raw.example, port: 7002, protocol: tcp, budget: 1KiB/h, action: record}
 - {name: banned, to: raw.example, port: 7003, protocol: tcp, budget: 1KiB/h, action: ban 1h}
 - {name: shells told, to: raw.example, port: 7004, protocol: tcp, action: record}
@@ -71,12 +72,12 @@ def say_all(world, host, port, data, then=""):
 
 def talkers(world):
     """Servers that say everything in capital letters."""
-    for address, ports in ((OTHER, (443, 7000, 7002, 7003, 7004, 7005, 7007)), (WEB6, (7006, 7009))):
+    for address, ports in ((OTHER, (443, 7000, 7002, 7003, 7004, 7005, 7007, 7008)), (WEB, (7008,)), (HOSTILE, (7008,)), (WEB6, (7006, 7009))):
         for port in ports:
             code = TALK.format(address=address, port=port)
             if address == WEB6:
                 code = code.replace("))", "), family=socket.AF_INET6)", 1)
-            world.start(f"talker-{port}", sys.executable, "-c", code)
+            world.start(f"talker-{address}-{port}", sys.executable, "-c", code)
     for address, port in ((OTHER, 7007), (WEB6, 7009)):
         world.listening(address, port)
 
@@ -86,7 +87,18 @@ def budget_to_its_last_byte(world):
     expect("answer", (len(answer), answer[-8:]), (65536 * 4 + 10, "THE END'"))
     cut(say(world, "raw.example", 7000, b"\x01"))
     line = world.sidecar.recorded(reason="egress-budget", port=7000)
-    expect("detail", line["detail"], "65537 bytes of 65536 per 3600 s would have left")
+    expect("detail", line["detail"], "65537 bytes of 65536 per 3600 s would have left to raw.example")
+
+
+def budget_of_each_destination(world):
+    """One rule for names and a network: each destination has its own."""
+    for host in ("raw.example", "web.example", HOSTILE):
+        if not say_all(world, host, 7008, b"\x01" * 65536).endswith("THE END'"):
+            raise Failed(f"{host}: within the budget")
+    for host in ("raw.example", "web.example", HOSTILE):
+        cut(say(world, host, 7008, b"\x01"))
+        detail = f"65537 bytes of 65536 per 3600 s would have left to {host}"
+        world.sidecar.recorded(reason="egress-budget", port=7008, detail=detail)
 
 
 def budget_that_is_told(world):
@@ -408,7 +420,9 @@ def learned(world):
     world.sidecar.recorded(line="learned", host="login.example", path="ssh")
     world.sidecar.recorded(line="learned", host="raw.example", port=7004, path="tcp")
     done = world.in_pod(world.folder / "podwall", "log", "learn", world.sidecar.record)
-    expect("proposed", (done.returncode, "raw.example:7002" in done.stdout), (0, False))
+    expect("proposed", (done.returncode, "port: 7002" in done.stdout), (0, False))
+    budgets = [line for line in done.stdout.splitlines() if line.startswith("    budget: 100KiB/h    # the busiest of ")]
+    expect("budgets", len(budgets), 2)
     world.settings["allowlist"] = done.stdout.replace("mode: shadow", "mode: enforce")
     world.restart()
     expect("by what was learned", traffic(), (True, repr(b"\x01ATHE END")))
@@ -418,6 +432,7 @@ def learned(world):
 CHECKS = [
     ("servers", talkers),
     ("budget: to its last byte", budget_to_its_last_byte),
+    ("budget: each destination", budget_of_each_destination),
     ("budget: told", budget_that_is_told),
     ("budget: bans", budget_that_bans),
     ("budget: requests", budget_of_requests),

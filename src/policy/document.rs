@@ -524,8 +524,8 @@ pub struct OutboundRule {
     /// Whether TLS may do without a name (SNI): programs that dial an address send none.
     #[serde(default)]
     pub without_name: bool,
-    /// How much may leave, to all of its destinations together: `50MiB/h`, `2GiB/d`. Not for `dns` and `postgres`. Default:
-    /// any amount.
+    /// How much each caller may let out to each destination: `50MiB/h`, `2GiB/d`. Of these the first 64 are counted each for
+    /// itself, all others together. Not for `dns` and `postgres`. Default: any amount.
     pub budget: Option<String>,
     /// What is done about more than the budget, and about a connection that shows a shell, a miner or a tunnel: `record` it,
     /// `cut` it, `ban` whom it led to (`ban 1h`; 15 minutes without a time). Default: cut.

@@ -77,8 +77,8 @@ impl Observers<'_> {
     /// What leaves must be within the budget.
     fn spend(&self, chunk: &[u8]) -> Result<(), Box<Cut>> {
         let Standing { worker, connection, .. } = self.standing;
-        let Passed { terms: Some(terms), mode, .. } = self.passed else { return Ok(()) };
-        let exceeded = worker.exceeds(connection, terms, *mode, chunk.len());
+        let Passed { terms: Some(terms), mode, name } = self.passed else { return Ok(()) };
+        let exceeded = worker.exceeds(connection, (terms, *mode), name.as_deref(), chunk.len());
         exceeded.map_or(Ok(()), |exceeded| tell::exceeded(worker, connection, terms, exceeded))
     }
 }
