@@ -6,6 +6,7 @@ One line per check: `ok NAME`, `FAIL NAME: why`, `SKIPPED NAME: why`. Exit code 
 happens in network namespaces that it makes and removes itself. Each tunnel is tried past the sidecar first: it is a real one.
 """
 
+import os
 import shutil
 import subprocess
 import sys
@@ -24,8 +25,10 @@ RULES = """\
 - {name: banned, to: raw.example, port: 7003, protocol: tcp, budget: 1KiB/h, action: ban 1h}
 - {name: shells told, to: raw.example, port: 7004, protocol: tcp, action: record}
 - {name: posts, to: web.example, port: 80, budget: 200KiB/h}
-- {name: live, to: web.example, port: 8081, upgrade: [websocket]}
+- {name: live, to: web.example, port: [8081, 8084], upgrade: [websocket]}
 - http to web.example:8082
+- http to web.example:8083
+- http to web.example:8085
 - web.example:2375 docker
 - raw.example:7005 redis
 - six.example:7006 tcp
@@ -162,19 +165,20 @@ def lookup_in_http(world):
         raise Failed(line["nearest"])
 
 
+# What the client sends is veiled by a key (0: it is not), so that a tunnel shows in what the server sends alone.
 BRIDGE = """
 import asyncio, websockets.asyncio.server as s
 async def serve(socket):
     read, write = await asyncio.open_connection({address!r}, 22)
     async def up():
         async for message in socket:
-            write.write(message)
+            write.write(bytes(byte ^ {key} for byte in message))
         write.close()
     task = asyncio.create_task(up())
     while data := await read.read(65536):
         await socket.send(data)
 async def main():
-    async with s.serve(serve, {host!r}, 8081):
+    async with s.serve(serve, {host!r}, {port}):
         await asyncio.Future()
 asyncio.run(main())
 """
@@ -183,11 +187,44 @@ import os, sys, threading, websockets.sync.client as c
 socket = c.connect(sys.argv[1])
 def up():
     while data := os.read(0, 65536):
-        socket.send(data)
+        socket.send(bytes(byte ^ {key} for byte in data))
     socket.close()
 threading.Thread(target=up, daemon=True).start()
 for message in socket:
     os.write(1, message)
+"""
+GRPC_BRIDGE = """
+import grpc, socket, threading
+from concurrent.futures import ThreadPoolExecutor
+from clients_kit.calls import content_of, order
+def talk(key):
+    def serve(messages, context):
+        far = socket.create_connection(({address!r}, 22))
+        def up():
+            for message in messages:
+                far.sendall(bytes(byte ^ key for byte in content_of(message)))
+        threading.Thread(target=up, daemon=True).start()
+        while data := far.recv(4096):
+            yield order(content=data)
+    return grpc.stream_stream_rpc_method_handler(serve)
+server = grpc.server(ThreadPoolExecutor(8))
+methods = {{"Plain": talk(0), "Veiled": talk(85)}}
+server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("t.T", methods),))
+server.add_insecure_port("{host}:8083")
+server.start()
+server.wait_for_termination()
+"""
+GRPC_PROXY = """
+import grpc, os, sys
+from clients_kit.calls import content_of, order
+host, method = sys.argv[1:]
+key = 85 if method == "Veiled" else 0
+def up():
+    while data := os.read(0, 4096):
+        yield order(content=bytes(byte ^ key for byte in data))
+with grpc.insecure_channel(host + ":8083") as channel:
+    for message in channel.stream_stream("/t.T/" + method)(up()):
+        os.write(1, content_of(message))
 """
 
 
@@ -211,19 +248,86 @@ def logs_in(world, run, *options):
     return "Permission denied" in run(shutil.which("ssh"), *words, timeout=30).stderr
 
 
-def ssh_in_websocket(world):
-    sshd(world)
-    world.start("bridge", sys.executable, "-c", BRIDGE.format(address=OTHER, host=WEB))
-    world.listening(WEB, 8081)
-    proxy = world.folder / "proxy.py"
-    proxy.write_text(PROXY)
-    by = lambda host: ["-o", f"ProxyCommand={sys.executable} {proxy} ws://{host}:8081/"]
-    if not logs_in(world, world.in_far, *by(WEB)):
+def tunnelled(world, by, port):
+    """No login through the sidecar, and one where nobody cuts it; the evidence. `by` makes the client's program of a host."""
+    proxied = lambda host: ["-o", f"ProxyCommand={by(host)}"]
+    if not logs_in(world, world.in_far, *proxied(WEB)):
         raise Failed("no tunnel where nobody cuts it")
-    if logs_in(world, world.in_pod, *by("web.example")):
+    if logs_in(world, world.in_pod, *proxied("web.example")):
         raise Failed("it came to the login")
-    line = world.sidecar.recorded(reason="attack-detected", port=8081)
+    line = world.sidecar.recorded(reason="attack-detected", port=port)
     expect("signature", line["evidence"][0]["signature"], "tunnel-ssh")
+    return line["evidence"][0]
+
+
+def ssh_in_websocket(world, port, key):
+    sshd(world)
+    world.start(f"bridge-{port}", sys.executable, "-c", BRIDGE.format(address=OTHER, host=WEB, port=port, key=key))
+    world.listening(WEB, port)
+    proxy = world.folder / f"proxy-{port}.py"
+    proxy.write_text(PROXY.format(key=key))
+    evidence = tunnelled(world, lambda host: f"{sys.executable} {proxy} ws://{host}:{port}/", port)
+    expect("in an answer", evidence["place"] == "response", key != 0)
+
+
+def ssh_in_grpc(world, method):
+    sshd(world)
+    names = {"address": OTHER, "host": WEB}
+    path = {"env": {**os.environ, "PYTHONPATH": str(Path(__file__).parent), "GRPC_DNS_RESOLVER": "native"}}
+    proxy = world.folder / "grpc_proxy.py"
+    if not proxy.exists():
+        proxy.write_text(GRPC_PROXY.format(**names))
+        world.start("grpc", sys.executable, "-c", GRPC_BRIDGE.format(**names), **path)
+        world.listening(WEB, 8083)
+    words = " ".join(f"{name}={path['env'][name]}" for name in ("PYTHONPATH", "GRPC_DNS_RESOLVER"))
+    evidence = tunnelled(world, lambda host: f"env {words} {sys.executable} {proxy} {host} {method}", 8083)
+    expect("in an answer", evidence["place"] == "response", method == "Veiled")
+
+
+ANSWERS = """
+import http.server
+class Serve(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        pieces = {answers!r}[self.path[1:]]
+        self.send_response(200)
+        self.send_header("Content-Type", "application/octet-stream")
+        if len(pieces) == 1:
+            self.send_header("Content-Length", str(len(pieces[0])))
+            self.end_headers()
+            self.wfile.write(pieces[0])
+            return
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for piece in pieces:
+            self.wfile.write(b"%x\\r\\n%s\\r\\n" % (len(piece), piece))
+            self.wfile.flush()
+        self.wfile.write(b"0\\r\\n\\r\\n")
+http.server.ThreadingHTTPServer(({host!r}, 8085), Serve).serve_forever()
+"""
+
+
+def carrier_in_an_answer(world):
+    """What an answer begins with is a tunnel; what a file holds, or a text says, is none."""
+    data = Path(__file__).parent / "data/identify"
+    banner = (data / "ssh.server.openssh").read_bytes().split(b"\n")[0] + b"\n"
+    session = banner + b"\0\0\x05\x14\x06\x14" + bytes(1300)
+    hello = b"\x16\x03\x03\0\x7a\x02\0\0\x76\x03\x03" + bytes(32) + b"\x20" + bytes(32) + b"\x13\x01\0" + bytes(50)
+    tunnels = {"ssh": [banner, session[len(banner):]], "ssh-at-once": [session], "tls": [hello, b"more"]}
+    benign = {"file": [b"captured\n" * 40 + session], "piece": [b"%PDF-1.7\n", session, hello], "banner": [banner],
+              "scan": [banner, b"192.0.2.7 answers\n" + banner, banner], "text": [b"the banner " + banner]}
+    world.start("answers", sys.executable, "-c", ANSWERS.format(answers={**tunnels, **benign}, host=WEB))
+    world.listening(WEB, 8085)
+    for name, pieces in benign.items():
+        got = world.in_pod("curl", "-gsS", "-m", "15", "-o", world.folder / "got", f"http://web.example:8085/{name}")
+        expect(name, (got.returncode, (world.folder / "got").read_bytes()), (0, b"".join(pieces)))
+    for name, pieces in tunnels.items():
+        done = world.in_pod("curl", "-gsS", "-m", "15", "-w", "%{http_code}", "-o", world.folder / "got",
+                            f"http://web.example:8085/{name}")
+        if (world.folder / "got").read_bytes()[: len(banner) + 1] == b"".join(pieces)[: len(banner) + 1]:
+            raise Failed(f"{name} came through: {done.stdout}")
+        line = world.sidecar.recorded(reason="attack-detected", resource=f"http://web.example/{name}")
+        expect("place", line["evidence"][0]["place"], "response")
 
 
 def ssh_in_bodies(world):
@@ -439,10 +543,14 @@ CHECKS = [
     ("shell that is told", shell_that_is_told),
     ("docker is granted, kubernetes is not", named_inside),
     ("lookup in http", lookup_in_http),
-    ("ssh in a websocket", ssh_in_websocket),
+    ("ssh in a websocket", ssh_in_websocket, 8081, 0),
+    ("ssh in what a websocket's server sends", ssh_in_websocket, 8084, 85),
+    ("ssh in messages of grpc", ssh_in_grpc, "Plain"),
+    ("ssh in what a grpc server sends", ssh_in_grpc, "Veiled"),
     ("ssh in bodies", ssh_in_bodies),
     ("miner on a port granted to redis", miner_where_redis_is),
     ("ssh, socks, a miner in a body", carrier_in_a_body),
+    ("ssh, tls in an answer", carrier_in_an_answer),
     ("ipv6: raw address", raw_version_6),
     ("ipv6", version_6),
     ("redis, command by command", redis_judged),
