@@ -6,6 +6,7 @@ One line per check: `ok NAME`, `FAIL NAME: why`, `SKIPPED NAME: why`. Exit code 
 happens in network namespaces that it makes and removes itself. Each tunnel is tried past the sidecar first: it is a real one.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -24,6 +25,9 @@ RULES = """\
 - {name: told, to: raw.example, port: 7002, protocol: tcp, budget: 1KiB/h, action: record}
 - {name: banned, to: raw.example, port: 7003, protocol: tcp, budget: 1KiB/h, action: ban 1h}
 - {name: shells told, to: raw.example, port: 7004, protocol: tcp, action: record}
+- {name: beats, to: raw.example, port: [7010, 7011, 7012, 7013, 7014, 7015], protocol: tcp}
+- {name: beatless, to: raw.example, port: 7016, protocol: tcp, beacons: deny}
+- {name: beats are recorded, to: raw.example, port: 7017, protocol: tcp, action: record}
 - {name: posts, to: web.example, port: 80, budget: 200KiB/h}
 - {name: live, to: web.example, port: [8081, 8084], upgrade: [websocket]}
 - http to web.example:8082
@@ -75,7 +79,7 @@ def say_all(world, host, port, data, then=""):
 
 def talkers(world):
     """Servers that say everything in capital letters."""
-    for address, ports in ((OTHER, (443, 7000, 7002, 7003, 7004, 7005, 7007, 7008)), (WEB, (7008,)), (HOSTILE, (7008,)), (WEB6, (7006, 7009))):
+    for address, ports in ((OTHER, (443, 7000, 7002, 7003, 7004, 7005, 7007, 7008, *range(7010, 7018))), (WEB, (7008,)), (HOSTILE, (7008,)), (WEB6, (7006, 7009))):
         for port in ports:
             code = TALK.format(address=address, port=port)
             if address == WEB6:
@@ -144,6 +148,76 @@ def shell_that_is_told(world):
     if "THE END" not in answer:
         raise Failed(f"did not pass: {answer}")
     world.sidecar.recorded(reason="attack-detected", port=7004, mode="shadow")
+
+
+# What beats, at about one beat a second: a name, a port, whether each beat has a connection of its own, and how it is made.
+BEATS = """
+import json, os, socket, struct, threading, time
+BEATS = 11
+KINDS = {
+    "sealed": (7010, False, lambda n: os.urandom(48)),
+    "sealed, connection by connection": (7011, True, lambda n: os.urandom(48)),
+    "keep-alive": (7012, False, lambda n: b"\\0\\0\\0\\x10\\xc0\\xff\\xee\\x90" + struct.pack(">Q", n)),
+    "metrics pushes": (7013, True, lambda n: b"app.web-1.cpu 0.4%d %d\\n" % (n % 10, time.time())),
+    "health checks": (7014, True, lambda n: b"\\x01ready?\\0\\xff\\xfe"),
+    "connects alone": (7015, True, lambda n: b""),
+    "plain where nothing beats": (7016, True, lambda n: b"alive\\n"),
+    "sealed where it is recorded": (7017, False, lambda n: os.urandom(48)),
+    "heartbeats of redis": (7005, False, lambda n: b"*1\\r\\n$4\\r\\nPING\\r\\n"),
+}
+answered = {name: 0 for name in KINDS}
+
+def heard(client, bytes_sent):
+    got = b""
+    while len(got) < len(bytes_sent) and (more := client.recv(4096)):
+        got += more
+    return len(got) == len(bytes_sent)
+
+def beat(name, port, anew, signal, began):
+    client = None
+    for n in range(BEATS):
+        time.sleep(max(0, began + n + 0.03 * (n % 4) - time.monotonic()))
+        try:
+            if anew or client is None:
+                client = socket.create_connection(("raw.example", port), 5)
+                client.settimeout(5)
+            beat = signal(n)
+            client.sendall(beat)
+            answered[name] += heard(client, beat)
+            if anew:
+                client.close()
+        except OSError:
+            if not anew:
+                return
+
+threads = [threading.Thread(target=beat, args=(name, *kind, time.monotonic())) for name, kind in KINDS.items()]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(json.dumps(answered))
+"""
+
+
+def beats(world):
+    """What calls home is cut at its ninth beat; what honest programs do at the same pace goes on."""
+    answered = json.loads(world.python(BEATS).stdout)
+    cut_off = {"sealed", "sealed, connection by connection", "plain where nothing beats"}
+    expect("answered", answered, {name: 8 if name in cut_off else 11 for name in answered})
+    found = {}
+    for port, name, verdict, mode in (
+        (7010, "beacon-sealed", "deny", "enforce"), (7011, "beacon-sealed", "deny", "enforce"),
+        (7016, "beacon-regular", "deny", "enforce"), (7017, "beacon-sealed", "deny", "shadow"),
+        (7012, "beacon-regular", "allow", "enforce"), (7013, "beacon-regular", "allow", "enforce"),
+        (7014, "beacon-regular", "allow", "enforce"),
+    ):
+        line = world.sidecar.recorded(port=port, verdict=verdict, mode=mode)
+        expect(f"{port}", line["evidence"][0]["signature"], name)
+        found[port] = line["evidence"][0]["name"]
+    for port in (7015, 7005):
+        told = [line for line in world.sidecar.lines() if line.get("port") == port and line.get("line") == "judged"]
+        expect(f"told of {port}", [line for line in told if "beacon" in json.dumps(line)], [])
+    return found[7011]
 
 
 def named_inside(world):
@@ -248,14 +322,14 @@ def logs_in(world, run, *options):
     return "Permission denied" in run(shutil.which("ssh"), *words, timeout=30).stderr
 
 
-def tunnelled(world, by, port):
+def tunnelled(world, by, **wanted):
     """No login through the sidecar, and one where nobody cuts it; the evidence. `by` makes the client's program of a host."""
     proxied = lambda host: ["-o", f"ProxyCommand={by(host)}"]
     if not logs_in(world, world.in_far, *proxied(WEB)):
         raise Failed("no tunnel where nobody cuts it")
     if logs_in(world, world.in_pod, *proxied("web.example")):
         raise Failed("it came to the login")
-    line = world.sidecar.recorded(reason="attack-detected", port=port)
+    line = world.sidecar.recorded(reason="attack-detected", **wanted)
     expect("signature", line["evidence"][0]["signature"], "tunnel-ssh")
     return line["evidence"][0]
 
@@ -266,7 +340,7 @@ def ssh_in_websocket(world, port, key):
     world.listening(WEB, port)
     proxy = world.folder / f"proxy-{port}.py"
     proxy.write_text(PROXY.format(key=key))
-    evidence = tunnelled(world, lambda host: f"{sys.executable} {proxy} ws://{host}:{port}/", port)
+    evidence = tunnelled(world, lambda host: f"{sys.executable} {proxy} ws://{host}:{port}/", port=port)
     expect("in an answer", evidence["place"] == "response", key != 0)
 
 
@@ -280,7 +354,8 @@ def ssh_in_grpc(world, method):
         world.start("grpc", sys.executable, "-c", GRPC_BRIDGE.format(**names), **path)
         world.listening(WEB, 8083)
     words = " ".join(f"{name}={path['env'][name]}" for name in ("PYTHONPATH", "GRPC_DNS_RESOLVER"))
-    evidence = tunnelled(world, lambda host: f"env {words} {sys.executable} {proxy} {host} {method}", 8083)
+    by = lambda host: f"env {words} {sys.executable} {proxy} {host} {method}"
+    evidence = tunnelled(world, by, resource=f"http://web.example/t.T/{method}")
     expect("in an answer", evidence["place"] == "response", method == "Veiled")
 
 
@@ -541,6 +616,7 @@ CHECKS = [
     ("budget: bans", budget_that_bans),
     ("budget: requests", budget_of_requests),
     ("shell that is told", shell_that_is_told),
+    ("beacons, and what beats honestly", beats),
     ("docker is granted, kubernetes is not", named_inside),
     ("lookup in http", lookup_in_http),
     ("ssh in a websocket", ssh_in_websocket, 8081, 0),

@@ -174,7 +174,7 @@ enum Extent {
 fn carrier(bytes: &[u8], extent: Extent) -> Option<&'static str> {
     if let Some(end) = banner_end(bytes) {
         let packets = match bytes.get(end) {
-            Some(next) => next.is_ascii_control() && !next.is_ascii_whitespace(),
+            Some(next) => disguise::is_framing(next),
             // What comes next tells.
             None => extent == Extent::Message,
         };
@@ -293,6 +293,7 @@ mod tests {
             b"\x04\x01\0\x50\x0a\0\0\x01\0and more",
             b"\0\0\0\x18ftypmp42",
             b"%PDF-1.7\n",
+            b"%PDF-1.7\nSSH-2.0-OpenSSH_9.2\r\n\0\0\x05\x14",
             &middle,
         ];
         for bytes in cases {

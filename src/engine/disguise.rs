@@ -99,11 +99,16 @@ pub(super) fn banner_end(bytes: &[u8]) -> Option<usize> {
     let at = memmem::find(head, b"SSH-")?;
     let (before, banner) = head.split_at_checked(at)?;
     let starts: [&[u8]; 3] = [b"SSH-2.0-", b"SSH-1.99-", b"SSH-chisel-"];
-    let framed = at <= FRAMING && (before.is_empty() || before.iter().any(u8::is_ascii_control) && !has_word(before));
+    let framed = at <= FRAMING && (before.is_empty() || before.iter().any(is_framing) && !has_word(before));
     let line = memchr::memchr(b'\n', banner)?;
     let plain = |byte: &u8| (b' '..=b'~').contains(byte) || *byte == b'\r';
     let spoken = starts.iter().any(|start| banner.starts_with(start));
     (framed && spoken && banner.iter().take(line).all(plain)).then_some(at + line + 1)
+}
+
+/// What no text has: control characters other than those that end its lines and columns.
+pub(super) fn is_framing(byte: &u8) -> bool {
+    byte.is_ascii_control() && !byte.is_ascii_whitespace()
 }
 
 /// Framing has no words; a text about banners has.

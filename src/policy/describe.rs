@@ -49,6 +49,7 @@ impl Display for Conditions {
             write!(f, " action {:?}", self.leaving.action)?;
         }
         let flags = [
+            (self.leaving.beatless, " beacons denied"),
             (self.websocket, " upgrade"),
             (self.absolute_form, " absoluteForm"),
             (self.stream, " stream"),
