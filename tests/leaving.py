@@ -341,7 +341,8 @@ def ssh_in_websocket(world, port, key):
     proxy = world.folder / f"proxy-{port}.py"
     proxy.write_text(PROXY.format(key=key))
     evidence = tunnelled(world, lambda host: f"{sys.executable} {proxy} ws://{host}:{port}/", port=port)
-    expect("in an answer", evidence["place"] == "response", key != 0)
+    # Where nothing is veiled, either side may speak first.
+    expect("in an answer", evidence["place"] == "response" or key == 0, True)
 
 
 def ssh_in_grpc(world, method):
@@ -356,7 +357,7 @@ def ssh_in_grpc(world, method):
     words = " ".join(f"{name}={path['env'][name]}" for name in ("PYTHONPATH", "GRPC_DNS_RESOLVER"))
     by = lambda host: f"env {words} {sys.executable} {proxy} {host} {method}"
     evidence = tunnelled(world, by, resource=f"http://web.example/t.T/{method}")
-    expect("in an answer", evidence["place"] == "response", method == "Veiled")
+    expect("in an answer", evidence["place"] == "response" or method == "Plain", True)
 
 
 ANSWERS = """
@@ -448,6 +449,22 @@ def carrier_in_a_body(world):
         expect("status", done.stdout[-3:], "403")
     login = '{"id":1,"method":"mining.subscribe","params":["m/1"]}\n'
     expect("status", world.curl("-d", login, "http://web.example/").stdout[-3:], "403")
+
+
+def tor(world):
+    """The link of a real client to a relay is TLS for a name that nobody has looked up."""
+    program = shutil.which("tor", path=PATH)
+    if program is None:
+        raise Skipped("no tor")
+    (world.folder / "torrc").write_text("")
+    expect("lookup", world.in_pod("getent", "hosts", "raw.example").returncode, 0)
+    words = ["-f", world.folder / "torrc", "--DataDirectory", world.folder / "tor", "--SocksPort", "0"]
+    client = world.start("tor", program, *words, "--UseBridges", "1", "--Bridge", f"{OTHER}:443", where=world.pod)
+    try:
+        line = world.sidecar.recorded(to=f"{OTHER}:443", protocol="tls", reason="egress-tls-name")
+    finally:
+        client.end()
+    expect("detail", line["detail"], "a made-up name and no protocols, as Tor's links begin")
 
 
 def version_6(world):
@@ -627,6 +644,7 @@ CHECKS = [
     ("miner on a port granted to redis", miner_where_redis_is),
     ("ssh, socks, a miner in a body", carrier_in_a_body),
     ("ssh, tls in an answer", carrier_in_an_answer),
+    ("tor", tor),
     ("ipv6: raw address", raw_version_6),
     ("ipv6", version_6),
     ("redis, command by command", redis_judged),

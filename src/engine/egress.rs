@@ -25,6 +25,9 @@ pub const HIDDEN: Reason =
 pub const OTHER_NAME: Reason =
     Reason::new("egress-tls-name", Kind::Policy, "TLS for a name that did not lead to the dialled address");
 
+/// What is said of TLS that is denied for its name, where it begins so.
+const TOR: &str = "a made-up name and no protocols, as Tor's links begin";
+
 /// The scheme of a connection's access.
 pub const SCHEME: &str = "tcp";
 
@@ -82,9 +85,13 @@ impl Engine {
         if judgement.verdict != Verdict::Allow || unknown {
             let reason = self.reason(scene, opening, &spoken, &facts);
             judgement.verdict = Verdict::Deny(Denial { reason, cut: Cut::Drop });
-            detail = (reason == PROTOCOL).then(|| {
-                format!("{} on a port granted to {}", opening.protocol.unwrap_or("unknown bytes"), spoken.join(", "))
-            });
+            let as_tor = opening.hello.is_some_and(Hello::is_like_tor);
+            if reason == PROTOCOL {
+                let spoken = spoken.join(", ");
+                detail = Some(format!("{} on a port granted to {spoken}", opening.protocol.unwrap_or("unknown bytes")));
+            } else if as_tor && [NO_NAME, NO_RULE, OTHER_NAME].contains(&reason) {
+                detail = Some(TOR.to_owned());
+            }
         }
         let resource = format!("{SCHEME}://{name}:{}", scene.connection.port);
         let name = (!name.is_empty() && name != scene.connection.to.host()).then(|| name.to_owned());
