@@ -41,6 +41,8 @@ pub struct Opening<'a> {
     pub protocol: Option<&'static str>,
     /// Of TLS, what is offered.
     pub hello: Option<&'a Hello>,
+    /// Of SSH, who says that he speaks which version of it; else empty.
+    pub banner: &'a [u8],
 }
 
 /// A connection that was judged.
@@ -153,9 +155,10 @@ fn access<'a>(name: &'a str, facts: &'a [Fact<'a>]) -> Access<'a> {
 }
 
 impl Opening<'_> {
-    /// The name that the connection says it is for, for records.
+    /// What the connection says of itself, for records: the name that it is for, or who speaks.
     pub fn said(&self) -> &[u8] {
-        self.hello.and_then(|hello| hello.server_name.as_deref()).unwrap_or_default().as_bytes()
+        let name = self.hello.and_then(|hello| hello.server_name.as_deref());
+        name.map_or(self.banner, str::as_bytes)
     }
 
     fn facts(&self) -> Vec<Fact<'_>> {
@@ -213,7 +216,7 @@ mod tests {
         let now = Now { wall: SystemTime::UNIX_EPOCH, since_start: Duration::ZERO };
         let scene = Scene { connection: &connection, session: &session, past: &past, now };
         let engine = engine();
-        match engine.connect(&scene, &Opening { protocol, hello: hello.as_ref() }).judgement.verdict {
+        match engine.connect(&scene, &Opening { protocol, hello: hello.as_ref(), banner: b"" }).judgement.verdict {
             Verdict::Deny(denial) => denial.reason.name.to_owned(),
             _ => "granted".to_owned(),
         }

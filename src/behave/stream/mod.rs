@@ -66,6 +66,7 @@ pub static SIGNS: &[&str] = &[
     "shell-stream",
     "shell-output",
     "shell-prompt",
+    "shell-echo",
     "shell-command",
     "shell-stager",
     "miner",

@@ -74,7 +74,8 @@ impl Observers<'_> {
         let (worker, connection) = (self.first.worker, self.first.connection);
         let judgement = worker.judging(connection, |scene| {
             let engine = worker.engine();
-            let opening = Opening { protocol: Some(connection.protocol).filter(|name| *name != "tcp"), hello: None };
+            let opening =
+                Opening { protocol: Some(connection.protocol).filter(|name| *name != "tcp"), ..Opening::default() };
             let mode = || engine.connect(scene, &opening).case.mode();
             overheard.look(&engine, scene, mode, (way, chunk))
         });
@@ -168,8 +169,11 @@ impl Observe for FirstWords<'_> {
                 self.heard = None;
                 // A ClientHello that comes late has said no name in time.
                 let hello = Hello::default();
-                let opening =
-                    Opening { protocol: Some(sign.protocol), hello: (sign.protocol == "tls").then_some(&hello) };
+                let opening = Opening {
+                    protocol: Some(sign.protocol),
+                    hello: (sign.protocol == "tls").then_some(&hello),
+                    banner: b"",
+                };
                 tell::cut(self.worker, self.connection, &opening)
             }
             Answer::Is(_) | Answer::Unknown | Answer::NeedMore => {
