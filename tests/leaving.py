@@ -6,6 +6,8 @@ One line per check: `ok NAME`, `FAIL NAME: why`, `SKIPPED NAME: why`. Exit code 
 happens in network namespaces that it makes and removes itself. Each tunnel is tried past the sidecar first: it is a real one.
 """
 
+import json
+import os
 import shutil
 import subprocess
 import sys
@@ -15,16 +17,22 @@ from pathlib import Path
 from clients_kit.checks import Failed, Skipped, expect, main
 from clients_kit.programs import Program, until
 from egress import SAY, TALK, ssh
-from egress_kit.world import OTHER, PATH, WEB, WEB6, check_all
+from egress_kit.world import HOSTILE, OTHER, PATH, WEB, WEB6, check_all
 
 RULES = """\
 - {name: small, to: raw.example, port: 7000, protocol: tcp, budget: 64KiB/h}
+- {name: each, to: ["*.example", 10.99.54.0/24], port: 7008, protocol: tcp, budget: 64KiB/h}
 - {name: told, to: raw.example, port: 7002, protocol: tcp, budget: 1KiB/h, action: record}
 - {name: banned, to: raw.example, port: 7003, protocol: tcp, budget: 1KiB/h, action: ban 1h}
 - {name: shells told, to: raw.example, port: 7004, protocol: tcp, action: record}
+- {name: beats, to: raw.example, port: [7010, 7011, 7012, 7013, 7014, 7015], protocol: tcp}
+- {name: beatless, to: raw.example, port: 7016, protocol: tcp, beacons: deny}
+- {name: beats are recorded, to: raw.example, port: 7017, protocol: tcp, action: record}
 - {name: posts, to: web.example, port: 80, budget: 200KiB/h}
-- {name: live, to: web.example, port: 8081, upgrade: [websocket]}
+- {name: live, to: web.example, port: [8081, 8084], upgrade: [websocket]}
 - http to web.example:8082
+- http to web.example:8083
+- http to web.example:8085
 - web.example:2375 docker
 - raw.example:7005 redis
 - six.example:7006 tcp
@@ -71,12 +79,12 @@ def say_all(world, host, port, data, then=""):
 
 def talkers(world):
     """Servers that say everything in capital letters."""
-    for address, ports in ((OTHER, (443, 7000, 7002, 7003, 7004, 7005, 7007)), (WEB6, (7006, 7009))):
+    for address, ports in ((OTHER, (443, 7000, 7002, 7003, 7004, 7005, 7007, 7008, *range(7010, 7018))), (WEB, (7008,)), (HOSTILE, (7008,)), (WEB6, (7006, 7009))):
         for port in ports:
             code = TALK.format(address=address, port=port)
             if address == WEB6:
                 code = code.replace("))", "), family=socket.AF_INET6)", 1)
-            world.start(f"talker-{port}", sys.executable, "-c", code)
+            world.start(f"talker-{address}-{port}", sys.executable, "-c", code)
     for address, port in ((OTHER, 7007), (WEB6, 7009)):
         world.listening(address, port)
 
@@ -86,7 +94,18 @@ def budget_to_its_last_byte(world):
     expect("answer", (len(answer), answer[-8:]), (65536 * 4 + 10, "THE END'"))
     cut(say(world, "raw.example", 7000, b"\x01"))
     line = world.sidecar.recorded(reason="egress-budget", port=7000)
-    expect("detail", line["detail"], "65537 bytes of 65536 per 3600 s would have left")
+    expect("detail", line["detail"], "65537 bytes of 65536 per 3600 s would have left to raw.example")
+
+
+def budget_of_each_destination(world):
+    """One rule for names and a network: each destination has its own."""
+    for host in ("raw.example", "web.example", HOSTILE):
+        if not say_all(world, host, 7008, b"\x01" * 65536).endswith("THE END'"):
+            raise Failed(f"{host}: within the budget")
+    for host in ("raw.example", "web.example", HOSTILE):
+        cut(say(world, host, 7008, b"\x01"))
+        detail = f"65537 bytes of 65536 per 3600 s would have left to {host}"
+        world.sidecar.recorded(reason="egress-budget", port=7008, detail=detail)
 
 
 def budget_that_is_told(world):
@@ -131,6 +150,76 @@ def shell_that_is_told(world):
     world.sidecar.recorded(reason="attack-detected", port=7004, mode="shadow")
 
 
+# What beats, at about one beat a second: a name, a port, whether each beat has a connection of its own, and how it is made.
+BEATS = """
+import json, os, socket, struct, threading, time
+BEATS = 11
+KINDS = {
+    "sealed": (7010, False, lambda n: os.urandom(48)),
+    "sealed, connection by connection": (7011, True, lambda n: os.urandom(48)),
+    "keep-alive": (7012, False, lambda n: b"\\0\\0\\0\\x10\\xc0\\xff\\xee\\x90" + struct.pack(">Q", n)),
+    "metrics pushes": (7013, True, lambda n: b"app.web-1.cpu 0.4%d %d\\n" % (n % 10, time.time())),
+    "health checks": (7014, True, lambda n: b"\\x01ready?\\0\\xff\\xfe"),
+    "connects alone": (7015, True, lambda n: b""),
+    "plain where nothing beats": (7016, True, lambda n: b"alive\\n"),
+    "sealed where it is recorded": (7017, False, lambda n: os.urandom(48)),
+    "heartbeats of redis": (7005, False, lambda n: b"*1\\r\\n$4\\r\\nPING\\r\\n"),
+}
+answered = {name: 0 for name in KINDS}
+
+def heard(client, bytes_sent):
+    got = b""
+    while len(got) < len(bytes_sent) and (more := client.recv(4096)):
+        got += more
+    return len(got) == len(bytes_sent)
+
+def beat(name, port, anew, signal, began):
+    client = None
+    for n in range(BEATS):
+        time.sleep(max(0, began + n + 0.03 * (n % 4) - time.monotonic()))
+        try:
+            if anew or client is None:
+                client = socket.create_connection(("raw.example", port), 5)
+                client.settimeout(5)
+            beat = signal(n)
+            client.sendall(beat)
+            answered[name] += heard(client, beat)
+            if anew:
+                client.close()
+        except OSError:
+            if not anew:
+                return
+
+threads = [threading.Thread(target=beat, args=(name, *kind, time.monotonic())) for name, kind in KINDS.items()]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(json.dumps(answered))
+"""
+
+
+def beats(world):
+    """What calls home is cut at its ninth beat; what honest programs do at the same pace goes on."""
+    answered = json.loads(world.python(BEATS).stdout)
+    cut_off = {"sealed", "sealed, connection by connection", "plain where nothing beats"}
+    expect("answered", answered, {name: 8 if name in cut_off else 11 for name in answered})
+    found = {}
+    for port, name, verdict, mode in (
+        (7010, "beacon-sealed", "deny", "enforce"), (7011, "beacon-sealed", "deny", "enforce"),
+        (7016, "beacon-regular", "deny", "enforce"), (7017, "beacon-sealed", "deny", "shadow"),
+        (7012, "beacon-regular", "allow", "enforce"), (7013, "beacon-regular", "allow", "enforce"),
+        (7014, "beacon-regular", "allow", "enforce"),
+    ):
+        line = world.sidecar.recorded(port=port, verdict=verdict, mode=mode)
+        expect(f"{port}", line["evidence"][0]["signature"], name)
+        found[port] = line["evidence"][0]["name"]
+    for port in (7015, 7005):
+        told = [line for line in world.sidecar.lines() if line.get("port") == port and line.get("line") == "judged"]
+        expect(f"told of {port}", [line for line in told if "beacon" in json.dumps(line)], [])
+    return found[7011]
+
+
 def named_inside(world):
     served = world.folder / "served"
     (served / "_ping").write_text("OK")
@@ -150,19 +239,20 @@ def lookup_in_http(world):
         raise Failed(line["nearest"])
 
 
+# What the client sends is veiled by a key (0: it is not), so that a tunnel shows in what the server sends alone.
 BRIDGE = """
 import asyncio, websockets.asyncio.server as s
 async def serve(socket):
     read, write = await asyncio.open_connection({address!r}, 22)
     async def up():
         async for message in socket:
-            write.write(message)
+            write.write(bytes(byte ^ {key} for byte in message))
         write.close()
     task = asyncio.create_task(up())
     while data := await read.read(65536):
         await socket.send(data)
 async def main():
-    async with s.serve(serve, {host!r}, 8081):
+    async with s.serve(serve, {host!r}, {port}):
         await asyncio.Future()
 asyncio.run(main())
 """
@@ -171,11 +261,44 @@ import os, sys, threading, websockets.sync.client as c
 socket = c.connect(sys.argv[1])
 def up():
     while data := os.read(0, 65536):
-        socket.send(data)
+        socket.send(bytes(byte ^ {key} for byte in data))
     socket.close()
 threading.Thread(target=up, daemon=True).start()
 for message in socket:
     os.write(1, message)
+"""
+GRPC_BRIDGE = """
+import grpc, socket, threading
+from concurrent.futures import ThreadPoolExecutor
+from clients_kit.calls import content_of, order
+def talk(key):
+    def serve(messages, context):
+        far = socket.create_connection(({address!r}, 22))
+        def up():
+            for message in messages:
+                far.sendall(bytes(byte ^ key for byte in content_of(message)))
+        threading.Thread(target=up, daemon=True).start()
+        while data := far.recv(4096):
+            yield order(content=data)
+    return grpc.stream_stream_rpc_method_handler(serve)
+server = grpc.server(ThreadPoolExecutor(8))
+methods = {{"Plain": talk(0), "Veiled": talk(85)}}
+server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("t.T", methods),))
+server.add_insecure_port("{host}:8083")
+server.start()
+server.wait_for_termination()
+"""
+GRPC_PROXY = """
+import grpc, os, sys
+from clients_kit.calls import content_of, order
+host, method = sys.argv[1:]
+key = 85 if method == "Veiled" else 0
+def up():
+    while data := os.read(0, 4096):
+        yield order(content=bytes(byte ^ key for byte in data))
+with grpc.insecure_channel(host + ":8083") as channel:
+    for message in channel.stream_stream("/t.T/" + method)(up()):
+        os.write(1, content_of(message))
 """
 
 
@@ -199,19 +322,88 @@ def logs_in(world, run, *options):
     return "Permission denied" in run(shutil.which("ssh"), *words, timeout=30).stderr
 
 
-def ssh_in_websocket(world):
-    sshd(world)
-    world.start("bridge", sys.executable, "-c", BRIDGE.format(address=OTHER, host=WEB))
-    world.listening(WEB, 8081)
-    proxy = world.folder / "proxy.py"
-    proxy.write_text(PROXY)
-    by = lambda host: ["-o", f"ProxyCommand={sys.executable} {proxy} ws://{host}:8081/"]
-    if not logs_in(world, world.in_far, *by(WEB)):
+def tunnelled(world, by, **wanted):
+    """No login through the sidecar, and one where nobody cuts it; the evidence. `by` makes the client's program of a host."""
+    proxied = lambda host: ["-o", f"ProxyCommand={by(host)}"]
+    if not logs_in(world, world.in_far, *proxied(WEB)):
         raise Failed("no tunnel where nobody cuts it")
-    if logs_in(world, world.in_pod, *by("web.example")):
+    if logs_in(world, world.in_pod, *proxied("web.example")):
         raise Failed("it came to the login")
-    line = world.sidecar.recorded(reason="attack-detected", port=8081)
+    line = world.sidecar.recorded(reason="attack-detected", **wanted)
     expect("signature", line["evidence"][0]["signature"], "tunnel-ssh")
+    return line["evidence"][0]
+
+
+def ssh_in_websocket(world, port, key):
+    sshd(world)
+    world.start(f"bridge-{port}", sys.executable, "-c", BRIDGE.format(address=OTHER, host=WEB, port=port, key=key))
+    world.listening(WEB, port)
+    proxy = world.folder / f"proxy-{port}.py"
+    proxy.write_text(PROXY.format(key=key))
+    evidence = tunnelled(world, lambda host: f"{sys.executable} {proxy} ws://{host}:{port}/", port=port)
+    # Where nothing is veiled, either side may speak first.
+    expect("in an answer", evidence["place"] == "response" or key == 0, True)
+
+
+def ssh_in_grpc(world, method):
+    sshd(world)
+    names = {"address": OTHER, "host": WEB}
+    path = {"env": {**os.environ, "PYTHONPATH": str(Path(__file__).parent), "GRPC_DNS_RESOLVER": "native"}}
+    proxy = world.folder / "grpc_proxy.py"
+    if not proxy.exists():
+        proxy.write_text(GRPC_PROXY.format(**names))
+        world.start("grpc", sys.executable, "-c", GRPC_BRIDGE.format(**names), **path)
+        world.listening(WEB, 8083)
+    words = " ".join(f"{name}={path['env'][name]}" for name in ("PYTHONPATH", "GRPC_DNS_RESOLVER"))
+    by = lambda host: f"env {words} {sys.executable} {proxy} {host} {method}"
+    evidence = tunnelled(world, by, resource=f"http://web.example/t.T/{method}")
+    expect("in an answer", evidence["place"] == "response" or method == "Plain", True)
+
+
+ANSWERS = """
+import http.server
+class Serve(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        pieces = {answers!r}[self.path[1:]]
+        self.send_response(200)
+        self.send_header("Content-Type", "application/octet-stream")
+        if len(pieces) == 1:
+            self.send_header("Content-Length", str(len(pieces[0])))
+            self.end_headers()
+            self.wfile.write(pieces[0])
+            return
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for piece in pieces:
+            self.wfile.write(b"%x\\r\\n%s\\r\\n" % (len(piece), piece))
+            self.wfile.flush()
+        self.wfile.write(b"0\\r\\n\\r\\n")
+http.server.ThreadingHTTPServer(({host!r}, 8085), Serve).serve_forever()
+"""
+
+
+def carrier_in_an_answer(world):
+    """What an answer begins with is a tunnel; what a file holds, or a text says, is none."""
+    data = Path(__file__).parent / "data/identify"
+    banner = (data / "ssh.server.openssh").read_bytes().split(b"\n")[0] + b"\n"
+    session = banner + b"\0\0\x05\x14\x06\x14" + bytes(1300)
+    hello = b"\x16\x03\x03\0\x7a\x02\0\0\x76\x03\x03" + bytes(32) + b"\x20" + bytes(32) + b"\x13\x01\0" + bytes(50)
+    tunnels = {"ssh": [banner, session[len(banner):]], "ssh-at-once": [session], "tls": [hello, b"more"]}
+    benign = {"file": [b"captured\n" * 40 + session], "piece": [b"%PDF-1.7\n", session, hello], "banner": [banner],
+              "scan": [banner, b"192.0.2.7 answers\n" + banner, banner], "text": [b"the banner " + banner]}
+    world.start("answers", sys.executable, "-c", ANSWERS.format(answers={**tunnels, **benign}, host=WEB))
+    world.listening(WEB, 8085)
+    for name, pieces in benign.items():
+        got = world.in_pod("curl", "-gsS", "-m", "15", "-o", world.folder / "got", f"http://web.example:8085/{name}")
+        expect(name, (got.returncode, (world.folder / "got").read_bytes()), (0, b"".join(pieces)))
+    for name, pieces in tunnels.items():
+        done = world.in_pod("curl", "-gsS", "-m", "15", "-w", "%{http_code}", "-o", world.folder / "got",
+                            f"http://web.example:8085/{name}")
+        if (world.folder / "got").read_bytes()[: len(banner) + 1] == b"".join(pieces)[: len(banner) + 1]:
+            raise Failed(f"{name} came through: {done.stdout}")
+        line = world.sidecar.recorded(reason="attack-detected", resource=f"http://web.example/{name}")
+        expect("place", line["evidence"][0]["place"], "response")
 
 
 def ssh_in_bodies(world):
@@ -257,6 +449,22 @@ def carrier_in_a_body(world):
         expect("status", done.stdout[-3:], "403")
     login = '{"id":1,"method":"mining.subscribe","params":["m/1"]}\n'
     expect("status", world.curl("-d", login, "http://web.example/").stdout[-3:], "403")
+
+
+def tor(world):
+    """The link of a real client to a relay is TLS for a name that nobody has looked up."""
+    program = shutil.which("tor", path=PATH)
+    if program is None:
+        raise Skipped("no tor")
+    (world.folder / "torrc").write_text("")
+    expect("lookup", world.in_pod("getent", "hosts", "raw.example").returncode, 0)
+    words = ["-f", world.folder / "torrc", "--DataDirectory", world.folder / "tor", "--SocksPort", "0"]
+    client = world.start("tor", program, *words, "--UseBridges", "1", "--Bridge", f"{OTHER}:443", where=world.pod)
+    try:
+        line = world.sidecar.recorded(to=f"{OTHER}:443", protocol="tls", reason="egress-tls-name")
+    finally:
+        client.end()
+    expect("detail", line["detail"], "a made-up name and no protocols, as Tor's links begin")
 
 
 def version_6(world):
@@ -408,7 +616,9 @@ def learned(world):
     world.sidecar.recorded(line="learned", host="login.example", path="ssh")
     world.sidecar.recorded(line="learned", host="raw.example", port=7004, path="tcp")
     done = world.in_pod(world.folder / "podwall", "log", "learn", world.sidecar.record)
-    expect("proposed", (done.returncode, "raw.example:7002" in done.stdout), (0, False))
+    expect("proposed", (done.returncode, "port: 7002" in done.stdout), (0, False))
+    budgets = [line for line in done.stdout.splitlines() if line.startswith("    budget: 100KiB/h    # the busiest of ")]
+    expect("budgets", len(budgets), 2)
     world.settings["allowlist"] = done.stdout.replace("mode: shadow", "mode: enforce")
     world.restart()
     expect("by what was learned", traffic(), (True, repr(b"\x01ATHE END")))
@@ -418,16 +628,23 @@ def learned(world):
 CHECKS = [
     ("servers", talkers),
     ("budget: to its last byte", budget_to_its_last_byte),
+    ("budget: each destination", budget_of_each_destination),
     ("budget: told", budget_that_is_told),
     ("budget: bans", budget_that_bans),
     ("budget: requests", budget_of_requests),
     ("shell that is told", shell_that_is_told),
+    ("beacons, and what beats honestly", beats),
     ("docker is granted, kubernetes is not", named_inside),
     ("lookup in http", lookup_in_http),
-    ("ssh in a websocket", ssh_in_websocket),
+    ("ssh in a websocket", ssh_in_websocket, 8081, 0),
+    ("ssh in what a websocket's server sends", ssh_in_websocket, 8084, 85),
+    ("ssh in messages of grpc", ssh_in_grpc, "Plain"),
+    ("ssh in what a grpc server sends", ssh_in_grpc, "Veiled"),
     ("ssh in bodies", ssh_in_bodies),
     ("miner on a port granted to redis", miner_where_redis_is),
     ("ssh, socks, a miner in a body", carrier_in_a_body),
+    ("ssh, tls in an answer", carrier_in_an_answer),
+    ("tor", tor),
     ("ipv6: raw address", raw_version_6),
     ("ipv6", version_6),
     ("redis, command by command", redis_judged),

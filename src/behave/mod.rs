@@ -4,6 +4,7 @@
 //! Every observer is a plain value: given what it remembers, what is asked, and the time, its answer is always the same.
 
 pub mod bans;
+pub mod beacons;
 pub mod budgets;
 pub mod dns;
 pub mod pins;
@@ -13,6 +14,7 @@ pub mod sql;
 pub mod store;
 pub mod stream;
 
+pub use beacons::Beacons;
 pub use budgets::Budgets;
 pub use pins::Pins;
 pub use rates::{Busy, Permit, Rates};

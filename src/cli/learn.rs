@@ -3,6 +3,7 @@
 //! take it, and the owner reads all of them before they grant anything.
 
 use super::USAGE;
+use super::learn_budgets::{Proposal, Volumes};
 use super::learn_statements::Statements;
 use super::log::for_each_line;
 use crate::canon::path::fold;
@@ -29,6 +30,9 @@ Writes a document with one rule for each thing that callers asked for and no rul
 each user of a database with the statements that ran, granted or not. Requests and statements that carried a sign of an attack are never among them. Numbers, UUIDs, long tokens, and segments that
 have more than 24 values become {id}. Read every rule before you use it: what nobody should have been
 asking for is in it too.
+Rules for what the pod calls have a budget: four times the bytes that left for the destination in the busiest hour
+(of the clock, UTC) of the record, rounded up to 1, 2 or 5 with noughts, 100KiB/h at least; the figures stand beside it.
+Let it learn through the busiest hours of a week. For rules that grant already, budgets are listed at the end.
   --name NAME    what the document is called (learned)
   --owner OWNER  who answers for its rules
   --all          also what the application never answered with success (a status below 400)
@@ -78,10 +82,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(options) => options,
         Err(code) => return code,
     };
-    let learned =
-        read(&options.files).and_then(|learned| Ok((learned, Statements::read(&options.files, options.all)?)));
-    match learned {
-        Ok(((seen, beyond), statements)) => match propose(&options, seen, beyond, &statements) {
+    match Learned::read(&options) {
+        Ok(learned) => match propose(&options, learned) {
             Some(text) => {
                 print!("{text}");
                 ExitCode::SUCCESS
@@ -117,7 +119,25 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Option<Options
     if options.files.is_empty() { Err("name at least one file".into()) } else { Ok(Some(options)) }
 }
 
-/// All that was learned, and the requests that are not told one by one.
+/// All that a record tells of.
+#[derive(Default)]
+struct Learned {
+    seen: BTreeMap<Access, Times>,
+    /// Requests that are not told one by one.
+    beyond: u64,
+    statements: Statements,
+    volumes: Volumes,
+}
+
+impl Learned {
+    fn read(options: &Options) -> io::Result<Self> {
+        let (seen, beyond) = read(&options.files)?;
+        let statements = Statements::read(&options.files, options.all)?;
+        Ok(Self { seen, beyond, statements, volumes: Volumes::read(&options.files)? })
+    }
+}
+
+/// What was asked for, and the requests that are not told one by one.
 fn read(files: &[PathBuf]) -> io::Result<(BTreeMap<Access, Times>, u64)> {
     let (mut seen, mut beyond) = (BTreeMap::<Access, Times>::new(), 0_u64);
     for file in files {
@@ -159,13 +179,9 @@ impl Access {
     }
 }
 
-/// The document; nothing when it would have no rule.
-fn propose(
-    options: &Options,
-    mut seen: BTreeMap<Access, Times>,
-    mut beyond: u64,
-    statements: &Statements,
-) -> Option<String> {
+/// The document; nothing when there is nothing to propose.
+fn propose(options: &Options, learned: Learned) -> Option<String> {
+    let Learned { mut seen, mut beyond, statements, volumes } = learned;
     let failed: u64 = seen.values().filter(|times| times.succeeded == 0).map(|times| times.requests).sum();
     seen.retain(|_, times| options.all || times.succeeded > 0);
     let domain = common_domain(seen.keys().map(|access| access.caller.as_str()).chain(statements.callers()));
@@ -182,13 +198,12 @@ fn propose(
     let (connections, requests): (BTreeMap<_, _>, BTreeMap<_, _>) =
         outbound.into_iter().partition(|(access, _)| access.method == CONNECT);
     for (Access { path: word, caller: host, port, .. }, times) in connections {
-        let host = if host.contains(':') { format!("[{host}]") } else { host };
-        let text = format!("  - {}    # connections: {}\n", quoted(&format!("{host}:{port} {word}")), times.requests);
         let rule = Rule { times, ..Rule::default() };
+        let text = written_connection(&host, port, &word, &rule, volumes.of(&host, port));
         rules.outbound.add(options, domain.as_deref(), "outbound", &rule, &text);
     }
     for ((path, needs, server), rule) in called(requests) {
-        let text = written_call(&path, needs, &server, &rule);
+        let text = written_call(&path, needs, &server, &rule, volumes.of(&server.0, server.1));
         rules.outbound.add(options, domain.as_deref(), "outbound", &rule, &text);
     }
     for (text, times) in statements.rules(|caller| short(caller, domain.as_deref())) {
@@ -205,7 +220,20 @@ fn propose(
          # no rule can tell apart. Read every rule: whatever callers asked for is here, wanted or not.\n"
     );
     let rules = inbound.listed("inbound") + &outbound.listed("outbound") + &databases.listed("databases");
-    (!rules.is_empty()).then(|| head + &document(options, domain.as_deref(), &rules))
+    let document = if rules.is_empty() { String::new() } else { head + &document(options, domain.as_deref(), &rules) };
+    let all = document + &granted(&volumes);
+    (!all.is_empty()).then_some(all)
+}
+
+/// Budgets for rules that grant already, as comments: they stand in documents of their owner's.
+fn granted(volumes: &Volumes) -> String {
+    let rules = volumes.of_rules();
+    let lines = rules.iter().map(|(rule, (host, Proposal { budget, because }))| {
+        format!("#   {}: budget: {budget}    # {}: {because}\n", quoted(rule), quoted(host))
+    });
+    let lines: String = lines.collect();
+    let head = "# Budgets for rules that grant already, each by the busiest of its destinations:\n";
+    if lines.is_empty() { lines } else { format!("{head}{lines}") }
 }
 
 /// Rules of both directions.
@@ -256,13 +284,36 @@ fn called(seen: BTreeMap<Access, Times>) -> BTreeMap<(String, Needs, (String, u1
     rules
 }
 
+/// A rule for connections that are granted as a whole.
+fn written_connection(host: &str, port: u16, word: &str, rule: &Rule, proposal: Option<Proposal>) -> String {
+    let times = format!("# connections: {}", rule.times.requests);
+    match proposal {
+        None => {
+            let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+            format!("  - {}    {times}\n", quoted(&format!("{host}:{port} {word}")))
+        }
+        Some(Proposal { budget, because }) => {
+            let (host, word) = (quoted(host), quoted(word));
+            format!(
+                "  - to: {host}    {times}\n    port: {port}\n    protocol: {word}\n    budget: {budget}    # {because}\n"
+            )
+        }
+    }
+}
+
 /// A rule for what the pod calls; on one line when it needs no more. Bodies of any size may go out.
-fn written_call(path: &str, needs: Needs, (server, port): &(String, u16), rule: &Rule) -> String {
+fn written_call(
+    path: &str,
+    needs: Needs,
+    (server, port): &(String, u16),
+    rule: &Rule,
+    proposal: Option<Proposal>,
+) -> String {
     let times = format!("# requests: {}", rule.times.requests);
     let methods: Vec<String> = rule.methods.iter().cloned().collect();
     let plain = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b"/_.~{}-".contains(&b));
     let brief = !needs.websocket && plain(path) && plain(server) && methods.iter().all(|method| plain(method));
-    if brief && !needs.absolute_form {
+    if brief && !needs.absolute_form && proposal.is_none() {
         return format!("  - {} {path} to {server}:{port}    {times}\n", methods.join(","));
     }
     let list = methods.iter().map(|one| quoted(one)).collect::<Vec<_>>().join(", ");
@@ -270,7 +321,12 @@ fn written_call(path: &str, needs: Needs, (server, port): &(String, u16), rule: 
     let mut text = format!("  - to: {to}    {times}\n    port: {port}\n    methods: [{list}]\n    path: {path}\n");
     text += if needs.websocket { "    upgrade: [websocket]\n" } else { "" };
     // No rule grants a proxy's form of target: it is told apart as what cannot be proposed.
-    text + if needs.absolute_form { "    absoluteForm: true\n" } else { "" }
+    text += if needs.absolute_form { "    absoluteForm: true\n" } else { "" };
+    if let Some(Proposal { budget, because }) = proposal {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "    budget: {budget}    # {because}");
+    }
+    text
 }
 
 fn document(options: &Options, domain: Option<&str>, rules: &str) -> String {
@@ -385,7 +441,7 @@ mod tests {
         let times = |succeeded| Times { requests: 10, succeeded };
         let seen = seen.into_iter().map(|(access, succeeded)| (access, times(succeeded))).collect();
         let options = parse(["x".into()]).unwrap().unwrap();
-        let text = propose(&options, seen, 0, &Statements::default()).unwrap_or_default();
+        let text = propose(&options, Learned { seen, ..Learned::default() }).unwrap_or_default();
         text.split_once("inbound:\n").map(|(_, rules)| rules.to_owned()).unwrap_or_default()
     }
 
@@ -413,7 +469,8 @@ mod tests {
         ];
         let options = parse(["x".into()]).unwrap().unwrap();
         let times = Times { requests: 10, succeeded: 1 };
-        let text = propose(&options, seen.map(|access| (access, times)).into(), 0, &Statements::default()).unwrap();
+        let seen = seen.map(|access| (access, times)).into();
+        let text = propose(&options, Learned { seen, ..Learned::default() }).unwrap();
         let rules = text.split_once("outbound:\n").unwrap().1;
         let expected = "  - GET /items/{id} to catalog.shop:8080    # requests: 20
   - to: \"push.shop\"    # requests: 10
@@ -437,11 +494,58 @@ mod tests {
         ];
         let options = parse(["x".into()]).unwrap().unwrap();
         let times = Times { requests: 10, succeeded: 1 };
-        let text = propose(&options, seen.map(|access| (access, times)).into(), 0, &Statements::default()).unwrap();
+        let seen = seen.map(|access| (access, times)).into();
+        let text = propose(&options, Learned { seen, ..Learned::default() }).unwrap();
         let expected = "  - \"api.example:443 https\"    # connections: 10
   - \"[2001:db8::1]:9092 kafka\"    # connections: 10
   - \"login.example:22 ssh\"    # connections: 10
 ";
+        assert_eq!(text.split_once("outbound:\n").unwrap().1, expected);
+    }
+
+    #[test]
+    fn what_left_becomes_budgets() {
+        let seen = [
+            call(CONNECT, "ssh", "login.example", 22),
+            call(CONNECT, "tcp", "2001:db8::1", 7000),
+            call("GET", "/items", "catalog.shop", 80),
+        ];
+        let times = Times { requests: 10, succeeded: 1 };
+        let mut learned = Learned { seen: seen.map(|access| (access, times)).into(), ..Learned::default() };
+        for (rule, name, address) in [
+            ("", "login.example", "192.0.2.7:22"),
+            ("", "", "[2001:db8::1]:7000"),
+            ("", "catalog.shop", "10.0.0.7:80"),
+            ("a\nb", "x.example", "192.0.2.8:443"),
+        ] {
+            let since = "2026-11-22T10:00:00.000Z";
+            let line = serde_json::json!({
+                "rule": rule, "name": name, "address": address, "since": since, "bytes_out": 1 << 20,
+            });
+            learned.volumes.take(&line).unwrap();
+        }
+        let options = parse(["x".into()]).unwrap().unwrap();
+        let text = propose(&options, learned).unwrap();
+        let budget = "budget: 5MiB/h    # the busiest of 1 hours, 2026-11-22T10h UTC: 1048576 bytes out";
+        let expected = format!(
+            "  - to: \"login.example\"    # connections: 10
+    port: 22
+    protocol: \"ssh\"
+    {budget}
+  - to: \"2001:db8::1\"    # connections: 10
+    port: 7000
+    protocol: \"tcp\"
+    {budget}
+  - to: \"catalog.shop\"    # requests: 10
+    port: 80
+    methods: [\"GET\"]
+    path: \"/items\"
+    {budget}
+# Budgets for rules that grant already, each by the busiest of its destinations:
+#   \"a\\nb\": budget: 5MiB/h    # \"x.example\": {}
+",
+            budget.split_once("# ").unwrap().1
+        );
         assert_eq!(text.split_once("outbound:\n").unwrap().1, expected);
     }
 

@@ -20,6 +20,8 @@ pub struct Case<'e> {
     pub(super) port: &'e PortTerms,
     found: Found,
     pub(super) terms: Option<Arc<Terms>>,
+    /// The host that was asked for, where its rule has a budget.
+    destination: Option<Box<str>>,
     rates: Vec<Arc<Rate>>,
     rows: Option<u64>,
     remembered: Option<Remembered>,
@@ -60,6 +62,7 @@ impl<'e> Case<'e> {
             port,
             found: Found::default(),
             terms: None,
+            destination: None,
             rates: Vec::new(),
             rows: None,
             remembered: None,
@@ -210,6 +213,11 @@ impl<'e> Case<'e> {
         self.terms.as_ref()
     }
 
+    /// The host that was asked for, where the rule that granted it has a budget.
+    pub fn destination(&self) -> Option<&str> {
+        self.destination.as_deref()
+    }
+
     /// Rows that what was granted may bring: the least that one of the grants allows.
     pub fn rows(&self) -> Option<u64> {
         self.rows
@@ -254,7 +262,13 @@ impl<'e> Case<'e> {
         }
         for access in accesses {
             match self.engine.policy().grants(scene, access) {
-                Grant::Granted(terms) => self.grant(&terms, &mut asked),
+                Grant::Granted(terms) => {
+                    let counted = terms.leaving.budget.is_some() && !access.authority.is_empty();
+                    if counted && self.destination.is_none() {
+                        self.destination = Some(access.authority.into());
+                    }
+                    self.grant(&terms, &mut asked);
+                }
                 Grant::Denied(rule) => {
                     return Asked { reason: Some(DENY_RULE), rules: vec![rule], nearest: None };
                 }

@@ -1,19 +1,24 @@
-//! Tunnels in disguise: what begins inside of a request's body or a message of a WebSocket is asked, as the first bytes of a
-//! connection are, what it is. SSH and SOCKS in there carry anything past what judges requests.
+//! Tunnels in disguise: what begins inside of a request's body, a message of a WebSocket or of a gRPC call, or in a field of
+//! one, is asked, as the first bytes of a connection are, what it is. SSH and SOCKS in there carry anything past what judges
+//! requests. `beginning` asks the same of answers.
 
 use super::Case;
 use crate::flow::{Chain, Extent, Hit, Part, Place, Side, Weight};
 use crate::protocol::identify::{Answer, identify};
+use crate::protocol::protobuf;
 use memchr::memmem;
 use std::borrow::Cow;
 
 const OBSERVER: &str = "tunnel";
 /// Bytes before a banner that a tunnel's own framing may take.
-const FRAMING: usize = 32;
+pub(super) const FRAMING: usize = 32;
 /// RFC 4253 §4.2: the longest banner.
-const BANNER: usize = 255;
+pub(super) const BANNER: usize = 255;
 /// Pieces of one body that are asked: a tunnel begins with its body, or with the first few pieces of it.
 const PIECES: u8 = 4;
+/// Messages of one call that are asked, and fields of each.
+const MESSAGES: u8 = 32;
+const FIELDS: usize = 16;
 /// Bytes that are shown as evidence.
 const SHOWN: usize = 64;
 
@@ -33,24 +38,49 @@ impl Case<'_> {
             return;
         }
         self.pieces += 1;
-        let Some(signature) = disguised(bytes) else { return };
-        let shown = bytes.get(..bytes.len().min(SHOWN)).unwrap_or_default().to_vec();
-        let range = 0..shown.len();
-        let part = Part {
-            place: Place::BodyOpaque,
-            name: Cow::Borrowed(b""),
-            raw: b"",
-            canonical: Cow::Owned(shown),
-            chain: Chain::EMPTY,
-            extent: Extent::First,
-        };
-        self.observe(part, Hit { detector: OBSERVER, signature: signature.into(), range, weight: Weight::CERTAIN });
+        self.weigh(disguised(bytes), bytes);
     }
+
+    /// Asks what begins in the next messages of a gRPC call, and in their fields.
+    pub(super) fn unmask_messages(&mut self, messages: &[Cow<'_, [u8]>]) {
+        for message in messages.iter().filter(|message| !message.is_empty()) {
+            if self.pieces >= MESSAGES {
+                return;
+            }
+            self.pieces += 1;
+            let fields = protobuf::beginnings(message, FIELDS);
+            let found = [&**message].into_iter().chain(fields).find_map(|bytes| Some((disguised(bytes)?, bytes)));
+            if let Some((signature, bytes)) = found {
+                self.weigh(Some(signature), bytes);
+            }
+        }
+    }
+
+    fn weigh(&mut self, signature: Option<&'static str>, bytes: &[u8]) {
+        let Some(signature) = signature else { return };
+        let (part, hit) = sign(Place::BodyOpaque, signature, bytes);
+        self.observe(part, hit);
+    }
+}
+
+/// What is found, with the bytes that show it.
+pub(super) fn sign(place: Place, signature: &'static str, bytes: &[u8]) -> (Part<'static>, Hit) {
+    let shown = bytes.get(..bytes.len().min(SHOWN)).unwrap_or_default().to_vec();
+    let range = 0..shown.len();
+    let part = Part {
+        place,
+        name: Cow::Borrowed(b""),
+        raw: b"",
+        canonical: Cow::Owned(shown),
+        chain: Chain::EMPTY,
+        extent: Extent::First,
+    };
+    (part, Hit { detector: OBSERVER, signature: signature.into(), range, weight: Weight::CERTAIN })
 }
 
 /// What begins here, if it is a carrier.
 fn disguised(bytes: &[u8]) -> Option<&'static str> {
-    if is_banner(bytes) {
+    if banner_end(bytes).is_some() {
         return Some("tunnel-ssh");
     }
     if is_socks_request(bytes) {
@@ -62,20 +92,32 @@ fn disguised(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// A banner of SSH as a line of its own, at the beginning or behind the few octets of a tunnel's framing. (One tunnel says its
-/// own name where the version stands.)
-fn is_banner(bytes: &[u8]) -> bool {
+/// Where a banner of SSH ends that is a line of its own, at the beginning or behind the few octets of a tunnel's framing. (One
+/// tunnel says its own name where the version stands.)
+pub(super) fn banner_end(bytes: &[u8]) -> Option<usize> {
     let head = bytes.get(..bytes.len().min(FRAMING + BANNER)).unwrap_or_default();
+    let at = memmem::find(head, b"SSH-")?;
+    let (before, banner) = head.split_at_checked(at)?;
     let starts: [&[u8]; 3] = [b"SSH-2.0-", b"SSH-1.99-", b"SSH-chisel-"];
-    let Some(at) = starts.iter().filter_map(|start| memmem::find(head, start)).min() else { return false };
-    let (before, banner) = head.split_at_checked(at).unwrap_or_default();
-    let framed = at <= FRAMING && (before.is_empty() || before.iter().any(|byte| byte.is_ascii_control()));
-    let line = banner.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    framed && line.len() < banner.len() && line.iter().all(|byte| (b' '..=b'~').contains(byte) || *byte == b'\r')
+    let framed = at <= FRAMING && (before.is_empty() || before.iter().any(is_framing) && !has_word(before));
+    let line = memchr::memchr(b'\n', banner)?;
+    let plain = |byte: &u8| (b' '..=b'~').contains(byte) || *byte == b'\r';
+    let spoken = starts.iter().any(|start| banner.starts_with(start));
+    (framed && spoken && banner.iter().take(line).all(plain)).then_some(at + line + 1)
+}
+
+/// What no text has: control characters other than those that end its lines and columns.
+pub(super) fn is_framing(byte: &u8) -> bool {
+    byte.is_ascii_control() && !byte.is_ascii_whitespace()
+}
+
+/// Framing has no words; a text about banners has.
+fn has_word(bytes: &[u8]) -> bool {
+    bytes.windows(4).any(|letters| letters.iter().all(u8::is_ascii_alphabetic))
 }
 
 /// A request to connect, all of it (RFC 1928 §4).
-fn is_socks_request(bytes: &[u8]) -> bool {
+pub(super) fn is_socks_request(bytes: &[u8]) -> bool {
     match bytes {
         [5, 1, 0, 1, rest @ ..] => rest.len() == 6,
         [5, 1, 0, 4, rest @ ..] => rest.len() == 18,

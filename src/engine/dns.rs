@@ -16,8 +16,9 @@ impl Engine {
         let labels: Vec<&[u8]> = query.name.labels().collect();
         let signs = watch.asked(&Asked { labels: &labels, of: query.of.0 }, scene.now.since_start);
         let mut case = self.open(scene);
-        let name = query.name.to_string();
-        signs.into_iter().for_each(|sign| case.saw(Place::DnsName, name.as_bytes(), sign));
+        for sign in signs {
+            case.saw(Place::DnsName, query.name.to_string().as_bytes(), sign);
+        }
         let (name, of) = (query.name.canonical(), query.of.name());
         let access = access(&of, &name);
         let message = Message { side: Side::Client, accesses: &[access], parts: &[], last: true };

@@ -25,6 +25,9 @@ pub const HIDDEN: Reason =
 pub const OTHER_NAME: Reason =
     Reason::new("egress-tls-name", Kind::Policy, "TLS for a name that did not lead to the dialled address");
 
+/// What is said of TLS that is denied for its name, where it begins so.
+const TOR: &str = "a made-up name and no protocols, as Tor's links begin";
+
 /// The scheme of a connection's access.
 pub const SCHEME: &str = "tcp";
 
@@ -38,6 +41,8 @@ pub struct Opening<'a> {
     pub protocol: Option<&'static str>,
     /// Of TLS, what is offered.
     pub hello: Option<&'a Hello>,
+    /// Of SSH, who says that he speaks which version of it; else empty.
+    pub banner: &'a [u8],
 }
 
 /// A connection that was judged.
@@ -82,9 +87,13 @@ impl Engine {
         if judgement.verdict != Verdict::Allow || unknown {
             let reason = self.reason(scene, opening, &spoken, &facts);
             judgement.verdict = Verdict::Deny(Denial { reason, cut: Cut::Drop });
-            detail = (reason == PROTOCOL).then(|| {
-                format!("{} on a port granted to {}", opening.protocol.unwrap_or("unknown bytes"), spoken.join(", "))
-            });
+            let as_tor = opening.hello.is_some_and(Hello::is_like_tor);
+            if reason == PROTOCOL {
+                let spoken = spoken.join(", ");
+                detail = Some(format!("{} on a port granted to {spoken}", opening.protocol.unwrap_or("unknown bytes")));
+            } else if as_tor && [NO_NAME, NO_RULE, OTHER_NAME].contains(&reason) {
+                detail = Some(TOR.to_owned());
+            }
         }
         let resource = format!("{SCHEME}://{name}:{}", scene.connection.port);
         let name = (!name.is_empty() && name != scene.connection.to.host()).then(|| name.to_owned());
@@ -146,9 +155,10 @@ fn access<'a>(name: &'a str, facts: &'a [Fact<'a>]) -> Access<'a> {
 }
 
 impl Opening<'_> {
-    /// The name that the connection says it is for, for records.
+    /// What the connection says of itself, for records: the name that it is for, or who speaks.
     pub fn said(&self) -> &[u8] {
-        self.hello.and_then(|hello| hello.server_name.as_deref()).unwrap_or_default().as_bytes()
+        let name = self.hello.and_then(|hello| hello.server_name.as_deref());
+        name.map_or(self.banner, str::as_bytes)
     }
 
     fn facts(&self) -> Vec<Fact<'_>> {
@@ -206,7 +216,7 @@ mod tests {
         let now = Now { wall: SystemTime::UNIX_EPOCH, since_start: Duration::ZERO };
         let scene = Scene { connection: &connection, session: &session, past: &past, now };
         let engine = engine();
-        match engine.connect(&scene, &Opening { protocol, hello: hello.as_ref() }).judgement.verdict {
+        match engine.connect(&scene, &Opening { protocol, hello: hello.as_ref(), banner: b"" }).judgement.verdict {
             Verdict::Deny(denial) => denial.reason.name.to_owned(),
             _ => "granted".to_owned(),
         }

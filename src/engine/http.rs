@@ -104,6 +104,7 @@ impl Case<'_> {
             Ok(messages) => messages,
             Err(malformed) => return self.object(malformed.why),
         };
+        self.unmask_messages(&messages);
         let mut fuel = Engine::budget_of_messages(messages.iter().map(|message| message.len()));
         let opened = match grpc::opened(&messages, limits, &mut fuel) {
             Ok(opened) => opened,

@@ -1,6 +1,7 @@
 //! Floor 2: policy and detectors become a judgement. Pure: the scene brings time, counters and session; what changes
 //! leaves as effects. An engine is immutable and is swapped whole on reload.
 
+mod beginning;
 mod case;
 pub mod correlate;
 mod disguise;
@@ -10,6 +11,7 @@ mod http;
 mod overheard;
 mod screen;
 
+pub use beginning::{Beginning, Disguised};
 pub use case::Case;
 pub use http::{BODY_TOO_LARGE, Content};
 pub use overheard::Overheard;

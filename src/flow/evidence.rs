@@ -144,6 +144,11 @@ impl Found {
         }
     }
 
+    /// What does not count.
+    pub fn exceptions(&self) -> &[Arc<Exception>] {
+        &self.exceptions
+    }
+
     /// Whether an exception excuses a finding in a part.
     pub fn excuses(&self, part: &Part<'_>, hit: &Hit) -> bool {
         self.exceptions.iter().any(|exception| exception.excuses(part, hit))

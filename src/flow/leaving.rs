@@ -9,6 +9,8 @@ pub struct Leaving {
     pub budget: Option<Budget>,
     /// What is done about more than that, and about a connection that shows a shell, a miner or a tunnel.
     pub action: Action,
+    /// Whether even signals alone are misuse: nothing that beats is expected there.
+    pub beatless: bool,
 }
 
 /// Bytes within a time.
@@ -43,6 +45,7 @@ impl Leaving {
             Action::Cut => (1, Duration::ZERO),
             Action::Ban(lasts) => (2, lasts),
         };
-        budget && rank(self.action) >= rank(other.action)
+        let beats = self.beatless || !other.beatless;
+        budget && beats && rank(self.action) >= rank(other.action)
     }
 }

@@ -158,7 +158,9 @@ impl Check<'_> {
         let Party::To(destinations) = &placed.rule.conditions.party else { return };
         let wide = destinations.iter().filter(|to| to.id.is_none()).filter_map(|to| to.host.as_ref());
         for (host, shared) in wide.filter_map(|host| Some((host, host.shared()?))) {
-            let found = format!("`{host}`: anyone can have a name under `{shared}`");
+            let budget = placed.rule.conditions.leaving.budget;
+            let each = if budget.is_some() { ", and each name has a budget of its own" } else { "" };
+            let found = format!("`{host}`: anyone can have a name under `{shared}`{each}");
             let remedy = "name the bucket, account or application that is yours: `mine.`, not `*.`";
             self.warn(placed, &format!("{}.to", placed.field), found, "names of your own", remedy);
         }

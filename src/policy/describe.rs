@@ -43,12 +43,13 @@ impl Display for Conditions {
         }
         self.query.fmt(f)?;
         if let Some(Budget { bytes, per }) = self.leaving.budget {
-            write!(f, " budget {bytes} per {} s", per.as_secs())?;
+            write!(f, " budget {bytes} per {} s to each", per.as_secs())?;
         }
         if self.leaving.action != Action::default() {
             write!(f, " action {:?}", self.leaving.action)?;
         }
         let flags = [
+            (self.leaving.beatless, " beacons denied"),
             (self.websocket, " upgrade"),
             (self.absolute_form, " absoluteForm"),
             (self.stream, " stream"),

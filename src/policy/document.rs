@@ -457,6 +457,17 @@ pub enum Protocol {
     Redis,
 }
 
+/// What even signals are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Beacons {
+    /// Nothing unusual: they are told.
+    #[default]
+    Tell,
+    /// Misuse.
+    Deny,
+}
+
 /// What a connection may be upgraded to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -524,12 +535,16 @@ pub struct OutboundRule {
     /// Whether TLS may do without a name (SNI): programs that dial an address send none.
     #[serde(default)]
     pub without_name: bool,
-    /// How much may leave, to all of its destinations together: `50MiB/h`, `2GiB/d`. Not for `dns` and `postgres`. Default:
-    /// any amount.
+    /// How much each caller may let out to each destination: `50MiB/h`, `2GiB/d`. Of these the first 64 are counted each for
+    /// itself, all others together. Not for `dns` and `postgres`. Default: any amount.
     pub budget: Option<String>,
-    /// What is done about more than the budget, and about a connection that shows a shell, a miner or a tunnel: `record` it,
-    /// `cut` it, `ban` whom it led to (`ban 1h`; 15 minutes without a time). Default: cut.
+    /// What is done about more than the budget, and about a connection that shows a shell, a miner, a tunnel or a beacon:
+    /// `record` it, `cut` it, `ban` whom it led to (`ban 1h`; 15 minutes without a time). Default: cut.
     pub action: Option<String>,
+    /// Whether small messages of one size at even intervals are expected: `tell` of them, or `deny` them as the beacon of an
+    /// implant, where nothing honest sends heartbeats. For what is carried as bytes. Default: tell.
+    #[serde(default)]
+    pub beacons: Beacons,
     /// What connections may be upgraded to.
     #[serde(default)]
     pub upgrade: Vec<Upgrade>,

@@ -1,7 +1,7 @@
 //! What the pod may call: rules as written → as meant, the lookups that follow from them, and which protocols a
 //! destination may be spoken to in at all.
 
-use super::document::{OutboundRule, Protocol};
+use super::document::{Beacons, OutboundRule, Protocol};
 use super::meaning::Reader;
 use super::pattern::{Host, PathTemplate, Wrong};
 use super::rule::{Conditions, Methods, Party, Rule, Unsaid};
@@ -71,7 +71,14 @@ impl Reader<'_> {
         let budget = budget.and_then(|text| self.right(&format!("{field}.budget"), text, budget_of(text)));
         let action = rule.action.as_deref();
         let action = action.and_then(|text| self.right(&format!("{field}.action"), text, action_of(text)));
-        Leaving { budget, action: action.unwrap_or_default() }
+        let beatless = rule.beacons == Beacons::Deny;
+        let as_bytes = matches!(protocol, Protocol::Tcp | Protocol::Named(_));
+        if beatless && !as_bytes {
+            let wrong =
+                Wrong::new("no `beacons` with this protocol", "it is about what is carried as bytes: remove it");
+            self.wrong(&format!("{field}.beacons"), "deny", wrong);
+        }
+        Leaving { budget, action: action.unwrap_or_default(), beatless }
     }
 
     fn unsaid(&mut self, field: &str, rule: &OutboundRule) -> Unsaid {

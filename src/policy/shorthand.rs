@@ -11,7 +11,7 @@
 //! callers  = caller *( "," caller )                                     see `caller`
 //! ```
 
-use super::document::{DenyRule, FromEntry, InboundRule, OneOrMany, OutboundRule, Protocol, Written};
+use super::document::{Beacons, DenyRule, FromEntry, InboundRule, OneOrMany, OutboundRule, Protocol, Written};
 use super::pattern::Wrong;
 use super::spoken::Spoken;
 use crate::document::nearest;
@@ -94,6 +94,7 @@ pub(super) fn outbound(line: &str) -> Result<OutboundRule, Wrong> {
         without_name: false,
         budget: None,
         action: None,
+        beacons: Beacons::Tell,
         upgrade: Vec::new(),
     })
 }

@@ -46,6 +46,19 @@ pub struct Hello {
     pub hidden: bool,
 }
 
+impl Hello {
+    /// Whether it is as Tor's links begin: a name of its own making, `www.`, 4 to 25 letters of base32, `.com` (or `.net`),
+    /// which nobody has looked up, and nothing offered inside. An honest name may look so too: it says something only of a
+    /// connection that is denied for its name.
+    pub fn is_like_tor(&self) -> bool {
+        let name = self.server_name.as_deref().and_then(|name| name.strip_prefix("www."));
+        let made_up = name.and_then(|name| name.strip_suffix(".com").or(name.strip_suffix(".net")));
+        let base32 = |byte: u8| byte.is_ascii_lowercase() || (b'2'..=b'7').contains(&byte);
+        self.protocols.is_empty()
+            && made_up.is_some_and(|name| (4..=25).contains(&name.len()) && name.bytes().all(base32))
+    }
+}
+
 /// Reads a ClientHello from the first bytes of a connection; nothing until all of it is there.
 ///
 /// # Errors
@@ -193,6 +206,21 @@ mod tests {
             extension(43, &sized(&[0x2A, 0x2A, 3, 4, 3, 3], 1)),
             extension(0xFE0D, &[0]),
         ]
+    }
+
+    #[test]
+    fn link_of_tor_is_known_by_its_name() {
+        let like = |name: &str, offers: &[&str]| {
+            let protocols = offers.iter().map(|offer| (*offer).to_owned()).collect();
+            Hello { server_name: Some(name.to_owned()), protocols, ..Hello::default() }.is_like_tor()
+        };
+        assert!(like("www.ruqwgq7wg6aqmrgzyturasa.com", &[]) && like("www.hz74.net", &[]));
+        assert!(!like("www.ruqwgq7wg6aqmrgzyturasa.com", &["h2"]));
+        for name in ["www.abc.com", "www.api-1.com", "www.a1b2c3d4.com", "ruqwgq7wg6.com", "www.ruqwgq7wg6.org"] {
+            assert!(!like(name, &[]), "{name}");
+        }
+        let capture = include_bytes!("../../tests/data/identify/tls.client.tor");
+        assert!(read(capture).unwrap().unwrap().is_like_tor());
     }
 
     #[test]

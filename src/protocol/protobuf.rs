@@ -41,6 +41,33 @@ pub fn strings(message: &[u8], most: usize) -> Option<Vec<Field<'_>>> {
     Some(found)
 }
 
+/// Levels of messages within each other in which beginnings are looked for.
+const BEGINNINGS: usize = 4;
+
+/// The contents of length-delimited fields, at most `most`, each before what is within it. The message may be cut off: of its
+/// last field there is then what there is. What is no message has beginnings too, which mean nothing.
+pub fn beginnings(message: &[u8], most: usize) -> Vec<&[u8]> {
+    let mut found = Vec::new();
+    let mut open = vec![Reader(message)];
+    while let Some(reader) = open.last_mut()
+        && found.len() < most
+    {
+        let (value, whole) = match reader.next() {
+            Some(field) => (field.bytes, true),
+            None => (reader.cut_off(), false),
+        };
+        if !whole {
+            open.pop();
+        }
+        let Some(value) = value.filter(|value| !value.is_empty()) else { continue };
+        found.push(value);
+        if open.len() < BEGINNINGS {
+            open.push(Reader(value));
+        }
+    }
+    found
+}
+
 fn path(open: &[(Reader<'_>, u64)]) -> String {
     open.iter().map(|(_, number)| number.to_string()).collect::<Vec<_>>().join(".")
 }
@@ -89,6 +116,13 @@ impl<'a> Reader<'a> {
         };
         self.0 = rest;
         Some(Read { number, bytes })
+    }
+
+    /// What there is of a length-delimited field that ends behind the message.
+    fn cut_off(&self) -> Option<&'a [u8]> {
+        let (tag, rest) = varint(self.0)?;
+        let (length, rest) = varint(rest)?;
+        (tag >> 3 > 0 && tag & 7 == 2 && length > rest.len() as u64).then_some(rest)
     }
 }
 
@@ -145,7 +179,21 @@ mod tests {
         assert_eq!(strings(&many, 4).unwrap().len(), 4);
     }
 
+    #[test]
+    fn beginnings_are_found_where_they_end_behind_the_message() {
+        let inner = b"\x08\x01\x12\x05hello";
+        let message = [&[0x0a, inner.len() as u8], inner.as_slice(), b"\x1a\x40cut"].concat();
+        assert_eq!(beginnings(&message, 8), [inner.as_slice(), b"hello", b"cut"]);
+        assert_eq!(beginnings(&message, 2), [inner.as_slice(), b"hello"]);
+        assert!(beginnings(b"\xff\xff", 8).is_empty());
+    }
+
     proptest! {
+        #[test]
+        fn beginnings_of_any_bytes_are_bounded(bytes in prop::collection::vec(any::<u8>(), 0..300), most in 0usize..20) {
+            prop_assert!(beginnings(&bytes, most).len() <= most);
+        }
+
         #[test]
         fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
             for field in strings(&bytes, 100).unwrap_or_default() {

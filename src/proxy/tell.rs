@@ -36,7 +36,13 @@ impl Worker {
     pub(super) fn flowed(&self, to: &Connection, name: Option<&str>, rule: Option<&RuleName>, carried: Carried) {
         let led = || to.names.iter().next().map(|name| name.asked.clone());
         let name = name.map(Box::from).or_else(led);
-        let destination = Destination { name, address: to.to.0, protocol: to.protocol, rule: rule.map(Arc::clone) };
+        let destination = Destination {
+            from: to.from.0.ip(),
+            name,
+            address: to.to.0,
+            protocol: to.protocol,
+            rule: rule.map(Arc::clone),
+        };
         self.metrics.left(to.protocol, carried.bytes_out, carried.bytes_in);
         self.aggregate.flow(&destination, carried);
     }

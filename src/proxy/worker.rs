@@ -9,10 +9,10 @@ use super::inbox::Scratch;
 use super::settings::{Limits, Settings};
 use super::upstream::{Circuits, Pool};
 use super::{connection, dns, postgres, tls};
-use crate::behave::Budgets;
 use crate::behave::bans::Bans;
 use crate::behave::dns::Watch;
 use crate::behave::{self, Pins, Rates};
+use crate::behave::{Beacons, Budgets};
 use crate::engine::Engine;
 use crate::engine::correlate::Memory;
 use crate::flow::{ClientAddr, ConnectionId};
@@ -50,6 +50,8 @@ pub struct Shared {
     pub(super) bans: Bans<Caller>,
     /// How much has left under rules that have budgets.
     pub(super) budgets: Budgets,
+    /// Connections that come at one pace.
+    pub(super) beacons: Beacons,
     pub(super) started: Instant,
     /// What the pod looks up.
     pub(super) lookups: Option<Arc<Watch>>,
@@ -75,6 +77,7 @@ impl Shared {
             held: Account::new(settings.limits.held_bytes),
             bans: Bans::new(settings.bans.rules.clone(), settings.bans.share),
             budgets: Budgets::default(),
+            beacons: Beacons::default(),
             lookups: settings.dns.as_ref().map(|dns| Arc::new(dns.watch())),
             pins: settings.dns.as_ref().map(dns::Settings::pins),
             settings,

@@ -4,12 +4,14 @@
 use super::line::Flow;
 use crate::flow::RuleName;
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
 /// Where something went, as what, and who let it go.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Destination {
+    /// The address that called: the pod, as one of its own.
+    pub from: IpAddr,
     /// The name it was for; nothing for a raw address.
     pub name: Option<Box<str>>,
     /// The address that was dialled.
@@ -94,7 +96,7 @@ mod tests {
 
     fn to(port: u16) -> Destination {
         let address = SocketAddr::from(([192, 0, 2, 1], port));
-        Destination { name: Some("a.example".into()), address, protocol: "tls", rule: None }
+        Destination { from: address.ip(), name: Some("a.example".into()), address, protocol: "tls", rule: None }
     }
 
     #[test]

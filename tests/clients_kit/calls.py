@@ -22,6 +22,16 @@ def order(text="", content=b""):
     return b"".join(varint(number << 3 | 2) + varint(len(value)) + value for number, value in fields if value)
 
 
+def content_of(message):
+    """The bytes of a message that has nothing else."""
+    at, length, shift = 1, 0, 0
+    while True:
+        byte = message[at]
+        length, shift, at = length | (byte & 0x7F) << shift, shift + 7, at + 1
+        if byte < 0x80:
+            return message[at : at + length]
+
+
 class Service(grpc.GenericRpcHandler):
     """`shop.Orders`: keeps every message it was given."""
 

@@ -88,6 +88,7 @@ OTHERS = {
     "http1.curl": "curl -s -m 1 http://127.0.0.1:{P}/a",
     "http2.curl": "curl -s -m 1 --http2-prior-knowledge http://127.0.0.1:{P}/a",
     "tls.curl": "curl -sk -m 1 https://localhost:{P}/",
+    "tls.tor": "tor --ignore-missing-torrc -f /tmp/capture-tor/none --UseBridges 1 --Bridge 127.0.0.1:{P} --SocksPort 0 --DataDirectory /tmp/capture-tor",
     "tls.openssl": "openssl s_client -connect 127.0.0.1:{P} -servername api.example -alpn h2,http/1.1",
     "http-connect.curl": "curl -s -m 1 -p -x http://127.0.0.1:{P} http://api.example/",
     "socks5.curl": "curl -s -m 1 --socks5-hostname 127.0.0.1:{P} http://api.example/",

@@ -38,6 +38,8 @@ pub struct Chunk<'a> {
     pub rest: &'a [u8],
     /// Whether it is the first that goes this way.
     pub first: bool,
+    /// Whether it is known what is spoken.
+    pub known: bool,
     /// When.
     pub now: Duration,
 }
@@ -64,6 +66,7 @@ pub static SIGNS: &[&str] = &[
     "shell-stream",
     "shell-output",
     "shell-prompt",
+    "shell-echo",
     "shell-command",
     "shell-stager",
     "miner",
@@ -77,6 +80,7 @@ pub static SIGNS: &[&str] = &[
     "tunnel-smb",
     "beacon",
     "beacon-regular",
+    "beacon-sealed",
 ];
 
 /// The observers of one connection.
@@ -84,6 +88,7 @@ pub struct Watch {
     observers: Vec<Box<dyn Observer>>,
     arriving: Direction,
     leaving: Direction,
+    known: bool,
 }
 
 #[derive(Default)]
@@ -95,14 +100,20 @@ struct Direction {
 impl Default for Watch {
     fn default() -> Self {
         let observers = OBSERVERS.iter().map(|begin| begin()).collect();
-        Self { observers, arriving: Direction::default(), leaving: Direction::default() }
+        Self { observers, arriving: Direction::default(), leaving: Direction::default(), known: false }
     }
 }
 
 impl Watch {
+    /// Says whether it is known what is spoken; at first it is not.
+    pub fn knows(&mut self, known: bool) {
+        self.known = known;
+    }
+
     /// What a chunk shows. It is remembered, whether it goes on or not.
     pub fn look(&mut self, way: Way, bytes: &[u8], now: Duration) -> Vec<Sign> {
-        let Self { observers, arriving, leaving } = self;
+        let Self { observers, arriving, leaving, known } = self;
+        let known = *known;
         let direction = match way {
             Way::In => arriving,
             Way::Out => leaving,
@@ -110,7 +121,7 @@ impl Watch {
         let first = !std::mem::replace(&mut direction.begun, true);
         let mut signs = Vec::new();
         direction.lines.take(bytes, |lines, rest| {
-            let chunk = Chunk { way, bytes, lines, rest, first, now };
+            let chunk = Chunk { way, bytes, lines, rest, first, known, now };
             signs.extend(observers.iter_mut().filter_map(|observer| observer.look(&chunk)));
         });
         signs

@@ -19,6 +19,8 @@ pub struct Shell {
     folders: usize,
     /// Lines of a file of users.
     users: usize,
+    /// Whether one of them was given back.
+    echoed: bool,
     /// Whether the last line was the sum that begins a long listing.
     summed: bool,
 }
@@ -46,6 +48,14 @@ impl Shell {
             contains(chunk.bytes, "\u{1b}[?2004h") || contains(chunk.bytes, "\u{1b}]0;") && has_host(chunk.bytes);
         if escape || is_prompt(chunk.rest) {
             return Some(certain(OBSERVER, "shell-prompt", "a shell's prompt leaves".into()));
+        }
+        if let Some(echoed) = self.echo(chunk) {
+            return Some(Sign {
+                observer: OBSERVER,
+                name: "shell-echo",
+                weight: Weight(60),
+                figures: format!("a terminal gives back what arrived: {echoed}"),
+            });
         }
         let bare = chunk.first && chunk.lines.is_empty() && matches!(chunk.rest, b"$ " | b"# " | b"% " | b"> ");
         bare.then(|| Sign {
@@ -80,6 +90,19 @@ impl Shell {
             return Some("a long listing");
         }
         is_complaint(line).then_some("a shell's complaint")
+    }
+
+    /// A common command that arrived and leaves again as a line of its own, or behind a prompt; once.
+    fn echo(&mut self, chunk: &Chunk<'_>) -> Option<&'static str> {
+        let leaves = |common: &str| {
+            chunk.lines.iter().chain([&chunk.rest]).any(|line| {
+                let before = line.trim_ascii_end().strip_suffix(common.as_bytes());
+                before.is_some_and(|before| before.is_empty() || before.ends_with(b" "))
+            })
+        };
+        let echoed = self.typed.iter().find(|common| !self.echoed && leaves(common)).copied();
+        self.echoed |= echoed.is_some();
+        echoed
     }
 
     fn arriving(&mut self, chunk: &Chunk<'_>) -> Option<Sign> {

@@ -87,6 +87,13 @@ fn commands_and_stagers_are_told_where_they_arrive() {
 }
 
 #[test]
+fn echo_of_a_terminal_adds_to_other_signs() {
+    assert_eq!(seen(&["<id\n", ">id\r\n", ">id\r\n"]), ["(shell-echo)"]);
+    assert_eq!(seen(&[">$ ", "<id\n", ">$ id\r\n"]), ["(shell-prompt)", "(shell-echo)"]);
+    assert_eq!(seen(&[">id\r\n", "<hello\n", ">hello\r\n"]), [""; 0]);
+}
+
+#[test]
 fn miners_are_told() {
     for line in [
         r#">{"id":1,"method":"mining.subscribe","params":["cpuminer/2.5"]}"#,

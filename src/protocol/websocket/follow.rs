@@ -14,19 +14,27 @@ pub struct Follower {
     /// Bytes of a data frame that are still to come.
     left: u64,
     sequence: Sequence,
+    /// Whether nothing of the message that is passing has been shown.
+    fresh: bool,
     /// Whether the frame that is passing is text, and the last of its message.
     text: Option<bool>,
     utf8: Utf8,
 }
 
 impl Follower {
-    /// Takes bytes as they came, and appends to `out` those that may go on.
+    /// Takes bytes as they came, and appends to `out` those that may go on. `show` is shown the contents of messages before
+    /// they do, and whether they begin one; what it objects to does not go on.
     ///
     /// # Errors
-    /// The rule that is broken; nothing can be read after it.
-    pub fn pass(&mut self, mut bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Malformed> {
+    /// The rule that is broken, or the objection; nothing can be read after it.
+    pub fn pass(
+        &mut self,
+        mut bytes: &[u8],
+        out: &mut Vec<u8>,
+        mut show: impl FnMut(&[u8], bool) -> Result<(), Reason>,
+    ) -> Result<(), Malformed> {
         while !bytes.is_empty() {
-            bytes = self.step(bytes, out).map_err(|why| Malformed::new(0, why).by_upstream())?;
+            bytes = self.step(bytes, out, &mut show).map_err(|why| Malformed::new(0, why).by_upstream())?;
         }
         Ok(())
     }
@@ -41,12 +49,18 @@ impl Follower {
         &self.held
     }
 
-    fn step<'b>(&mut self, bytes: &'b [u8], out: &mut Vec<u8>) -> Result<&'b [u8], Reason> {
+    fn step<'b>(
+        &mut self,
+        bytes: &'b [u8],
+        out: &mut Vec<u8>,
+        show: &mut impl FnMut(&[u8], bool) -> Result<(), Reason>,
+    ) -> Result<&'b [u8], Reason> {
         if self.left > 0 {
             let now = usize::try_from(self.left).unwrap_or(usize::MAX).min(bytes.len());
             let (content, rest) = bytes.split_at_checked(now).unwrap_or((bytes, &[]));
             self.left -= content.len() as u64;
             self.check_text(content)?;
+            show(content, std::mem::take(&mut self.fresh))?;
             out.extend_from_slice(content);
             return Ok(rest);
         }
@@ -73,6 +87,8 @@ impl Follower {
 
     fn begin(&mut self, header: &Header) -> Result<(), Reason> {
         let opcode = self.sequence.take(header)?;
+        // A message that begins with an empty fragment begins with the next.
+        self.fresh |= header.opcode.is_some_and(|opcode| matches!(opcode, Opcode::Text | Opcode::Binary));
         self.left = header.length;
         self.text = (opcode == Opcode::Text).then_some(header.fin);
         if self.left == 0 { self.check_text(&[]) } else { Ok(()) }
@@ -137,7 +153,7 @@ mod tests {
     fn passed(pieces: &[&[u8]]) -> Result<Vec<u8>, &'static str> {
         let (mut follower, mut out) = (Follower::default(), Vec::new());
         for piece in pieces {
-            follower.pass(piece, &mut out).map_err(|malformed| malformed.why.name)?;
+            follower.pass(piece, &mut out, |_, _| Ok(())).map_err(|malformed| malformed.why.name)?;
         }
         Ok(out)
     }
@@ -176,8 +192,21 @@ mod tests {
     fn nothing_of_a_broken_frame_goes_on() {
         let (mut follower, mut out) = (Follower::default(), Vec::new());
         let wire = [server(0x81, b"good"), server(0x88, b"\x03")].concat();
-        assert!(follower.pass(&wire, &mut out).is_err());
+        assert!(follower.pass(&wire, &mut out, |_, _| Ok(())).is_err());
         assert_eq!(out, server(0x81, b"good"));
+    }
+
+    #[test]
+    fn each_message_is_shown_from_its_beginning() {
+        let wire = [server(0x02, b"ab"), server(0x89, b"ping"), server(0x80, b"c"), server(0x82, b"d")].concat();
+        let (mut follower, mut out, mut shown) = (Follower::default(), Vec::new(), Vec::new());
+        let show = |bytes: &[u8], first| {
+            shown.push((bytes.to_vec(), first));
+            if bytes == b"d" { Err(TEXT) } else { Ok(()) }
+        };
+        assert!(follower.pass(&wire, &mut out, show).is_err());
+        assert_eq!(shown, [(b"ab".to_vec(), true), (b"c".to_vec(), false), (b"d".to_vec(), true)]);
+        assert_eq!(out, wire[..wire.len() - 1]);
     }
 
     proptest! {
@@ -191,7 +220,7 @@ mod tests {
         #[test]
         fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
             let (mut follower, mut out) = (Follower::default(), Vec::new());
-            let _ = follower.pass(&bytes, &mut out);
+            let _ = follower.pass(&bytes, &mut out, |_, _| Ok(()));
             prop_assert!(bytes.starts_with(&out) && follower.rest().len() <= 14 + CONTROL_BYTES);
         }
     }

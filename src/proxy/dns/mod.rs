@@ -15,6 +15,7 @@ mod udp;
 mod upstream;
 mod vet;
 mod waiting;
+mod watched;
 
 use super::CannotListen;
 use super::listen;
@@ -28,11 +29,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
-use tokio::net::{TcpListener, UdpSocket};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use upstream::Upstreams;
 use waiting::Queue;
+use watched::Watched;
 
 /// What the resolver is told at its start.
 #[derive(Clone, Debug)]
@@ -130,7 +132,7 @@ pub(super) fn serve(
         waiting: Queue::new(settings.in_flight),
     });
     for (address, udp, tcp) in sockets {
-        let (udp, tcp) = (UdpSocket::from_std(udp)?, TcpListener::from_std(tcp)?);
+        let (udp, tcp) = (Watched::new(udp)?, TcpListener::from_std(tcp)?);
         tasks.spawn_local(udp::serve(resolver.clone(), address, Rc::new(udp), stop.clone()));
         tasks.spawn_local(tcp::serve(resolver.clone(), address, tcp, stop.clone()));
     }

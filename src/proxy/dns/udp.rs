@@ -2,9 +2,9 @@
 
 use super::Resolver;
 use super::lookup::{Step, Transport};
+use super::watched::Watched;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use tokio::net::UdpSocket;
 use tokio::sync::watch;
 
 /// The longest question: a name, an OPT record with a few options.
@@ -16,28 +16,27 @@ const AT_ONCE: usize = 32;
 pub(super) async fn serve(
     resolver: Rc<Resolver>,
     to: SocketAddr,
-    socket: Rc<UdpSocket>,
+    socket: Rc<Watched>,
     mut stop: watch::Receiver<bool>,
 ) {
     let mut buffer = vec![0; LONGEST];
+    let stopped = stop.wait_for(|stop| *stop);
+    tokio::pin!(stopped);
     loop {
-        let received = tokio::select! {
+        let taken = tokio::select! {
             biased;
-            _ = stop.wait_for(|stop| *stop) => return,
-            received = socket.recv_from(&mut buffer) => received,
+            _ = &mut stopped => return,
+            taken = socket.take(&mut buffer, AT_ONCE, |message, from| take(&resolver, &socket, message, from, to)) => taken,
         };
-        // An error is about an answer that somebody did not take; the next question may come all the same.
-        let Ok((length, from)) = received else { continue };
-        take(&resolver, &socket, buffer.get(..length).unwrap_or_default(), from, to);
-        // What else has come already needs no waiting.
-        for _ in 0..AT_ONCE {
-            let Ok((length, from)) = socket.try_recv_from(&mut buffer) else { break };
-            take(&resolver, &socket, buffer.get(..length).unwrap_or_default(), from, to);
+        match taken {
+            Ok(AT_ONCE) => tokio::task::yield_now().await,
+            Ok(_) => {}
+            Err(_) => return,
         }
     }
 }
 
-fn take(resolver: &Rc<Resolver>, socket: &Rc<UdpSocket>, message: &[u8], from: SocketAddr, to: SocketAddr) {
+fn take(resolver: &Rc<Resolver>, socket: &Rc<Watched>, message: &[u8], from: SocketAddr, to: SocketAddr) {
     match resolver.begin(message, from, to, Transport::Udp) {
         Step::Drop => {}
         Step::Answer(answer) => send(socket, &answer, from),
@@ -52,6 +51,6 @@ fn take(resolver: &Rc<Resolver>, socket: &Rc<UdpSocket>, message: &[u8], from: S
 }
 
 /// A client that does not take its answer asks again; nobody waits for it.
-fn send(socket: &UdpSocket, answer: &[u8], to: SocketAddr) {
-    let _ = socket.try_send_to(answer, to);
+fn send(socket: &Watched, answer: &[u8], to: SocketAddr) {
+    let _ = socket.send_to(answer, to);
 }

@@ -4,6 +4,7 @@
 //! the question, and repeats the question. Each socket carries the questions of a moment only, so that ports change too.
 
 use super::Settings;
+use super::watched::Watched;
 use crate::flow::{Kind, Reason};
 use crate::protocol::dns::header::{Flags, Header, id_of};
 use crate::protocol::dns::{Answer, Query, Rcode, tcp};
@@ -17,7 +18,7 @@ use std::pin::pin;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpStream, UdpSocket};
+use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -49,7 +50,7 @@ struct Upstream {
 
 /// One socket, connected to an upstream, and who waits for which number on it.
 struct Shared {
-    socket: UdpSocket,
+    socket: Watched,
     carried: Cell<u32>,
     waiting: RefCell<HashMap<u16, oneshot::Sender<Vec<u8>>>>,
 }
@@ -114,7 +115,7 @@ impl Upstream {
         let _forget = Forget { shared: &shared, id };
         let mut out = Vec::with_capacity(64);
         query.emit(id, &mut out);
-        shared.socket.send(&out).await.map_err(|_| SILENT)?;
+        shared.socket.send(&out).map_err(|_| SILENT)?;
         answer.await.map_err(|_| SILENT)
     }
 
@@ -132,8 +133,8 @@ impl Upstream {
         let opened = std::net::UdpSocket::bind(any)?;
         opened.connect(self.address)?;
         opened.set_nonblocking(true)?;
-        let opened = UdpSocket::from_std(opened)?;
-        let shared = Rc::new(Shared { socket: opened, carried: Cell::new(1), waiting: RefCell::default() });
+        let shared =
+            Rc::new(Shared { socket: Watched::new(opened)?, carried: Cell::new(1), waiting: RefCell::default() });
         tokio::task::spawn_local(listen(Rc::downgrade(&shared)));
         *socket = Some(shared.clone());
         Ok(shared)

@@ -47,5 +47,6 @@ pub(super) async fn serve(worker: &Worker, connection: &Connection, known: Known
     if let Some((host, word)) = asked.filter(|_| !observers.are_suspicious()) {
         tell::learned(worker, connection, (&host, word), down.carried() > 0);
     }
+    observers.ended(up.carried());
     tell::ended(worker, connection, &passed, (up.carried(), down.carried()), &end);
 }

@@ -2,10 +2,11 @@
 
 use super::opening::Opened;
 use super::tell::{self, Passed};
+use crate::behave::beacons::Route;
 use crate::behave::stream::Way;
 use crate::engine::Overheard;
 use crate::engine::egress::Opening;
-use crate::flow::{Connection, Judgement, Side};
+use crate::flow::{Connection, Judgement, Side, Verdict};
 use crate::protocol::hello::Hello;
 use crate::protocol::identify::{Answer, identify};
 use crate::proxy::bans::BANNED;
@@ -23,6 +24,9 @@ pub(super) struct Observers<'w> {
     overheard: Option<Overheard>,
     passed: &'w Passed,
     suspicious: bool,
+    /// Nothing where it is known what is spoken.
+    route: Option<Route>,
+    begun: bool,
 }
 
 impl<'w> Observers<'w> {
@@ -30,8 +34,14 @@ impl<'w> Observers<'w> {
     pub(super) fn new(worker: &'w Worker, connection: &'w Connection, opened: Opened, passed: &'w Passed) -> Self {
         let heard = (opened.by != Some(Side::Client)).then(Vec::new);
         let generation = worker.engine().revision().generation;
-        let overheard = (!matches!(connection.protocol, "tls" | "ssh")).then(Overheard::default);
+        let overheard = (!matches!(connection.protocol, "tls" | "ssh"))
+            .then(|| Overheard::new(passed.terms.as_ref().is_some_and(|terms| terms.leaving.beatless)));
+        let destination = || passed.name.clone().unwrap_or_else(|| connection.to.host().into());
+        let (port, caller) = (connection.port, connection.from.0.ip());
+        let unknown = connection.protocol == "tcp";
         Self {
+            route: unknown.then(|| Route { destination: destination(), port, caller }),
+            begun: false,
             standing: Standing { worker, connection, opened, generation },
             first: FirstWords { worker, connection, heard },
             overheard,
@@ -58,27 +68,62 @@ impl Observers<'_> {
 
     /// What the bytes show of what goes on.
     fn overhear(&mut self, side: Side, chunk: &[u8]) -> Result<(), Box<Cut>> {
+        self.beats(side, chunk);
         let Some(overheard) = &mut self.overheard else { return Ok(()) };
         let way = if side == Side::Client { Way::Out } else { Way::In };
         let (worker, connection) = (self.first.worker, self.first.connection);
         let judgement = worker.judging(connection, |scene| {
             let engine = worker.engine();
-            let opening = Opening { protocol: Some(connection.protocol).filter(|name| *name != "tcp"), hello: None };
+            let opening =
+                Opening { protocol: Some(connection.protocol).filter(|name| *name != "tcp"), ..Opening::default() };
             let mode = || engine.connect(scene, &opening).case.mode();
             overheard.look(&engine, scene, mode, (way, chunk))
         });
         let Some(judgement) = judgement else { return Ok(()) };
+        if judgement.verdict == Verdict::Allow {
+            return self.tell(judgement);
+        }
         self.suspicious = true;
         let terms = self.passed.terms.as_deref();
         let mode = terms.map_or(judgement.mode, |terms| worker.acts(connection, terms, judgement.mode, true));
         tell::overheard(worker, connection, Judgement { mode, ..judgement })
     }
 
+    /// Whether connections like this one come at one pace.
+    fn beats(&mut self, side: Side, chunk: &[u8]) {
+        let (Some(route), Some(overheard)) = (&self.route, &mut self.overheard) else { return };
+        if side == Side::Client && !std::mem::replace(&mut self.begun, true) {
+            let worker = self.first.worker;
+            let sign = worker.shared.beacons.begins(route, chunk, worker.now().since_start);
+            sign.into_iter().for_each(|sign| overheard.saw(sign));
+        }
+    }
+
+    /// Records what does not suffice, once in a while for all connections of its route.
+    fn tell(&self, judgement: Judgement) -> Result<(), Box<Cut>> {
+        let worker = self.first.worker;
+        let now = worker.now().since_start;
+        match &self.route {
+            Some(route) if worker.shared.beacons.tells(route, now) => {
+                tell::overheard(worker, self.first.connection, judgement)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The connection is over, and so much has left on it.
+    pub(super) fn ended(&self, bytes: u64) {
+        if let Some(route) = &self.route {
+            let worker = self.first.worker;
+            worker.shared.beacons.ended(route, bytes, worker.now().since_start);
+        }
+    }
+
     /// What leaves must be within the budget.
     fn spend(&self, chunk: &[u8]) -> Result<(), Box<Cut>> {
         let Standing { worker, connection, .. } = self.standing;
-        let Passed { terms: Some(terms), mode, .. } = self.passed else { return Ok(()) };
-        let exceeded = worker.exceeds(connection, terms, *mode, chunk.len());
+        let Passed { terms: Some(terms), mode, name } = self.passed else { return Ok(()) };
+        let exceeded = worker.exceeds(connection, (terms, *mode), name.as_deref(), chunk.len());
         exceeded.map_or(Ok(()), |exceeded| tell::exceeded(worker, connection, terms, exceeded))
     }
 }
@@ -124,8 +169,11 @@ impl Observe for FirstWords<'_> {
                 self.heard = None;
                 // A ClientHello that comes late has said no name in time.
                 let hello = Hello::default();
-                let opening =
-                    Opening { protocol: Some(sign.protocol), hello: (sign.protocol == "tls").then_some(&hello) };
+                let opening = Opening {
+                    protocol: Some(sign.protocol),
+                    hello: (sign.protocol == "tls").then_some(&hello),
+                    banner: b"",
+                };
                 tell::cut(self.worker, self.connection, &opening)
             }
             Answer::Is(_) | Answer::Unknown | Answer::NeedMore => {

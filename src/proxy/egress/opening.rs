@@ -36,8 +36,16 @@ const MOST_BYTES: usize = 64 << 10;
 pub(super) struct Opened {
     pub(super) protocol: Option<&'static str>,
     hello: Option<Hello>,
+    /// Of SSH, the line that says who speaks which version; else empty.
+    banner: Vec<u8>,
     /// The side whose bytes said so.
     pub(super) by: Option<Side>,
+}
+
+/// The first line, as far as a banner of SSH goes (RFC 4253 §4.2).
+fn banner(said: &[u8]) -> Vec<u8> {
+    let line = said.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
+    line.get(..line.len().min(255)).unwrap_or_default().to_vec()
 }
 
 /// Why a connection ended before anything was known of it.
@@ -85,7 +93,7 @@ impl Opened {
     }
 
     pub(super) fn opening(&self) -> egress::Opening<'_> {
-        egress::Opening { protocol: self.protocol, hello: self.hello.as_ref() }
+        egress::Opening { protocol: self.protocol, hello: self.hello.as_ref(), banner: &self.banner }
     }
 }
 
@@ -146,7 +154,11 @@ impl<'w> Opening<'w> {
 
     /// What is spoken, once it is clear.
     fn decided(&self) -> Result<Option<Opened>, Reason> {
-        let told = |side, protocol| Opened { protocol: Some(protocol), hello: None, by: Some(side) };
+        let told = |side, protocol| {
+            let said = if side == Side::Client { &self.from_client } else { &self.from_server };
+            let banner = if protocol == "ssh" { banner(said) } else { Vec::new() };
+            Opened { protocol: Some(protocol), hello: None, banner, by: Some(side) }
+        };
         match identify(Side::Client, &self.from_client) {
             Answer::Is(sign) if sign.protocol == "tls" => return self.hello(),
             Answer::Is(sign) => return Ok(Some(told(Side::Client, sign.protocol))),
@@ -171,7 +183,7 @@ impl<'w> Opening<'w> {
     fn hello(&self) -> Result<Option<Opened>, Reason> {
         let (protocol, by) = (Some("tls"), Some(Side::Client));
         match hello::read(&self.from_client) {
-            Ok(Some(hello)) => Ok(Some(Opened { protocol, hello: Some(hello), by })),
+            Ok(Some(hello)) => Ok(Some(Opened { protocol, hello: Some(hello), banner: Vec::new(), by })),
             Ok(None) if self.from_client.len() >= MOST_BYTES => Err(hello::TOO_LONG),
             Ok(None) if self.client_done => Err(hello::NO_HELLO),
             Ok(None) => Ok(None),

@@ -17,7 +17,7 @@ use std::time::SystemTime;
 #[derive(Debug, Default)]
 pub(in crate::proxy) struct Passed {
     /// The name that it is for.
-    name: Option<Box<str>>,
+    pub(in crate::proxy) name: Option<Box<str>>,
     /// What comes with its grant; nothing when it goes on although it is denied.
     pub(in crate::proxy) terms: Option<Arc<Terms>>,
     /// What is done with verdicts.

@@ -2,8 +2,9 @@
 //! client takes it. An answer that breaks off is never passed off as whole.
 
 use super::client::{BROKE_OFF, READ_SLOW};
-use crate::engine::{Blocked, LEAK, Screen};
+use crate::engine::{ATTACK, Beginning, Blocked, Disguised, LEAK, Screen};
 use crate::flow::{Kind, Outcome, Reason};
+use crate::protocol::grpc::{self, Flavour};
 use crate::protocol::http1::{Asked, BodyDecoder, Framing, ResponseHead, Scan, Version, emit};
 use crate::proxy::deadline::Deadline;
 use crate::proxy::held::Share;
@@ -79,6 +80,8 @@ pub(super) struct Seen {
     pub(super) begun: bool,
     /// Body bytes passed on.
     pub(super) released: u64,
+    /// What its body is held against as it begins.
+    pub(super) beginning: Beginning,
     /// What the answer passes through, where its port asks for it or the request was suspicious.
     pub(super) screen: Option<Box<Screen>>,
     /// What the answer says of a suspicious request.
@@ -171,6 +174,9 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Leaves + Unpin> Answer<'_, R, W> {
         let until_close = head.framing_for(wish.version) == Framing::UntilClose;
         let keep_alive = wish.keep_alive && !until_close && self.all_sent() && !self.worker.stopping();
         self.check_coding(head, bytes)?;
+        if grpc::Call::of(head.view(bytes).headers()).is_some_and(|call| call.flavour != Flavour::WebText) {
+            self.seen.beginning.of_messages();
+        }
         self.write_head(head, bytes, keep_alive);
         let lives = self.body(head).await?;
         let reusable = lives && head.keep_alive && self.inbox.is_empty() && self.all_sent();
@@ -214,6 +220,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Leaves + Unpin> Answer<'_, R, W> {
             let unread = self.inbox.unread();
             let piece = decoder.step(unread).map_err(|malformed| Broken::Upstream(malformed.by_upstream().why))?;
             let content = unread.get(piece.data).unwrap_or_default();
+            self.seen.beginning.body(content, piece.done)?;
             match &mut self.seen.screen {
                 None => write(self.outbox.buffer(), content, chunked, &mut self.seen.released),
                 Some(screen) => {
@@ -309,6 +316,12 @@ fn write(out: &mut Vec<u8>, content: &[u8], chunked: bool, released: &mut u64) {
         emit::chunk(out, content);
     } else {
         out.extend_from_slice(content);
+    }
+}
+
+impl From<Disguised> for Broken {
+    fn from(_: Disguised) -> Self {
+        Self::Upstream(ATTACK)
     }
 }
 

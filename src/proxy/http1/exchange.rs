@@ -210,6 +210,7 @@ impl<'w> Conversation<'w> {
             };
             upstream.alone = alone;
             told.seen.screen = case.screen().map(Box::new);
+            told.seen.beginning = case.beginning();
             let stale_is_mended = upstream.reused && may_ask_again(request, &body);
             let answered = match &mut body {
                 Body::Stream(first, decoder) => {
@@ -221,6 +222,9 @@ impl<'w> Conversation<'w> {
                 }
                 held => self.ask(told, request, &mut upstream, held).await,
             };
+            if let Some(next) = self.unmasked(told, case, request).await {
+                return next;
+            }
             if let Some(next) = self.leaks(told, case, request).await {
                 return next;
             }
@@ -255,8 +259,18 @@ impl<'w> Conversation<'w> {
         let screen = told.seen.screen.take()?;
         told.seen.outcome = told.seen.status.filter(|_| case.is_suspicious()).map(|status| screen.outcome(status));
         let judgement = case.screened(&screen)?;
+        self.keeps_back(told, request, &judgement).await
+    }
+
+    /// Tells of a tunnel that begins in the answer. When that kept it back, the exchange ends here.
+    async fn unmasked(&mut self, told: &mut Told, case: &mut Case<'_>, request: &Request) -> Option<Next> {
+        let judgement = case.unmasked(std::mem::take(&mut told.seen.beginning))?;
+        self.keeps_back(told, request, &judgement).await
+    }
+
+    async fn keeps_back(&mut self, told: &mut Told, request: &Request, judgement: &Judgement) -> Option<Next> {
         self.now = self.worker.now();
-        let denial = self.note(told, request, &judgement)?;
+        let denial = self.note(told, request, judgement)?;
         if told.seen.begun {
             return Some(Next::Abort);
         }
@@ -456,10 +470,11 @@ impl<'w> Conversation<'w> {
             Scene { connection: &self.guest.connection, session: &self.session, past: &past, now: self.worker.now() };
         let Client { stream, inbox, share, deadline, .. } = &mut self.client;
         let (worker, revision, screen) = (self.worker, &told.revision, case.screen());
+        let beginning = case.beginning();
         let court = Court { worker, case, scene, request, revision, share, held: [0; 2], sent: 0, event: None };
         let court = RefCell::new(court);
         let mut from_client = FromClient::new(&court, limits.inspect_bytes);
-        let mut from_server = FromServer::new(&court, screen, limits.inspect_bytes);
+        let mut from_server = FromServer::new(&court, (screen, beginning), limits.inspect_bytes);
         let (mut up, mut down) = (Lane::default(), Lane::default());
         let early = up.begin(&inbox.take(inbox.len()), &mut from_client);
         let early = early.and_then(|()| down.begin(upstream.inbox.unread(), &mut from_server));

@@ -4,7 +4,7 @@
 
 use super::exchange::Request;
 use super::report::Progress;
-use crate::engine::{Case, Screen};
+use crate::engine::{ATTACK, Beginning, Case, Disguised, Screen};
 use crate::flow::{Cut, Judgement, Reason, Scene, Side, Verdict};
 use crate::protocol::websocket::{Follower, Reader, Unit, of_server};
 use crate::proxy::held::Share;
@@ -61,6 +61,14 @@ impl Court<'_, '_> {
         }
         let lost = matches!(&judgement.verdict, Verdict::Deny(denial) if denial.cut == Cut::CloseSession);
         Ok(lost.then_some(Lost))
+    }
+
+    /// Shuts for what a message of the server began with.
+    fn unmask(&mut self, beginning: &mut Beginning) -> Result<(), Shut> {
+        match self.case.unmasked(std::mem::take(beginning)) {
+            Some(judgement) => self.act(&judgement).map(drop),
+            None => Ok(()),
+        }
     }
 
     fn hold(&mut self, side: Side, bytes: usize) -> Result<Option<Lost>, Shut> {
@@ -124,6 +132,8 @@ impl Gate for FromClient<'_, '_, '_> {
 pub(super) struct FromServer<'c, 'a, 'e> {
     court: &'c RefCell<Court<'a, 'e>>,
     way: Way,
+    /// What its messages are held against as they begin.
+    beginning: Beginning,
 }
 
 /// How the server's frames are read.
@@ -138,12 +148,16 @@ enum Way {
 
 impl<'c, 'a, 'e> FromServer<'c, 'a, 'e> {
     /// Where answers are watched, messages of up to `most` bytes; otherwise of any length.
-    pub(super) fn new(court: &'c RefCell<Court<'a, 'e>>, screen: Option<Screen>, most: usize) -> Self {
+    pub(super) fn new(
+        court: &'c RefCell<Court<'a, 'e>>,
+        (screen, beginning): (Option<Screen>, Beginning),
+        most: usize,
+    ) -> Self {
         let way = match screen {
             Some(screen) => Way::Hold(Reader::new(Side::Server, most), Box::new(screen)),
             None => Way::Follow(Follower::default()),
         };
-        Self { court, way }
+        Self { court, way, beginning }
     }
 
     /// Whether a frame of ours may come next.
@@ -157,8 +171,12 @@ impl<'c, 'a, 'e> FromServer<'c, 'a, 'e> {
 
     /// Tells what was found in messages that went on.
     pub(super) fn tell(&self) {
-        let Way::Hold(_, screen) = &self.way else { return };
         let mut court = self.court.borrow_mut();
+        if let Some(judgement) = court.case.unmasked(self.beginning.clone()) {
+            // All of it has gone on; there is nothing left to shut.
+            let _ = court.act(&judgement);
+        }
+        let Way::Hold(_, screen) = &self.way else { return };
         if let Some(judgement) = court.case.screened(screen) {
             // All of it has gone on; there is nothing left to shut.
             let _ = court.act(&judgement);
@@ -170,8 +188,8 @@ impl Gate for FromServer<'_, '_, '_> {
     fn pass(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Shut> {
         let mut court = self.court.borrow_mut();
         let rest = match &mut self.way {
-            Way::Follow(follower) => follow(&mut court, follower, bytes, out)?,
-            Way::Hold(reader, screen) => hold(&mut court, reader, screen, bytes, out)?,
+            Way::Follow(follower) => follow(&mut court, (follower, &mut self.beginning), bytes, out)?,
+            Way::Hold(reader, screen) => hold(&mut court, (reader, &mut self.beginning), screen, bytes, out)?,
             Way::Lost => {
                 out.extend_from_slice(bytes);
                 None
@@ -188,12 +206,14 @@ impl Gate for FromServer<'_, '_, '_> {
 /// Gives what was held back when the follower has lost its way.
 fn follow(
     court: &mut Court<'_, '_>,
-    follower: &mut Follower,
+    (follower, beginning): (&mut Follower, &mut Beginning),
     bytes: &[u8],
     out: &mut Vec<u8>,
 ) -> Result<Option<Vec<u8>>, Shut> {
     let (went, held) = (out.len(), follower.rest().to_vec());
-    let Err(malformed) = follower.pass(bytes, out) else { return Ok(None) };
+    let show = |content: &[u8], first| beginning.message(content, first).map_err(|Disguised| ATTACK);
+    let Err(malformed) = follower.pass(bytes, out, show) else { return Ok(None) };
+    court.unmask(beginning)?;
     court.object(malformed.why)?;
     // All that came, less what has gone on of it.
     let mut came = [&held, bytes].concat();
@@ -202,7 +222,7 @@ fn follow(
 
 fn hold(
     court: &mut Court<'_, '_>,
-    reader: &mut Reader,
+    (reader, beginning): (&mut Reader, &mut Beginning),
     screen: &mut Screen,
     bytes: &[u8],
     out: &mut Vec<u8>,
@@ -211,7 +231,11 @@ fn hold(
     let lost = loop {
         match reader.read() {
             Ok(None) => break court.hold(Side::Server, reader.held())?,
-            Ok(Some(unit)) => show(court, screen, &unit, out)?,
+            Ok(Some(unit)) => {
+                let passed = beginning.message(&unit.payload, true);
+                passed.or_else(|Disguised| court.unmask(beginning))?;
+                show(court, screen, &unit, out)?;
+            }
             Err(malformed) => break court.object(malformed.by_upstream().why)?.or(Some(Lost)),
         }
     };
