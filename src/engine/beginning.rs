@@ -222,8 +222,17 @@ fn is_job(bytes: &[u8]) -> bool {
     bytes.first() == Some(&b'{') && {
         let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
         let says = |word: &str| memmem::find(line, word.as_bytes()).is_some();
-        says("\"mining.notify\"") || says("\"mining.set_difficulty\"") || says("\"job\"") && says("\"blob\"")
+        says("\"mining.notify\"") || says("\"mining.set_difficulty\"") || says("\"job\"") && has_block(line)
     }
+}
+
+/// A block to work on: `"blob"` is more hexadecimal digits than any hash has.
+fn has_block(line: &[u8]) -> bool {
+    const DIGITS: usize = 96;
+    let name = b"\"blob\":";
+    let value = memmem::find(line, name).and_then(|at| line.get(at + name.len()..)).unwrap_or_default();
+    let digits = value.trim_ascii_start().strip_prefix(b"\"").unwrap_or_default();
+    digits.iter().take_while(|byte| byte.is_ascii_hexdigit()).count() >= DIGITS
 }
 
 #[cfg(test)]
@@ -258,6 +267,7 @@ mod tests {
 
     #[test]
     fn carriers_are_known_however_they_are_split() {
+        let job = format!(r#"{{"id":1,"result":{{"job":{{"blob":"{}","job_id":"1"}}}}}}"#, "07a6".repeat(38));
         let cases: &[(&[u8], &str)] = &[
             (b"SSH-2.0-OpenSSH_9.2\r\n\0\0\x05\x14\x06\x14", "tunnel-ssh"),
             (b"\x02\0\x15SSH-2.0-OpenSSH_9.2\r\n\x02\0\0\x05", "tunnel-ssh"),
@@ -266,6 +276,7 @@ mod tests {
             (b"\x03\0\0\x13\x0e\xd0\0\0\x12\x34\0\x02\x0f\x08\0\x02\0\0\0", "tunnel-rdp"),
             (b"\0\0\0\x45\xfeSMB@\0", "tunnel-smb"),
             (b"{\"id\":null,\"method\":\"mining.notify\",\"params\":[]}\n", "miner-job"),
+            (job.as_bytes(), "miner-job"),
         ];
         for (bytes, name) in cases {
             for size in [1, 2, 7, 1000] {
@@ -286,6 +297,7 @@ mod tests {
             b"host a\nSSH-2.0-OpenSSH_9.2\r\nhost b\n",
             b"{\"banner\":\"SSH-2.0-OpenSSH_9.2\\r\\n\"}",
             b"{\"job\":\"nightly\",\"state\":\"done\"}",
+            b"{\"job\":{\"id\":7},\"blob\":\"9e107d9d372bb6826bd81d3542a419d69e107d9d\"}",
             b"\x16\x03\x03 is how a record begins",
             b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
             b"PK\x03\x04\x14\0\0\0",
