@@ -153,7 +153,7 @@ def shell_that_is_told(world):
 # What beats, at about one beat a second: a name, a port, whether each beat has a connection of its own, and how it is made.
 BEATS = """
 import json, os, socket, struct, threading, time
-BEATS = 11
+BEATS = 18
 KINDS = {
     "sealed": (7010, False, lambda n: os.urandom(48)),
     "sealed, connection by connection": (7011, True, lambda n: os.urandom(48)),
@@ -200,10 +200,13 @@ print(json.dumps(answered))
 
 
 def beats(world):
-    """What calls home is cut at its ninth beat; what honest programs do at the same pace goes on."""
+    """What calls home is cut after eight even beats; what honest programs do at the same pace goes on."""
     answered = json.loads(world.python(BEATS).stdout)
     cut_off = {"sealed", "sealed, connection by connection", "plain where nothing beats"}
-    expect("answered", answered, {name: 8 if name in cut_off else 11 for name in answered})
+    # Eight in a row; a machine that stalls for half a beat makes it later, and never cuts what is honest.
+    for name, beats_answered in answered.items():
+        fits = 8 <= beats_answered < 18 if name in cut_off else beats_answered == 18
+        expect(f"{name}: {beats_answered} answered", fits, True)
     found = {}
     for port, name, verdict, mode in (
         (7010, "beacon-sealed", "deny", "enforce"), (7011, "beacon-sealed", "deny", "enforce"),
@@ -217,7 +220,7 @@ def beats(world):
     for port in (7015, 7005):
         told = [line for line in world.sidecar.lines() if line.get("port") == port and line.get("line") == "judged"]
         expect(f"told of {port}", [line for line in told if "beacon" in json.dumps(line)], [])
-    return found[7011]
+    return f"{answered['sealed']} went on; {found[7011]}"
 
 
 def named_inside(world):

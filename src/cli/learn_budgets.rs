@@ -75,7 +75,7 @@ impl Volumes {
 
     /// A budget for a destination that no rule grants yet.
     pub(super) fn of(&self, host: &str, port: u16) -> Option<Proposal> {
-        self.seen.get(&(String::new(), host.to_owned(), port)).and_then(|hours| Proposal::of(hours))
+        self.seen.get(&(String::new(), host.to_owned(), port)).and_then(Proposal::of)
     }
 
     /// Budgets for rules that grant already, each by the busiest of its destinations, which is named.

@@ -219,10 +219,14 @@ fn is_connection_confirm(bytes: &[u8]) -> bool {
 
 /// The first line is a pool's word to its miner.
 fn is_job(bytes: &[u8]) -> bool {
-    bytes.first() == Some(&b'{') && {
-        let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
-        let says = |word: &str| memmem::find(line, word.as_bytes()).is_some();
-        says("\"mining.notify\"") || says("\"mining.set_difficulty\"") || says("\"job\"") && has_block(line)
+    if bytes.first() != Some(&b'{') {
+        return false;
+    }
+    let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let says = |word: &str| memmem::find(line, word.as_bytes()).is_some();
+    match says("\"mining.") {
+        true => says("\"mining.notify\"") || says("\"mining.set_difficulty\""),
+        false => has_block(line) && says("\"job\""),
     }
 }
 
@@ -238,6 +242,7 @@ fn has_block(line: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     /// What is found in a body that comes in pieces of so many bytes.
     fn found(bytes: &[u8], size: usize, whole: bool) -> Option<String> {
@@ -347,5 +352,18 @@ mod tests {
         let mut beginning = Beginning::default();
         assert_eq!(beginning.body(b"SSH-2.0-x\r\n\0\0\x05", false), Ok(()));
         assert!(beginning.found.is_some());
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..600), size in 1usize..50, calls: bool) {
+            let mut beginning = Beginning { acts: true, ..Beginning::default() };
+            if calls {
+                beginning.of_messages();
+            }
+            let passed = bytes.chunks(size).try_for_each(|piece| beginning.body(piece, false));
+            prop_assert!(beginning.head.len() <= LOOKED);
+            prop_assert_eq!(passed.is_err(), beginning.found.is_some());
+        }
     }
 }

@@ -259,14 +259,10 @@ mod tests {
 
     #[test]
     fn what_is_no_signal_is_not_told() {
-        let never: [(u64, &dyn Fn(u64) -> Vec<u8>); 3] = [
-            (100, &|n| sealed(n, 40 * (1 + n as usize % 2))),
-            (100, &|n| sealed(n, LARGEST + 1)),
-            (4, &|n| sealed(n, 64)),
-        ];
-        for (tenths, signal) in never {
-            assert_eq!(rhythm((0..40).map(|n| n * tenths), signal), None);
-        }
+        let even = |tenths: u64, signal: &dyn Fn(u64) -> Vec<u8>| rhythm((0..40).map(|n| n * tenths), signal);
+        assert_eq!(even(100, &|n| sealed(n, 40 * (1 + n as usize % 2))), None);
+        assert_eq!(even(100, &|n| sealed(n, LARGEST + 1)), None);
+        assert_eq!(even(4, &|n| sealed(n, 64)), None);
     }
 
     #[test]
