@@ -8,7 +8,7 @@ use super::http2::Connections;
 use super::inbox::Scratch;
 use super::settings::{Limits, Settings};
 use super::upstream::{Circuits, Pool};
-use super::{connection, dns, postgres, tls};
+use super::{connection, dns, mysql, postgres, tls};
 use crate::behave::Budgets;
 use crate::behave::bans::Bans;
 use crate::behave::dns::Watch;
@@ -126,6 +126,7 @@ pub(super) struct Worker {
     pub(super) scratch: Scratch,
     /// SQL statements that were understood before.
     pub(super) texts: postgres::Texts,
+    pub(super) mysql_texts: mysql::Texts,
     pub(super) pool: Pool,
     pub(super) connections: Connections,
     pub(super) circuits: Circuits,
@@ -252,6 +253,7 @@ pub(super) fn run(shared: Arc<Shared>, sockets: Own, stop: watch::Receiver<bool>
         let worker = Rc::new(Worker {
             scratch: Scratch::new(),
             texts: postgres::Texts::default(),
+            mysql_texts: mysql::Texts::default(),
             pool: Pool::new(limits.upstream_pool, limits.upstream_idle),
             connections: Connections::new(limits.upstream_idle),
             circuits: Circuits::new(shared.settings.circuit, &metrics),
