@@ -19,7 +19,7 @@ from pathlib import Path
 from clients_kit.checks import Failed, Skipped, Tally, expect, run
 from clients_kit.mariadb import PASSWORD, MariaDB
 from clients_kit.programs import Podwall, certificates, free_port
-from mysql_kit import correlation
+from mysql_kit import correlation, lost
 
 try:
     import pymysql
@@ -240,6 +240,23 @@ def dump(door):
     return f"{len(through)} bytes"
 
 
+def sysbench(door):
+    """Transactions of reads and writes, as texts and as prepared statements, several at once."""
+    if shutil.which("sysbench") is None:
+        raise Skipped("no sysbench")
+    told = []
+    for script, mode in (("oltp_read_write", "auto"), ("oltp_read_write", "disable"), ("oltp_point_select", "auto")):
+        bench = ["sysbench", script, "--db-driver=mysql", "--mysql-host=127.0.0.1", f"--mysql-port={door.port}", "--mysql-user=owner",
+                 f"--mysql-password={PASSWORD}", "--mysql-db=shop", f"--db-ps-mode={mode}", "--tables=1", "--table-size=200", "--threads=4",
+                 "--events=40", "--time=0"]
+        for step in ("prepare", "run", "cleanup"):
+            done = run([*bench, step], 120)
+            if done.returncode != 0:
+                raise Failed(f"{script} {step}: {done.stdout[-300:]} {done.stderr[-300:]}")
+            told += re.findall(r"transactions: +(\d+)", done.stdout)
+    expect("transactions", told, ["40", "40", "40"])
+
+
 def statement_log(door):
     """The server has run what was granted, and nothing of what was denied."""
     marks = [f"mark-{door.name}-{n}" for n in range(20)]
@@ -369,7 +386,7 @@ def counted(door):
     return found[0]
 
 
-EVERYTHING = (client, client_denied, executes_comments_as_the_server, pymysql_works, pymysql_denied, large, rows, mysql2, dump,
+EVERYTHING = (client, client_denied, executes_comments_as_the_server, pymysql_works, pymysql_denied, large, rows, mysql2, sysbench, dump,
               statement_log, modes, databases_followed, stranger, local_infile)
 
 
@@ -421,6 +438,8 @@ def check(tally, binary, folder, programs, only):
         title = function.__name__.replace("_", "-")
         if only in title:
             tally.check(title, function, door)
+    if only in "packets that are lost":
+        tally.check("packets that are lost", lost.lost, binary, folder, certs, server, INBOUND)
     if only in "injection is proved":
         tally.check("injection is proved", correlation.proved, binary, folder, certs, server)
 

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 say() { printf '\n== %s\n' "$*"; }
 
 say "programs that the tests talk to"
-packages=(ca-certificates nginx-light nghttp2-client apache2 caddy curl wrk openssl python3 python3-venv iproute2 nftables sqlmap postgresql mariadb-server mariadb-client
+packages=(ca-certificates nginx-light nghttp2-client apache2 caddy curl wrk openssl python3 python3-venv iproute2 nftables sqlmap postgresql mariadb-server mariadb-client sysbench
     bind9-dnsutils openssh-server msmtp-mta dnsmasq-base unbound dnsperf iodine dns2tcp musl-tools
     redis-server redis-tools socat netcat-openbsd httptunnel)
 command -v node >/dev/null || packages+=(nodejs npm)

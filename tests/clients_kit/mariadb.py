@@ -61,5 +61,17 @@ class MariaDB(Program):
 
     def statements(self, marks):
         """The statements that hold one of `marks`, as the server has run them, in order."""
-        lines = re.findall(r"\t\s*\d+ (?:Query|Execute|Prepare)\t(.*)", self.general.read_text(errors="replace"))
-        return [line for line in lines if any(mark in line for mark in marks)]
+        return [line for _, _, line in self.logged() if any(mark in line for mark in marks)]
+
+    def log_of(self, user):
+        """The statements that a user's sessions have run or prepared, and the databases they have turned to."""
+        mine, told = set(), []
+        for session, kind, line in self.logged():
+            if kind == "Connect" and line.startswith(f"{user}@"):
+                mine.add(session)
+            elif session in mine and kind in ("Query", "Execute", "Prepare", "Init DB"):
+                told.append(line)
+        return told
+
+    def logged(self):
+        return re.findall(r"\t\s*(\d+) ([A-Z][A-Za-z ]*?)\t(.*)", self.general.read_text(errors="replace"))

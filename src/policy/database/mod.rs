@@ -235,10 +235,6 @@ impl Granted {
         }
     }
 
-    fn is_dangerous(&self, name: &str) -> bool {
-        if self.mysql { mysql::is_dangerous(name) } else { is_dangerous(name) }
-    }
-
     fn takes(&self, table: &Table, access: &Access<'_>) -> bool {
         if self.mysql { table.takes_mysql(access, &self.databases) } else { table.takes(&access.path) }
     }
@@ -255,7 +251,7 @@ impl Granted {
     fn lacks_facts(&self, access: &Access<'_>) -> Option<Lack> {
         let dangerous = |name: &str| {
             let last = name.rsplit('.').next().unwrap_or(name);
-            self.is_dangerous(last) && !self.functions.iter().any(|known| **known == *last || **known == *name)
+            is_dangerous(last, self.mysql) && !self.functions.iter().any(|known| **known == *last || **known == *name)
         };
         if facts(access, FactKind::Function).any(|(name, _)| dangerous(name)) {
             return Some(Lack::Function);
@@ -328,9 +324,9 @@ fn is_on_table(access: &Access<'_>) -> bool {
         && !matches!((access.action, &*access.path), ("COPY", "/program" | "/file"))
 }
 
-/// Whether a function must be granted by its name.
-pub fn is_dangerous(name: &str) -> bool {
-    is_among(DANGEROUS, name)
+/// Whether a function must be granted by its name; `mysql` where that is what the database speaks.
+pub fn is_dangerous(name: &str, mysql: bool) -> bool {
+    if mysql { mysql::is_dangerous(name) } else { is_among(DANGEROUS, name) }
 }
 
 /// Whether a name is one of these, of which some are beginnings.
