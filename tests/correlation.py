@@ -84,7 +84,7 @@ ORDINARY = {
     "/b/columns": ["id", "id,name", "items.id, items.name, data", "*", "items.*"],
     "/b/filter": ["name:eq:item 1", "name:like:%1%", "name:gt:O'Brien", "name:eq:' OR 1=1 --"],
 }
-# Values of corpora; each is asked in six ways.
+# Values of corpora; each is asked in ten ways.
 MOST_VALUES = 1500
 ODD = ["O'Brien", "it's; really", "a -- b", "/* a */", "SELECT * FROM items WHERE id = 1", "' OR '1'='1", "name = 'x' OR 1=1", "(a)", "1, 2"]
 
@@ -218,13 +218,13 @@ class World:
         all_values = corpus.values(files)[:MOST_VALUES]
         told, missed = [], []
         with ThreadPoolExecutor(8) as pool:
-            for path in ("/literal", "/like", "/number", "/in"):
+            for path in ("/literal", "/like", "/json", "/number", "/in", "/order"):
                 changing = [value for value in all_values if corpus.changes(path, value)]
                 caught = list(pool.map(lambda value: self.denied(path, value), changing))
                 run = list(pool.map(lambda value: corpus.runs(address, path, value), changing))
                 missed += [(path, value) for value, was, would in zip(changing, caught, run) if would and not was]
                 told.append(f"{path} {sum(caught)} of {len(changing)}, of {sum(run)} that run {sum(map(all, zip(caught, run)))}")
-            for path in ("/p/literal", "/p/like"):
+            for path in ("/p/literal", "/p/like", "/p/json", "/p/order"):
                 blocked = sum(pool.map(lambda value: self.denied(path, value), all_values))
                 told.append(f"{path} {blocked} blocked of {len(all_values)}")
                 expect(f"blocked on {path}", blocked, 0)

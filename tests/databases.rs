@@ -1,13 +1,13 @@
-//! Every example of `deploy/databases.md` is true: each block of YAML compiles, and each row of the answers behind it,
+//! Every example of `deploy/databases.md` and `deploy/mysql.md` is true: each block of YAML compiles, and each row of the answers behind it,
 //! `user@database: statement = answer`, is what the policy says to the statement's accesses.
 
 #![allow(clippy::unwrap_used, clippy::string_slice, clippy::indexing_slicing, clippy::panic)] // a test: what fails, fails it
 
+use podwall::canon::sql::mysql::Server;
 use podwall::document;
 use podwall::flow::*;
 use podwall::policy::{Allowlist, Context, Policy, compile};
-use podwall::protocol::postgres::accesses::{Asked, Understood};
-use podwall::protocol::postgres::path::Settings;
+use podwall::protocol::{mysql, postgres};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -16,7 +16,16 @@ const HEAD: &str =
 
 #[test]
 fn every_example_of_the_page_is_true() {
-    let page = std::fs::read_to_string("deploy/databases.md").unwrap();
+    every_example_is_true("deploy/databases.md", "postgres");
+}
+
+#[test]
+fn every_example_of_the_page_on_mysql_is_true() {
+    every_example_is_true("deploy/mysql.md", "mysql");
+}
+
+fn every_example_is_true(page: &str, protocol: &'static str) {
+    let page = std::fs::read_to_string(page).unwrap();
     let blocks: Vec<(&str, &str)> =
         page.split("```").skip(1).step_by(2).map(|block| block.split_once('\n').unwrap_or((block, ""))).collect();
     let mut rows = 0;
@@ -24,7 +33,7 @@ fn every_example_of_the_page_is_true() {
         let policy = policy(pair[0].1);
         assert_eq!(pair[1].0, "answers", "an example without answers:\n{}", pair[0].1);
         for row in pair[1].1.lines() {
-            holds(&policy, row);
+            holds(&policy, protocol, row);
             rows += 1;
         }
     }
@@ -52,14 +61,22 @@ fn policy(text: &str) -> Policy {
     compile(&documents, &context).unwrap_or_else(|problems| panic!("{}", document::render_all(&problems))).policy
 }
 
-fn holds(policy: &Policy, row: &str) {
+fn holds(policy: &Policy, protocol: &'static str, row: &str) {
     let (who, rest) = row.split_once(": ").unwrap();
     let (user, database) = who.split_once('@').unwrap();
     let at = rest.rfind(" = granted by ").or(rest.rfind(" = no rule:")).unwrap();
     let (statement, expected) = (&rest[..at], &rest[at + 3..]);
-    let understood = Understood::of(statement.as_bytes(), false);
-    let asked = Asked::of(&understood, user, database, &Settings::default());
-    let given = answer(policy, user, &asked);
+    let text = statement.as_bytes();
+    let given = if protocol == "mysql" {
+        let settings = mysql::settings::Settings::new(Server::of(b"5.5.5-10.11.6-MariaDB"), 45, database);
+        let understood = mysql::accesses::Understood::of(text, settings.mode, settings.either_quotes);
+        let asked = mysql::accesses::Asked::of(&understood, user, &settings);
+        answer(policy, protocol, user, &asked.accesses())
+    } else {
+        let understood = postgres::accesses::Understood::of(text, false);
+        let asked = postgres::accesses::Asked::of(&understood, user, database, &postgres::path::Settings::default());
+        answer(policy, protocol, user, &asked.accesses())
+    };
     let fits = match expected.strip_prefix("no rule:") {
         Some(words) => given.starts_with("no rule:") && given.contains(words.trim()),
         None => given == expected,
@@ -68,7 +85,7 @@ fn holds(policy: &Policy, row: &str) {
 }
 
 /// All must be granted; the first that is not decides.
-fn answer(policy: &Policy, user: &str, asked: &Asked) -> String {
+fn answer(policy: &Policy, protocol: &'static str, user: &str, asked: &[Access<'_>]) -> String {
     let account = if user == "report" { "report" } else { "orders" };
     let id = SpiffeId::parse(&format!("spiffe://cluster.local/ns/shop/sa/{account}")).unwrap();
     let identity = Identity { id, serial: String::new(), not_after: SystemTime::now() };
@@ -80,15 +97,15 @@ fn answer(policy: &Policy, user: &str, asked: &Asked) -> String {
         port: 5432,
         names: Names::default(),
         peer: Peer::Verified(Arc::new(identity)),
-        protocol: "postgres",
+        protocol,
         opened: SystemTime::UNIX_EPOCH,
     };
     let now = Now { wall: SystemTime::UNIX_EPOCH, since_start: std::time::Duration::ZERO };
     let (session, past) = (Session::default(), Past::default());
     let scene = Scene { connection: &connection, session: &session, past: &past, now };
     let mut granted = String::new();
-    for access in asked.accesses() {
-        match policy.grants(&scene, &access) {
+    for access in asked {
+        match policy.grants(&scene, access) {
             Grant::Granted(terms) => granted = format!("granted by {}", terms.rule),
             Grant::Denied(rule) => return format!("denied by {rule}"),
             Grant::NoRule { nearest } => return format!("no rule: {}", nearest.unwrap_or_default()),

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 say() { printf '\n== %s\n' "$*"; }
 
 say "programs that the tests talk to"
-packages=(ca-certificates nginx-light nghttp2-client apache2 caddy curl wrk openssl python3 python3-venv iproute2 nftables sqlmap postgresql
+packages=(ca-certificates nginx-light nghttp2-client apache2 caddy curl wrk openssl python3 python3-venv iproute2 nftables sqlmap postgresql mariadb-server mariadb-client sysbench
     bind9-dnsutils openssh-server msmtp-mta dnsmasq-base unbound dnsperf iodine dns2tcp musl-tools
     redis-server redis-tools socat netcat-openbsd httptunnel)
 command -v node >/dev/null || packages+=(nodejs npm)
@@ -76,8 +76,9 @@ tests/.venv/bin/python tests/prefixes.py target/release/podwall
 say "real neighbours: Envoy, Caddy, tonic, grpc-js"
 tests/.venv/bin/python tests/neighbours.py target/release/podwall target/debug/tonic
 
-say "a real database"
+say "real databases"
 tests/.venv/bin/python tests/databases.py target/release/podwall
+tests/.venv/bin/python tests/mysql.py target/release/podwall
 tests/.venv/bin/python tests/correlation.py target/release/podwall
 
 say "a real Redis"

@@ -16,8 +16,8 @@ const MOST: usize = 10_000;
 /// Characters of a sample.
 const SAMPLE: usize = 100;
 
-/// Whose statements: outbound or not, the caller or the server, user, database.
-type Session = (bool, String, String, String);
+/// Whose statements: outbound or not, the caller or the server, user, database, what is spoken.
+type Session = (bool, String, String, String, String);
 
 /// What was learned.
 #[derive(Debug, Default)]
@@ -71,7 +71,8 @@ impl Statements {
             return;
         }
         let asks = texts(line, "asks");
-        let session = (text("direction") == "outbound", text("caller"), text("user"), text("database"));
+        let session =
+            (text("direction") == "outbound", text("caller"), text("user"), text("database"), text("dialect"));
         let room = self.sessions.len() < MOST || self.sessions.contains_key(&session);
         if asks.is_empty() || asks.iter().any(|ask| ask.starts_with("UNREADABLE")) || !room {
             self.beyond = self.beyond.saturating_add(times);
@@ -85,7 +86,8 @@ impl Statements {
         }
         asks.iter().for_each(|ask| needs.ask(ask));
         let called = texts(line, "functions").into_iter();
-        needs.functions.extend(called.filter(|name| is_dangerous(name.rsplit('.').next().unwrap_or(name))));
+        let mysql = text("dialect") == "mysql";
+        needs.functions.extend(called.filter(|name| is_dangerous(name.rsplit('.').next().unwrap_or(name), mysql)));
         if asks != ["SESSION"] {
             needs.fingerprints.entry(text("fingerprint")).or_insert((text("original"), 0)).1 += times;
         }
@@ -93,12 +95,17 @@ impl Statements {
 
     /// Each session's rule, with how often what it grants was asked. `caller` spells who may call.
     pub(super) fn rules(&self, caller: impl Fn(&str) -> String) -> Vec<(String, u64)> {
-        let named = |((outbound, who, user, database), needs): (&Session, &Needs)| {
+        let named = |((outbound, who, user, database, dialect), needs): (&Session, &Needs)| {
             let side =
                 if *outbound { format!("to: {}", quoted(who)) } else { format!("from: {}", quoted(&caller(who))) };
-            let head = format!("    {side}\n    user: {}\n    database: {}\n", quoted(user), quoted(database));
+            let name = format!("{user} in {database}");
+            let speaks = if dialect == "mysql" { "    protocol: mysql\n" } else { "" };
+            // Without a database of its own a session names one with each table.
+            let database =
+                if database.is_empty() { String::new() } else { format!("    database: {}\n", quoted(database)) };
+            let head = format!("    {side}\n{speaks}    user: {}\n{database}", quoted(user));
             let times = needs.fingerprints.values().map(|(_, times)| times).sum();
-            (format!("  - name: {}\n{head}{}", quoted(&format!("{user} in {database}")), needs.written()), times)
+            (format!("  - name: {}\n{head}{}", quoted(name.trim_end_matches(" in ")), needs.written()), times)
         };
         self.sessions.iter().filter(|(_, needs)| !needs.fingerprints.is_empty()).map(named).collect()
     }
@@ -116,7 +123,7 @@ impl Needs {
         self.unbounded |= bounded.is_some();
         let (kind, name) = bounded.unwrap_or(ask).split_once(' ').unwrap_or((ask, ""));
         match (kind, name) {
-            ("SESSION", _) => {}
+            ("SESSION" | "CONNECT", _) => {}
             ("SET", setting) => {
                 self.settings.insert(setting.to_owned());
             }
@@ -211,6 +218,14 @@ mod tests {
       - \"f2\"    # 3 times: select\\u{a}a
 ";
         assert_eq!(rules, [(expected.to_owned(), 6)]);
+    }
+
+    #[test]
+    fn statements_of_mysql_become_a_rule_that_says_so() {
+        let more = [("dialect", "mysql".into()), ("functions", vec!["sleep", "pg_sleep"].into())];
+        let rules = learned(&[line(&["SELECT shop.orders", "CONNECT"], &more)]).rules(str::to_owned);
+        assert!(rules[0].0.contains("    protocol: mysql\n    user: \"app\"\n    database: \"shop\"\n"), "{rules:?}");
+        assert!(rules[0].0.contains("\"shop.orders\": [SELECT]\n    functions: [\"sleep\"]"), "{rules:?}");
     }
 
     #[test]

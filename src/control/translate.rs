@@ -71,6 +71,7 @@ fn port(listener: &Listener, port: &Port, roots: &mut Vec<Arc<Roots>>) -> settin
     let (protocol, alpn) = match port.protocol {
         Protocol::Http => (settings::Protocol::Http, Alpn::Http2),
         Protocol::Postgres => (settings::Protocol::Postgres, Alpn::Postgres),
+        Protocol::Mysql => (settings::Protocol::Mysql, Alpn::default()),
         Protocol::Tcp => (settings::Protocol::Tcp, Alpn::default()),
         Protocol::Exchanges(name) => (settings::Protocol::Exchanges(name), Alpn::default()),
     };
@@ -81,6 +82,7 @@ fn port(listener: &Listener, port: &Port, roots: &mut Vec<Arc<Roots>>) -> settin
             mode: listener.tls(port),
             alpn,
             asked_for: port.protocol == Protocol::Postgres,
+            server_first: port.protocol == Protocol::Mysql,
             ..tls::Port::default()
         },
         upstream: listener.upstream(port),

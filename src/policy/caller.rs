@@ -79,7 +79,7 @@ impl Destination {
         let names = |host: &Host| match access.scheme {
             "dns" => host.matches(access.authority),
             // There the authority is the database, or nothing.
-            "postgres" | "redis" => self.reaches(connection),
+            "postgres" | "mysql" | "redis" => self.reaches(connection),
             _ => named(host, connection, access.authority),
         };
         self.network.as_ref().is_none_or(dials)

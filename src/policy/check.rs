@@ -72,7 +72,8 @@ impl Check<'_> {
             let found = format!("`{}`: what is not granted passes and is only recorded", allowlist.mode.name());
             warn("mode", &found, "`enforce` in the end", "remove `mode` when the record shows no wrong denial");
         }
-        if allowlist.inbound.is_empty() && allowlist.outbound.is_empty() && allowlist.probes.is_empty() {
+        let stores = allowlist.databases.is_empty() && allowlist.caches.is_empty();
+        if allowlist.inbound.is_empty() && allowlist.outbound.is_empty() && allowlist.probes.is_empty() && stores {
             warn(
                 "",
                 "a document that grants nothing",

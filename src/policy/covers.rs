@@ -53,7 +53,7 @@ impl Conditions {
             && ports_cover(&self.ports, &other.ports)
             && (self.protocol != Protocol::Http || self.covers_requests(other))
             && (self.protocol != Protocol::Dns || self.methods.cover(&other.methods))
-            && (self.protocol != Protocol::Postgres || self.database.covers(&other.database))
+            && (!self.protocol.is_database() || self.database.covers(&other.database))
             && (self.protocol != Protocol::Redis || self.commands.covers(&other.commands))
             && self.party.covers(&other.party)
     }

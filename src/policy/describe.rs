@@ -25,7 +25,7 @@ impl Display for Conditions {
             Protocol::Http => write!(f, "{} {}", self.methods, listed(&self.paths))?,
             Protocol::Tcp | Protocol::Named(_) => f.write_str(self.protocol.name())?,
             Protocol::Dns => write!(f, "dns {}", self.methods)?,
-            Protocol::Postgres => self.database.fmt(f)?,
+            Protocol::Postgres | Protocol::Mysql => self.database.fmt(f)?,
             Protocol::Redis => self.commands.fmt(f)?,
         }
         if let Some(inside) = self.inside {

@@ -193,7 +193,7 @@ pub struct InboundRule {
     pub stream: bool,
 }
 
-/// What callers may ask of a PostgreSQL database, or this pod of one that it calls. What no rule grants is denied: other users, tables, kinds of statement.
+/// What callers may ask of a database, PostgreSQL, MySQL or MariaDB, or this pod of one that it calls. What no rule grants is denied: other users, tables, kinds of statement.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DatabaseRule {
@@ -211,7 +211,10 @@ pub struct DatabaseRule {
     pub from: Option<OneOrMany<Written<FromEntry>>>,
     /// Which servers this pod may call: an address, a network, or a SPIFFE ID; one of them is enough.
     pub to: Option<OneOrMany<Written<ToEntry>>>,
-    /// The ports it holds for. Default: all that speak PostgreSQL.
+    /// What is spoken. Default: postgres.
+    #[serde(default)]
+    pub protocol: Dialect,
+    /// The ports it holds for. Default: all that speak it.
     pub port: Option<OneOrMany<u16>>,
     /// Users of the database. Default: all.
     pub user: Option<OneOrMany<String>>,
@@ -219,12 +222,15 @@ pub struct DatabaseRule {
     pub database: Option<OneOrMany<String>>,
     /// For each table (`orders`, `app.orders`, `app.*`, `*`) the kinds of statement: SELECT, INSERT, UPDATE, DELETE,
     /// TRUNCATE, COPY, LOCK, DDL, or `*`. A name without a schema is one of `public`; `*` takes none of the server's own
-    /// catalogues, which are `pg_catalog.*` and `information_schema.*`.
+    /// catalogues, which are `pg_catalog.*` and `information_schema.*`. With `protocol: mysql` schemas are databases, and a
+    /// name without one is a table of every database under `database`; its catalogues are `mysql.*`, `information_schema.*`,
+    /// `performance_schema.*` and `sys.*`.
     #[serde(default)]
     pub tables: BTreeMap<String, OneOrMany<String>>,
     /// Kinds of statement that name no table: CALL, DDL, DO, EXPLAIN, LISTEN, NOTIFY, PREPARE, COPY (of files and
     /// programs), ADMIN (roles, grants, extensions), FUNCTION (functions called by their number, as for large objects),
-    /// REPLICATION (sessions that replicate), UNREADABLE (what is not understood).
+    /// REPLICATION (sessions that replicate), SHOW (MySQL: names of tables and their definitions), UNREADABLE (what is not
+    /// understood).
     #[serde(default)]
     pub statements: Vec<String>,
     /// Columns that are never read: `users.password_hash`, `*.ssn`. A statement that may read columns without naming them
@@ -246,6 +252,17 @@ pub struct DatabaseRule {
     /// Rows that one statement, portal or cursor may bring; one more ends the session. Default: any number.
     #[schemars(range(min = 1))]
     pub rows: Option<u64>,
+}
+
+/// What a database speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Dialect {
+    /// PostgreSQL.
+    #[default]
+    Postgres,
+    /// MySQL and MariaDB.
+    Mysql,
 }
 
 /// What may be asked of a Redis. What no rule grants is denied. Commands that concern only the connection and its
@@ -449,6 +466,9 @@ pub enum Protocol {
     /// PostgreSQL; inbound, its rules stand under `databases`.
     #[serde(skip)]
     Postgres,
+    /// MySQL and MariaDB; their rules stand under `databases`.
+    #[serde(skip)]
+    Mysql,
     /// A protocol that is told apart and judged once, as the connection it opens; only outbound.
     #[serde(skip)]
     Named(Word),

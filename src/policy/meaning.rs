@@ -255,7 +255,7 @@ impl Reader<'_> {
                     Wrong::new("`http`, `tcp`, or what is spoken in HTTP", "it is told apart only in `outbound`");
                 self.wrong(&format!("{field}.protocol"), name, wrong);
             }
-            Protocol::Postgres | Protocol::Redis => {
+            Protocol::Postgres | Protocol::Mysql | Protocol::Redis => {
                 let wrong = Wrong::new("http or tcp", "write the rule in `databases`");
                 self.wrong(&format!("{field}.protocol"), protocol.name(), wrong);
             }

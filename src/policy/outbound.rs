@@ -60,7 +60,7 @@ impl Reader<'_> {
     /// How much may leave; what is judged message by message and is not HTTP has no count of its own.
     fn leaving(&mut self, field: &str, rule: &OutboundRule) -> Leaving {
         let protocol = rule.protocol.protocol;
-        let uncounted = matches!(protocol, Protocol::Dns | Protocol::Postgres);
+        let uncounted = matches!(protocol, Protocol::Dns | Protocol::Postgres | Protocol::Mysql);
         for (name, text) in [("budget", &rule.budget), ("action", &rule.action)] {
             if let Some(text) = text.as_ref().filter(|_| uncounted) {
                 let wrong = Wrong::new(format!("no `{name}` with this protocol"), "remove it");

@@ -199,7 +199,7 @@ impl Conditions {
         ];
         let of_all =
             CHECKS.into_iter().filter(move |(_, meets)| !meets(self, connection, access)).map(|(lack, _)| lack);
-        let of_database = (self.protocol == Protocol::Postgres).then(|| self.database.lacks(access)).flatten();
+        let of_database = self.protocol.is_database().then(|| self.database.lacks(access)).flatten();
         let of_store = (self.protocol == Protocol::Redis).then(|| self.commands.lacks(access)).flatten();
         of_all.chain(of_database.map(Lack::Database)).chain(of_store.map(Lack::Commands))
     }
@@ -255,6 +255,7 @@ impl Protocol {
             Self::Tcp => "tcp",
             Self::Dns => "dns",
             Self::Postgres => "postgres",
+            Self::Mysql => "mysql",
             Self::Named(_) => "tcp",
             Self::Redis => "redis",
         }
@@ -278,8 +279,13 @@ impl Protocol {
                 Self::Tcp => spoken().is_none_or(|name| !JUDGED.contains(&name)),
                 Self::Named("https") => spoken() == Some("tls") && only_http(),
                 Self::Named(name) => spoken() == Some(name),
-                Self::Http | Self::Dns | Self::Postgres | Self::Redis => true,
+                Self::Http | Self::Dns | Self::Postgres | Self::Mysql | Self::Redis => true,
             }
+    }
+
+    /// Whether its rules stand under `databases`.
+    pub(super) fn is_database(self) -> bool {
+        matches!(self, Self::Postgres | Self::Mysql)
     }
 
     /// Whether its rules name actions: methods, record types.

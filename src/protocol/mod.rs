@@ -11,6 +11,7 @@ pub mod hello;
 pub mod http1;
 pub mod http2;
 pub mod identify;
+pub mod mysql;
 pub mod names;
 pub mod postgres;
 pub mod protobuf;
@@ -76,7 +77,7 @@ pub enum Guess {
 
 /// Every protocol that is understood, tried in this order.
 pub static PROTOCOLS: &[&Protocol] =
-    &[&http2::PROTOCOL, &http1::PROTOCOL, &postgres::PROTOCOL, &dns::PROTOCOL, &redis::PROTOCOL];
+    &[&http2::PROTOCOL, &http1::PROTOCOL, &postgres::PROTOCOL, &mysql::PROTOCOL, &dns::PROTOCOL, &redis::PROTOCOL];
 
 /// A decoder of a registered protocol that is carried as questions and answers, for messages of at most so many bytes.
 pub fn exchanges(name: &str, most_bytes: usize) -> Option<Box<dyn exchange::Decoder>> {

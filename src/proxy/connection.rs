@@ -6,6 +6,7 @@ use super::egress;
 use super::exchange;
 use super::http1::Guest;
 use super::listen;
+use super::mysql;
 use super::postgres;
 use super::settings::{Listener, Port, Protocol};
 use super::worker::Worker;
@@ -68,6 +69,10 @@ pub(super) async fn serve(worker: &Rc<Worker>, listener: usize, socket: TcpStrea
                 Protocol::Postgres => {
                     connection.protocol = protocol::postgres::PROTOCOL.name;
                     Box::pin(postgres::serve(worker, stream, connection, handshake, port)).await;
+                }
+                Protocol::Mysql => {
+                    connection.protocol = protocol::mysql::PROTOCOL.name;
+                    Box::pin(mysql::serve(worker, stream, connection, handshake, port)).await;
                 }
                 Protocol::Tcp => Box::pin(raw::serve(worker, stream, connection, handshake, port)).await,
                 Protocol::Exchanges(name) => {

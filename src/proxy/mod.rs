@@ -15,6 +15,7 @@ mod http1;
 mod http2;
 mod inbox;
 mod listen;
+mod mysql;
 mod outbox;
 mod postgres;
 mod rates;

@@ -145,6 +145,8 @@ pub enum Protocol {
     Http,
     /// PostgreSQL.
     Postgres,
+    /// MySQL and MariaDB.
+    Mysql,
     /// What nobody takes apart. Only inbound.
     Tcp,
     /// One that is carried as questions and answers, by its registered name.

@@ -8,11 +8,10 @@ use super::http2::Connections;
 use super::inbox::Scratch;
 use super::settings::{Limits, Settings};
 use super::upstream::{Circuits, Pool};
-use super::{connection, dns, postgres, tls};
+use super::{connection, dns, mysql, postgres, tls};
 use crate::behave::bans::Bans;
 use crate::behave::dns::Watch;
-use crate::behave::{self, Pins, Rates};
-use crate::behave::{Beacons, Budgets};
+use crate::behave::{self, Beacons, Budgets, Pins, Rates};
 use crate::engine::Engine;
 use crate::engine::correlate::Memory;
 use crate::flow::{ClientAddr, ConnectionId};
@@ -129,6 +128,7 @@ pub(super) struct Worker {
     pub(super) scratch: Scratch,
     /// SQL statements that were understood before.
     pub(super) texts: postgres::Texts,
+    pub(super) mysql_texts: mysql::Texts,
     pub(super) pool: Pool,
     pub(super) connections: Connections,
     pub(super) circuits: Circuits,
@@ -255,6 +255,7 @@ pub(super) fn run(shared: Arc<Shared>, sockets: Own, stop: watch::Receiver<bool>
         let worker = Rc::new(Worker {
             scratch: Scratch::new(),
             texts: postgres::Texts::default(),
+            mysql_texts: mysql::Texts::default(),
             pool: Pool::new(limits.upstream_pool, limits.upstream_idle),
             connections: Connections::new(limits.upstream_idle),
             circuits: Circuits::new(shared.settings.circuit, &metrics),

@@ -24,6 +24,8 @@ pub struct Statement {
 pub struct What {
     /// Who ran it; outbound, where.
     pub caller: Caller,
+    /// What the database speaks: `postgres`, `mysql`.
+    pub dialect: &'static str,
     /// As whom the session was opened.
     pub user: Box<str>,
     /// In which database.
@@ -162,6 +164,7 @@ mod tests {
     fn statement(number: usize) -> Arc<Statement> {
         Statement::new(What {
             caller: Caller::of(&connection()),
+            dialect: "postgres",
             user: "app".into(),
             database: "shop".into(),
             application: "orders".into(),

@@ -14,6 +14,7 @@ mod documents;
 mod exchanges;
 mod messages;
 mod mutate;
+mod mysql;
 mod parts;
 mod postgres;
 
@@ -51,6 +52,9 @@ const TARGETS: &[Target] = &[
     Target { name: "postgres-statements", seeds: postgres::texts, holds: postgres::text },
     Target { name: "postgres-clients", seeds: postgres::asked, holds: postgres::ask },
     Target { name: "postgres-servers", seeds: postgres::answers, holds: postgres::answer },
+    Target { name: "mysql-statements", seeds: mysql::texts, holds: mysql::text },
+    Target { name: "mysql-clients", seeds: mysql::asked, holds: mysql::ask },
+    Target { name: "mysql-servers", seeds: mysql::answers, holds: mysql::answer },
     Target { name: "exchange-questions", seeds: exchanges::questions, holds: exchanges::question },
     Target { name: "exchange-answers", seeds: exchanges::answers, holds: exchanges::answer },
     Target { name: "first-bytes", seeds: dns::openings, holds: dns::opening },

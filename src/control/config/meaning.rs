@@ -23,6 +23,7 @@ impl Protocol {
         match self {
             Self::Http => "http",
             Self::Postgres => "postgres",
+            Self::Mysql => "mysql",
             Self::Tcp => "tcp",
             Self::Exchanges(name) => name,
         }
@@ -35,9 +36,14 @@ impl Protocol {
             let remedy = "remove it: `redirected: true` carries what is granted, whatever it is";
             wrong.push(("protocol", "`tcp` on an outbound listener", remedy));
         }
-        if self == Self::Tcp && tls == Mode::Permissive {
+        if matches!(self, Self::Tcp | Self::Mysql) && tls == Mode::Permissive {
             let remedy = "write `strict` or `off`: a server that speaks first would wait for a client that does";
-            wrong.push(("tls", "`permissive` with `protocol: tcp`", remedy));
+            let found = if self == Self::Tcp {
+                "`permissive` with `protocol: tcp`"
+            } else {
+                "`permissive` with `protocol: mysql`"
+            };
+            wrong.push(("tls", found, remedy));
         }
         wrong
     }
@@ -45,7 +51,7 @@ impl Protocol {
     /// Every protocol that a port can be declared to speak.
     fn all() -> impl Iterator<Item = Self> {
         let exchanges = PROTOCOLS.iter().filter(|protocol| matches!(protocol.carriage, Carriage::Exchanges(_)));
-        [Self::Http, Self::Postgres, Self::Tcp]
+        [Self::Http, Self::Postgres, Self::Mysql, Self::Tcp]
             .into_iter()
             .chain(exchanges.map(|protocol| Self::Exchanges(protocol.name)))
     }

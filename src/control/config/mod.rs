@@ -191,6 +191,8 @@ pub enum Protocol {
     Http,
     /// PostgreSQL. Statements are judged by the rules under `databases` of the allowlists.
     Postgres,
+    /// MySQL and MariaDB. Statements are judged by the rules under `databases` of the allowlists.
+    Mysql,
     /// What nobody takes apart: carried as bytes where a rule grants `tcp`, and overheard. Only inbound.
     Tcp,
     /// Any registered protocol of questions and answers, by its name: `redis`.

@@ -118,10 +118,10 @@ impl Memory {
     }
 
     /// What a value of a request in flight does to a statement, if one stands in it and changes it. `fingerprint` is that
-    /// of the statement, if it has one.
-    pub fn proof(&self, text: &[u8], fingerprint: Option<u64>) -> Option<Proof> {
+    /// of the statement, if it has one; `reading` is its server's.
+    pub fn proof(&self, text: &[u8], fingerprint: Option<u64>, reading: Reading) -> Option<Proof> {
         let is_own = fingerprint.is_some_and(|fingerprint| self.own.contains(&fingerprint));
-        let proof = if self.is_empty() { None } else { self.compare(text, is_own) };
+        let proof = if self.is_empty() { None } else { self.compare(text, is_own, reading) };
         if let (None, Some(fingerprint), false) = (&proof, fingerprint, is_own || self.own.len() >= MOST_OWN) {
             self.own.insert(fingerprint);
         }
@@ -129,7 +129,7 @@ impl Memory {
     }
 
     /// What an application's own statement holds is its own, but it closes no quote in the middle of a value.
-    fn compare(&self, text: &[u8], is_own: bool) -> Option<Proof> {
+    fn compare(&self, text: &[u8], is_own: bool, reading: Reading) -> Option<Proof> {
         let counts = |change: &Change| !is_own || matches!(change, Change::ClosesQuote | Change::OpensComment);
         let lower = text.to_ascii_lowercase();
         let mut statement = None;
@@ -142,7 +142,7 @@ impl Memory {
                 let Some(alike) = self.values.get(&beginning(first)) else { continue };
                 let here = |value: &&Arc<Value>| value.lower.len() >= length && rest.starts_with(&value.lower);
                 for value in alike.iter().filter(here) {
-                    let statement = statement.get_or_insert_with(|| change::Statement::new(text, Reading::POSTGRES));
+                    let statement = statement.get_or_insert_with(|| change::Statement::new(text, reading));
                     let range = at..at + value.lower.len();
                     if let Some(change) = statement.change(&range).filter(counts) {
                         return Some(Proof { change, source: value.source(), range });
@@ -319,30 +319,34 @@ mod tests {
         let memory = Arc::new(Memory::default());
         let text = b"SELECT a FROM t WHERE b = 'x' OR 1=1 --'";
         let (remembered, _) = remember(&memory, &["X' or 1=1 --"]);
-        let proof = memory.proof(text, Some(1)).unwrap();
+        let proof = memory.proof(text, Some(1), Reading::POSTGRES).unwrap();
         assert_eq!((proof.change, proof.range), (Change::ClosesQuote, 27..39));
         assert!(proof.source.starts_with("query-value q of"), "{}", proof.source);
         drop(remembered);
         assert!(memory.is_empty() && memory.values.is_empty() && memory.bytes.load(Ordering::Relaxed) == 0);
-        assert!(memory.proof(text, Some(2)).is_none());
+        assert!(memory.proof(text, Some(2), Reading::POSTGRES).is_none());
     }
 
     #[test]
     fn encoded_value_is_found() {
         let memory = Arc::new(Memory::default());
         let _remembered = remember(&memory, &["MSBPUiAxPTEgVU5JT04gU0VMRUNUIGEgRlJPTSB1"]);
-        assert!(memory.proof(b"SELECT a FROM t WHERE b = 1 OR 1=1 UNION SELECT a FROM u", Some(1)).is_some());
+        assert!(
+            memory
+                .proof(b"SELECT a FROM t WHERE b = 1 OR 1=1 UNION SELECT a FROM u", Some(1), Reading::POSTGRES)
+                .is_some()
+        );
     }
 
     #[test]
     fn statement_that_is_known_proves_nothing() {
         let memory = Arc::new(Memory::default());
-        assert!(memory.proof(b"SELECT a FROM t WHERE b = 1", Some(1)).is_none());
+        assert!(memory.proof(b"SELECT a FROM t WHERE b = 1", Some(1), Reading::POSTGRES).is_none());
         let _remembered = remember(&memory, &["a FROM t WHERE b = 1"]);
-        assert!(memory.proof(b"SELECT a FROM t WHERE b = 1", Some(1)).is_none());
-        assert!(memory.proof(b"SELECT a FROM t WHERE b = 1 AND c", Some(2)).is_some());
+        assert!(memory.proof(b"SELECT a FROM t WHERE b = 1", Some(1), Reading::POSTGRES).is_none());
+        assert!(memory.proof(b"SELECT a FROM t WHERE b = 1 AND c", Some(2), Reading::POSTGRES).is_some());
         assert!(
-            memory.proof(b"SELECT a FROM t WHERE b = 1 AND c", Some(2)).is_some(),
+            memory.proof(b"SELECT a FROM t WHERE b = 1 AND c", Some(2), Reading::POSTGRES).is_some(),
             "a denied statement is not known"
         );
     }
@@ -350,9 +354,9 @@ mod tests {
     #[test]
     fn own_statement_closes_no_quote_of_a_value() {
         let memory = Arc::new(Memory::default());
-        assert!(memory.proof(b"SELECT a FROM t WHERE b = 'x'", Some(1)).is_none());
+        assert!(memory.proof(b"SELECT a FROM t WHERE b = 'x'", Some(1), Reading::POSTGRES).is_none());
         let _remembered = remember(&memory, &["x'--"]);
-        assert!(memory.proof(b"SELECT a FROM t WHERE b = 'x'--'", Some(1)).is_some());
+        assert!(memory.proof(b"SELECT a FROM t WHERE b = 'x'--'", Some(1), Reading::POSTGRES).is_some());
     }
 
     #[test]

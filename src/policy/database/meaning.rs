@@ -1,6 +1,7 @@
 //! A rule under `databases` as written → conditions as meant.
 
 use super::{Granted, OTHER_KINDS, TABLE_KINDS, Table};
+use crate::policy::document::Dialect;
 use crate::policy::document::{DatabaseRule, OneOrMany, Protocol};
 use crate::policy::meaning::{Reader, Text, sorted};
 use crate::policy::pattern::Wrong;
@@ -12,12 +13,14 @@ impl Reader<'_> {
         let before = self.problems.len();
         let plain = |names: &[String]| sorted(names.iter().map(|name| name.as_str().into()));
         let listed = |names: Option<&Text>| plain(names.map(OneOrMany::as_slice).unwrap_or_default());
+        let mysql = rule.protocol == Dialect::Mysql;
         let granted = Granted {
+            mysql,
             users: listed(rule.user.as_ref()),
             databases: listed(rule.database.as_ref()),
-            tables: self.tables(field, &rule.tables),
+            tables: self.tables(field, &rule.tables, mysql),
             statements: self.kinds(&format!("{field}.statements"), &rule.statements, OTHER_KINDS),
-            unread: self.unread(field, &rule.never_read),
+            unread: self.unread(field, &rule.never_read, mysql),
             functions: sorted(rule.functions.iter().map(|name| name.to_ascii_lowercase().into())),
             settings: sorted(rule.settings.iter().map(|name| name.to_ascii_lowercase().into())),
             fingerprints: plain(&rule.fingerprints),
@@ -33,7 +36,7 @@ impl Reader<'_> {
             party: self.sides(field, rule),
             ports: self.ports(field, rule.port.as_ref()),
             database: granted,
-            ..Conditions::nothing(Protocol::Postgres)
+            ..Conditions::nothing(if mysql { Protocol::Mysql } else { Protocol::Postgres })
         };
         (self.problems.len() == before).then_some(conditions)
     }
@@ -45,7 +48,7 @@ impl Reader<'_> {
             (None, Some(to)) => {
                 let destinations = self.destinations(field, to);
                 if destinations.iter().any(|to| to.host.is_some()) {
-                    let remedy = "PostgreSQL does not say which host it asks for";
+                    let remedy = "the protocol does not say which host is asked for";
                     self.wrong(&format!("{field}.to"), "", Wrong::new("an address, a network or a SPIFFE ID", remedy));
                 }
                 Party::To(destinations)
@@ -58,13 +61,13 @@ impl Reader<'_> {
         }
     }
 
-    fn tables(&mut self, field: &str, tables: &BTreeMap<String, Text>) -> Vec<(Table, Vec<&'static str>)> {
+    fn tables(&mut self, field: &str, tables: &BTreeMap<String, Text>, mysql: bool) -> Vec<(Table, Vec<&'static str>)> {
         let mut read = Vec::new();
         for (name, kinds) in tables {
             let field = format!("{field}.tables.{name}");
             self.not_empty(&field, kinds, "at least one kind of statement");
             let kinds = self.kinds(&field, kinds.as_slice(), TABLE_KINDS);
-            read.extend(self.right(&field, name, Table::parse(name)).map(|table| (table, kinds)));
+            read.extend(self.right(&field, name, Table::of(name, mysql)).map(|table| (table, kinds)));
         }
         sorted(read)
     }
@@ -90,13 +93,14 @@ impl Reader<'_> {
         sorted(kinds)
     }
 
-    fn unread(&mut self, field: &str, columns: &[String]) -> Vec<(Table, Box<str>)> {
+    fn unread(&mut self, field: &str, columns: &[String], mysql: bool) -> Vec<(Table, Box<str>)> {
         let mut read = Vec::new();
         for text in columns {
             let field = format!("{field}.neverRead");
             match text.rsplit_once('.') {
                 Some((table, column)) if !column.is_empty() && !column.contains('*') => {
-                    read.extend(self.right(&field, text, Table::parse(table)).map(|table| (table, column.into())));
+                    let column: Box<str> = if mysql { column.to_lowercase().into() } else { column.into() };
+                    read.extend(self.right(&field, text, Table::of(table, mysql)).map(|table| (table, column)));
                 }
                 _ => self.wrong(&field, text, Wrong::new("a column such as `users.password_hash` or `*.ssn`", "")),
             }

@@ -2,6 +2,7 @@
 //! functions, settings, fingerprints. An access is one table with what is done to it, or a statement without a table.
 
 mod meaning;
+mod mysql;
 
 use super::describe::listed;
 use super::pattern::Wrong;
@@ -25,6 +26,7 @@ pub(super) static OTHER_KINDS: &[&str] = &[
     "NOTIFY",
     "PREPARE",
     "REPLICATION",
+    "SHOW",
     "UNREADABLE",
 ];
 
@@ -94,6 +96,8 @@ static DANGEROUS: &[&str] = &[
 /// What a rule grants on a database.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Granted {
+    /// It speaks of MySQL and MariaDB: schemas are databases.
+    pub(super) mysql: bool,
     /// Empty: all.
     pub(super) users: Vec<Box<str>>,
     /// Empty: all.
@@ -145,13 +149,23 @@ pub(super) enum Lack {
 
 impl Table {
     /// `*`, `schema.*`, `schema.table`; a name without a schema is one of `public`.
+    #[cfg(test)]
     pub(super) fn parse(text: &str) -> Result<Self, Wrong> {
+        Self::of(text, false)
+    }
+
+    /// The same; of MySQL, a name without a database is a table of each that is granted.
+    pub(super) fn of(text: &str, mysql: bool) -> Result<Self, Wrong> {
         let wrong = || Wrong::new("a table such as `orders`, `public.orders`, `public.*` or `*`", "");
         if text == "*" {
             return Ok(Self::Any);
         }
-        let (schema, table) = text.split_once('.').unwrap_or(("public", text));
-        let plain = |name: &str| !name.is_empty() && !name.contains(['*', '.', '/']) && name.len() <= 63;
+        let plain = |name: &str| !name.is_empty() && !name.contains(['*', '.', '/']) && name.len() <= 64;
+        let (schema, table) = match text.split_once('.') {
+            None if mysql && plain(text) => return Ok(Self::Named("".into(), text.into())),
+            None => ("public", text),
+            Some(parts) => parts,
+        };
         match (plain(schema), table) {
             (true, "*") => Ok(Self::Schema(schema.into())),
             (true, table) if plain(table) => Ok(Self::Named(schema.into(), table.into())),
@@ -172,9 +186,10 @@ impl Table {
         }
     }
 
-    fn covers(&self, other: &Self) -> bool {
+    fn covers(&self, other: &Self, mysql: bool) -> bool {
         match (self, other) {
             (mine, theirs) if mine == theirs => true,
+            _ if mysql => self.covers_mysql(other),
             (Self::Any, Self::Schema(schema)) => self.takes(&format!("/{schema}.x")),
             (Self::Any | Self::Schema(_), Self::Named(schema, table)) => self.takes(&format!("/{schema}.{table}")),
             _ => false,
@@ -190,7 +205,9 @@ impl Granted {
         if !is_one_of(&self.users, user) {
             return Some(Lack::User);
         }
-        if !is_one_of(&self.databases, access.authority) {
+        // A table of another database must be named with it; without a database in use nothing can be read.
+        let elsewhere = self.mysql && (is_on_table(access) || access.authority.is_empty());
+        if !elsewhere && !is_one_of(&self.databases, access.authority) {
             return Some(Lack::Database);
         }
         if access.action == "CONNECT" || self.whole {
@@ -206,9 +223,9 @@ impl Granted {
             "SESSION" => None,
             "SET" => (!self.settings.iter().any(|known| **known == *name)).then_some(Lack::Setting),
             "COPY" if matches!(name, "program" | "file") => self.lacks_statement("COPY"),
-            action if name.is_empty() || !TABLE_KINDS.contains(&action) => self.lacks_statement(action),
+            action if !is_on_table(access) => self.lacks_statement(action),
             action => {
-                let tables = || self.tables.iter().filter(|(table, _)| table.takes(&access.path));
+                let tables = || self.tables.iter().filter(|(table, _)| self.takes(table, access));
                 match (tables().next(), tables().any(|(_, kinds)| kinds.contains(&action))) {
                     (None, _) => Some(Lack::Table),
                     (_, false) => Some(Lack::Kind),
@@ -218,6 +235,15 @@ impl Granted {
         }
     }
 
+    fn takes(&self, table: &Table, access: &Access<'_>) -> bool {
+        if self.mysql { table.takes_mysql(access, &self.databases) } else { table.takes(&access.path) }
+    }
+
+    /// Whether a table's columns are ones that stay unread.
+    fn hides(&self, table: &Table, access: &Access<'_>) -> bool {
+        if self.mysql { table.may_be(access) } else { table.takes(&access.path) }
+    }
+
     fn lacks_statement(&self, kind: &str) -> Option<Lack> {
         (!self.statements.contains(&kind)).then_some(Lack::Kind)
     }
@@ -225,7 +251,7 @@ impl Granted {
     fn lacks_facts(&self, access: &Access<'_>) -> Option<Lack> {
         let dangerous = |name: &str| {
             let last = name.rsplit('.').next().unwrap_or(name);
-            is_dangerous(last) && !self.functions.iter().any(|known| **known == *last || **known == *name)
+            is_dangerous(last, self.mysql) && !self.functions.iter().any(|known| **known == *last || **known == *name)
         };
         if facts(access, FactKind::Function).any(|(name, _)| dangerous(name)) {
             return Some(Lack::Function);
@@ -235,7 +261,7 @@ impl Granted {
         }
         let unread = |(table, column): &(Table, Box<str>)| {
             let named = |name: &str| name == "*" || **column == *name;
-            table.takes(&access.path) && facts(access, FactKind::Column).any(|(name, _)| named(name))
+            self.hides(table, access) && facts(access, FactKind::Column).any(|(name, _)| named(name))
         };
         if access.action != "SESSION" && self.unread.iter().any(unread) {
             return Some(Lack::Column);
@@ -260,7 +286,7 @@ impl Granted {
     fn covers_statements(&self, other: &Self) -> bool {
         let all_of = |mine: &[Box<str>], theirs: &[Box<str>]| theirs.iter().all(|name| mine.contains(name));
         let granted = |table: &Table, kind: &&str| {
-            self.tables.iter().any(|(mine, kinds)| mine.covers(table) && kinds.contains(kind))
+            self.tables.iter().any(|(mine, kinds)| mine.covers(table, self.mysql) && kinds.contains(kind))
         };
         all_of(&self.functions, &other.functions)
             && all_of(&self.settings, &other.settings)
@@ -269,6 +295,10 @@ impl Granted {
             && self.unread.iter().all(|mine| other.unread.contains(mine))
             && (self.unbounded || !other.unbounded)
             && self.rows.is_none_or(|mine| other.rows.is_some_and(|theirs| theirs <= mine))
+    }
+
+    fn speaks(&self) -> &'static str {
+        if self.mysql { "mysql" } else { "postgres" }
     }
 
     /// What a rule does not grant, in words; names that could carry a secret are left out.
@@ -287,9 +317,21 @@ impl Granted {
     }
 }
 
-/// Whether a function must be granted by its name.
-pub fn is_dangerous(name: &str) -> bool {
-    DANGEROUS.iter().any(|known| match known.strip_suffix('*') {
+/// Whether what is done is done to a table.
+fn is_on_table(access: &Access<'_>) -> bool {
+    access.path.len() > 1
+        && TABLE_KINDS.contains(&access.action)
+        && !matches!((access.action, &*access.path), ("COPY", "/program" | "/file"))
+}
+
+/// Whether a function must be granted by its name; `mysql` where that is what the database speaks.
+pub fn is_dangerous(name: &str, mysql: bool) -> bool {
+    if mysql { mysql::is_dangerous(name) } else { is_among(DANGEROUS, name) }
+}
+
+/// Whether a name is one of these, of which some are beginnings.
+fn is_among(names: &[&str], name: &str) -> bool {
+    names.iter().any(|known| match known.strip_suffix('*') {
         Some(beginning) => name.starts_with(beginning),
         None => name == *known,
     })
@@ -300,6 +342,7 @@ impl fmt::Display for Table {
         match self {
             Self::Any => f.write_str("*"),
             Self::Schema(schema) => write!(f, "{schema}.*"),
+            Self::Named(schema, table) if schema.is_empty() => f.write_str(table),
             Self::Named(schema, table) => write!(f, "{schema}.{table}"),
         }
     }
@@ -308,10 +351,10 @@ impl fmt::Display for Table {
 impl fmt::Display for Granted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.whole {
-            return f.write_str("postgres");
+            return f.write_str(self.speaks());
         }
         let tables = self.tables.iter().map(|(table, kinds)| format!("{table}: {}", kinds.join(",")));
-        write!(f, "postgres {{{}}}", tables.collect::<Vec<_>>().join("; "))?;
+        write!(f, "{} {{{}}}", self.speaks(), tables.collect::<Vec<_>>().join("; "))?;
         let unread: Vec<String> = self.unread.iter().map(|(table, column)| format!("{table}.{column}")).collect();
         let named: [(&str, String); 7] = [
             ("users", listed(&self.users)),

@@ -3,6 +3,7 @@
 use super::texts::{Granted, Shape, Statement, Under};
 use super::{End, SETTING, TEXT_BYTES, Wire, report};
 use crate::behave::sql::{Asked as Seen, is_extracting};
+use crate::canon::sql::Reading;
 use crate::canon::sql::postgres::Prepared;
 use crate::engine::Engine;
 use crate::engine::correlate::PROOF;
@@ -220,7 +221,9 @@ impl Wire<'_> {
             return Ok(());
         }
         let fingerprint = u64::from_str_radix(&understood.fingerprint, 16).ok();
-        let Some(proof) = self.worker.shared.correlate.proof(text, fingerprint) else { return Ok(()) };
+        let Some(proof) = self.worker.shared.correlate.proof(text, fingerprint, Reading::POSTGRES) else {
+            return Ok(());
+        };
         let part = Part::plain(Place::SqlText, b"postgres", text);
         let signature = proof.change.says().into();
         let hit = Hit { detector: "correlate", signature, range: proof.range, weight: Weight::CERTAIN };

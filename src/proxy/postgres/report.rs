@@ -122,6 +122,7 @@ impl Wire<'_> {
         };
         Statement::new(What {
             caller: self.caller.clone(),
+            dialect: "postgres",
             user: self.who.user.as_str().into(),
             database: self.who.database.as_str().into(),
             application: self.who.application.as_str().into(),

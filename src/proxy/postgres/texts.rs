@@ -204,6 +204,7 @@ mod tests {
         let peer = flow::Peer::Unverified;
         let what = statements::What {
             caller: Caller::new(&peer, std::net::Ipv4Addr::LOCALHOST.into(), flow::Direction::Inbound),
+            dialect: "postgres",
             user: "app".into(),
             database: "shop".into(),
             application: "".into(),

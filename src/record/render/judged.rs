@@ -82,6 +82,7 @@ impl Renderer {
     pub(super) fn statement<'a>(&self, what: &'a What) -> StatementPart<'a> {
         let texts = |list: &[Box<str>]| list.iter().map(|text| self.redactor.text(text)).collect();
         StatementPart {
+            dialect: what.dialect,
             user: self.redactor.text(&what.user),
             database: self.redactor.text(&what.database),
             application: self.redactor.text(&what.application),
@@ -173,6 +174,7 @@ struct SqlPart<'a> {
 
 #[derive(Serialize)]
 pub(super) struct StatementPart<'a> {
+    dialect: &'static str,
     user: String,
     database: String,
     application: String,

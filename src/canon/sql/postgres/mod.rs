@@ -102,6 +102,8 @@ pub enum Unreadable {
     OpenName,
     /// A comment does not end.
     OpenComment,
+    /// A comment that servers read differently (MySQL).
+    Comment,
     /// `U&"…"`, whose name depends on what follows it.
     EscapedName,
     /// A byte that begins no token.
@@ -175,6 +177,7 @@ impl Unreadable {
             Self::OpenString => "a string does not end",
             Self::OpenName => "a quoted name does not end",
             Self::OpenComment => "a comment does not end",
+            Self::Comment => "a comment is read differently by servers",
             Self::EscapedName => "a name is spelled with U&",
             Self::Mark => "a byte begins no token",
             Self::Encoding => "a name is no UTF-8",

@@ -150,7 +150,9 @@ impl Statement<'_> {
     pub(super) fn subselect(&self, at: usize) -> Option<Sign> {
         let variable = self.kind(at) == Some(Kind::Variable) && self.bytes(at).starts_with(b"@@");
         if variable && self.bytes(at).len() > 2 && self.kind(at + 1) != Some(Kind::Open) {
-            return (at > 1).then(|| self.sign("sql-recon", 100, at, at));
+            // SET keeps a setting, to put it back later.
+            let first_or_kept = at <= 1 || self.word(0) == Some(Word::Set);
+            return (!first_or_kept).then(|| self.sign("sql-recon", 100, at, at));
         }
         if self.word(at) != Some(Word::Select) || self.kind(at.checked_sub(1)?) != Some(Kind::Open) {
             return None;

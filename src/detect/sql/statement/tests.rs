@@ -78,6 +78,14 @@ fn what_applications_write_is_clean() {
 }
 
 #[test]
+fn setting_that_is_kept_is_no_reconnaissance() {
+    for text in ["/*!40101 SET @OLD_SQL_MODE=@@SQL_MODE */", "SET @a = @@sql_mode, sql_mode = ''"] {
+        assert_eq!(sign("mysql", text), None, "{text}");
+    }
+    assert!(sign("mysql", "SELECT a FROM t WHERE b = 1 AND @@version").is_some());
+}
+
+#[test]
 fn statement_that_no_server_takes_is_found() {
     for (dialect, text) in [
         ("", "SELECT a FROM t WHERE b = ' ORDER BY 1,MD5('A')),4' LIMIT 1"),

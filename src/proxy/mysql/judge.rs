@@ -1,0 +1,285 @@
+//! What a client commands, judged: what goes on as it is, and what is answered here instead.
+
+use super::report::Run;
+use super::texts::{Granted, Statement};
+use super::{Asked as Then, Awaited, End, SETTING, TEXT_BYTES, Who, Wire, report};
+use crate::behave::sql::Asked as Seen;
+use crate::canon::sql::Reading;
+use crate::engine::Engine;
+use crate::engine::correlate::PROOF;
+use crate::flow::{Direction, Hit, Message, Part, Past, Place, Side, Verdict, Weight};
+use crate::protocol::mysql::accesses::{Asked, Understood};
+use crate::protocol::mysql::answer::{Answer, Shape};
+use crate::protocol::mysql::command::Command;
+use crate::protocol::mysql::emit::{self, DENIED, NO_COMMAND, NO_SESSION, NO_STATEMENT};
+use crate::protocol::mysql::handshake;
+use crate::protocol::mysql::settings::Settings;
+use crate::protocol::mysql::{TOO_MANY, UNKNOWN_STATEMENT, UNSUPPORTED};
+use crate::record::flows::Carried;
+use crate::record::{EventId, Traffic};
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+/// An error's number and SQLSTATE.
+type Code = (u16, &'static str);
+/// What a denial is answered with.
+type Denied = (EventId, Code);
+
+impl Wire<'_> {
+    /// Judges one command of the client. Says whether it goes on; if not, it has been answered where it is to be.
+    pub(super) fn ask(&mut self, command: &Command<'_>) -> Result<bool, End> {
+        match command {
+            Command::Quit => Ok(true),
+            Command::Ping | Command::SetOption => self.goes_on(Shape::Simple, Then::Plain),
+            Command::Statistics => self.goes_on(Shape::Line, Then::Plain),
+            Command::ResetConnection => self.goes_on(Shape::Simple, Then::Anew),
+            Command::InitDb(name) => self.init_db(name),
+            Command::FieldList(_) => self.field_list(),
+            Command::ChangeUser(rest) => self.change_user(rest),
+            Command::Query(text) => self.query(text),
+            Command::Prepare(text) => self.prepare(text),
+            Command::Execute { statement, cursor } => self.execute(*statement, *cursor),
+            Command::Fetch(statement) => self.fetch(*statement),
+            Command::Reset(statement) if self.statements.of(*statement).is_some() => {
+                self.goes_on(Shape::Simple, Then::Plain)
+            }
+            Command::Reset(_) => Ok(self.unknown_statement()),
+            // These are not answered: what no statement stands behind is left out.
+            Command::LongData(statement) => Ok(self.statements.of(*statement).is_some()),
+            Command::Close(statement) => {
+                let known = self.statements.of(*statement).is_some();
+                self.statements.close(*statement);
+                Ok(known)
+            }
+            Command::Refused(_) => {
+                let event = self.note_end(UNSUPPORTED);
+                Ok(self.deny((event, NO_COMMAND)))
+            }
+        }
+    }
+
+    fn goes_on(&mut self, shape: Shape, then: Then) -> Result<bool, End> {
+        self.await_answer(shape, then, None, (None, Rc::default()));
+        Ok(true)
+    }
+
+    fn await_answer(
+        &mut self,
+        shape: Shape,
+        asked: Then,
+        run: Option<Run>,
+        (most, brought): (Option<u64>, Rc<Cell<u64>>),
+    ) {
+        let answer = Answer::new(shape, self.deprecate_eof);
+        let awaited = Awaited { answer, asked, asks: false, next: 1, run, most, brought, rows: 0, changed: 0 };
+        self.awaited = Some(awaited);
+    }
+
+    fn deny(&mut self, (event, code): Denied) -> bool {
+        emit::denial(self.to_client.buffer(), code, &event.to_string());
+        false
+    }
+
+    fn unknown_statement(&mut self) -> bool {
+        let event = self.note_end(UNKNOWN_STATEMENT);
+        self.deny((event, NO_STATEMENT))
+    }
+
+    fn begins(&mut self) -> Result<(), End> {
+        self.still_welcome().map_err(End::Refused)?;
+        self.exchanges.exchanges += 1;
+        Ok(())
+    }
+
+    /// Judges what names no statement; gives the event's id if it is denied.
+    fn decide(&mut self, asked: &Asked, action: &str, who: &Who) -> Option<EventId> {
+        let past = Past::default();
+        let scene = self.scene(&past);
+        let message = Message { side: Side::Client, accesses: &asked.accesses(), parts: &[], last: true };
+        let judgement = self.worker.engine().open(&scene).judge(&scene, &message, &mut Engine::budget(0));
+        report::decided(self.worker, &scene, who, action, judgement)
+    }
+
+    fn init_db(&mut self, name: &[u8]) -> Result<bool, End> {
+        self.begins()?;
+        let name = String::from_utf8_lossy(name).into_owned();
+        let asked = Asked::session(&self.who.user, &name);
+        match self.decide(&asked, "USE", &self.who.clone()) {
+            Some(event) => Ok(self.deny((event, NO_SESSION))),
+            None => self.goes_on(Shape::Simple, Then::Database(name)),
+        }
+    }
+
+    fn field_list(&mut self) -> Result<bool, End> {
+        self.begins()?;
+        let database = self.settings.databases.last().cloned().unwrap_or_default();
+        let asked = Asked::kind(&self.who.user, &database, "SHOW");
+        match self.decide(&asked, "SHOW", &self.who.clone()) {
+            Some(event) => Ok(self.deny((event, DENIED))),
+            None => self.goes_on(Shape::Fields, Then::Plain),
+        }
+    }
+
+    /// Another user on the same connection is judged as one on a connection of its own.
+    fn change_user(&mut self, rest: &[u8]) -> Result<bool, End> {
+        self.begins()?;
+        let takes = if self.deprecate_eof { handshake::DEPRECATE_EOF } else { 0 };
+        let answer = handshake::change_user(rest, takes).map_err(|malformed| End::Refused(malformed.why))?;
+        let who = Who { user: answer.user, database: answer.database, application: self.who.application.clone() };
+        let asked = Asked::session(&who.user, &who.database);
+        if let Some(event) = self.decide(&asked, "CONNECT", &who) {
+            return Ok(self.deny((event, NO_SESSION)));
+        }
+        let settings = Settings::new(self.settings.mode.server, answer.collation, &who.database);
+        self.goes_on(Shape::Authentication, Then::User(Box::new((who, settings))))
+    }
+
+    fn query(&mut self, text: &[u8]) -> Result<bool, End> {
+        self.begins()?;
+        let understood = self.worker.mysql_texts.understand(text, &self.settings);
+        let settings = self.settings.clone();
+        match self.judge(text, &understood, &settings) {
+            Err(denied) => Ok(self.deny(denied)),
+            Ok(granted) => {
+                let most = granted.rows;
+                self.runs(&granted, text.len(), Shape::Results, Then::Text(understood), (most, Rc::default()))
+            }
+        }
+    }
+
+    fn prepare(&mut self, text: &[u8]) -> Result<bool, End> {
+        self.begins()?;
+        let understood = self.worker.mysql_texts.understand(text, &self.settings);
+        let settings = self.settings.clone();
+        let granted = match self.judge(text, &understood, &settings) {
+            Err(denied) => return Ok(self.deny(denied)),
+            Ok(granted) => granted,
+        };
+        if self.texts.get() + text.len() > TEXT_BYTES {
+            return Err(End::Refused(TOO_MANY));
+        }
+        let generation = self.worker.engine().revision().generation;
+        let statement = Statement::new(text, understood, settings, (generation, granted), &self.texts);
+        self.statements.ask(statement).map_err(End::Refused)?;
+        self.goes_on(Shape::Prepared, Then::Plain)
+    }
+
+    fn execute(&mut self, number: u32, cursor: bool) -> Result<bool, End> {
+        self.begins()?;
+        let Some(statement) = self.statements.of(number) else { return Ok(self.unknown_statement()) };
+        if let Err(denied) = self.still_granted(&statement) {
+            return Ok(self.deny(denied));
+        }
+        statement.brought.set(0);
+        let granted = statement.runs();
+        // Rows of a cursor count over all that is fetched.
+        let brought = if cursor { Rc::clone(&statement.brought) } else { Rc::default() };
+        let then = Then::Text(Rc::clone(&statement.understood));
+        self.runs(&granted, statement.text.len(), Shape::Results, then, (granted.rows, brought))
+    }
+
+    fn fetch(&mut self, number: u32) -> Result<bool, End> {
+        self.begins()?;
+        let Some(statement) = self.statements.of(number) else { return Ok(self.unknown_statement()) };
+        if let Err(denied) = self.still_granted(&statement) {
+            return Ok(self.deny(denied));
+        }
+        let rows = statement.granted.borrow().rows;
+        self.await_answer(Shape::Rows, Then::Plain, None, (rows, Rc::clone(&statement.brought)));
+        Ok(true)
+    }
+
+    /// Whether a prepared statement is granted by the policy in place.
+    fn still_granted(&mut self, statement: &Statement) -> Result<(), Denied> {
+        let generation = self.worker.engine().revision().generation;
+        if statement.generation.get() != generation {
+            let granted = self.judge(&statement.text, &statement.understood, &statement.settings)?;
+            statement.generation.set(generation);
+            statement.granted.replace(granted);
+        }
+        Ok(())
+    }
+
+    /// A statement goes on to be run.
+    fn runs(
+        &mut self,
+        granted: &Granted,
+        bytes: usize,
+        shape: Shape,
+        then: Then,
+        rows: (Option<u64>, Rc<Cell<u64>>),
+    ) -> Result<bool, End> {
+        if let Some(rule) = &granted.counts.what().rule {
+            self.worker.aggregate.note(&self.caller, rule, Traffic::exchange(bytes as u64, 0));
+            if self.connection.direction == Direction::Outbound {
+                let carried = Carried::once(bytes as u64, 0, Duration::ZERO);
+                self.worker.flowed(&self.connection, None, Some(rule), carried);
+            }
+        }
+        let run = self.run(granted);
+        self.await_answer(shape, then, Some(run), rows);
+        Ok(true)
+    }
+
+    /// Whether no value of a request in flight changes what a statement does that the pod sends.
+    fn is_not_proved(&mut self, text: &[u8], understood: &Understood, settings: &Settings) -> Result<(), Denied> {
+        if self.connection.direction == Direction::Inbound {
+            return Ok(());
+        }
+        let fingerprint = u64::from_str_radix(&understood.fingerprint, 16).ok();
+        let reading = Reading { backslash: settings.mode.backslash, ..Reading::MYSQL };
+        let Some(proof) = self.worker.shared.correlate.proof(text, fingerprint, reading) else { return Ok(()) };
+        let part = Part::plain(Place::SqlText, b"mysql", text);
+        let signature = proof.change.says().into();
+        let hit = Hit { detector: "correlate", signature, range: proof.range, weight: Weight::CERTAIN };
+        let judgement = self.worker.engine().open(&self.scene(&Past::default())).prove(PROOF, &part, hit);
+        let asked = Asked::of(understood, &self.who.user, settings);
+        let source = format!("{}: {}", proof.change.says(), proof.source);
+        let counts = self.counts(understood, &asked, &judgement, true);
+        match self.note(text, &counts, judgement, Some(&source)) {
+            Some(event) => Err((event, DENIED)),
+            None => Ok(()),
+        }
+    }
+
+    /// Judges a text under the settings that it is read with.
+    fn judge(&mut self, text: &[u8], understood: &Understood, settings: &Settings) -> Result<Granted, Denied> {
+        self.is_not_proved(text, understood, settings)?;
+        if understood.is_refused() {
+            return Err((self.note_end(SETTING), DENIED));
+        }
+        let began = Instant::now();
+        let asked = Asked::of(understood, &self.who.user, settings);
+        let (judgement, rows, suspicious) = {
+            let past = Past::default();
+            let scene = self.scene(&past);
+            let engine = self.worker.engine();
+            let parts = [Part::plain(Place::SqlText, b"mysql", text)];
+            let accesses = asked.accesses();
+            let message = Message { side: Side::Client, accesses: &accesses, parts: &parts, last: true };
+            let mut case = engine.open(&scene);
+            let now = scene.now.since_start;
+            let (fingerprint, normalised) = (&*understood.fingerprint, &*understood.normalised);
+            let seen = Seen { fingerprint, normalised, statements: understood.working() };
+            let signs = self.worker.shared.sessions.asked(self.kind, &seen, now);
+            signs.into_iter().for_each(|sign| case.saw(Place::SqlText, text, sign));
+            let judgement = case.judge(&scene, &message, &mut Engine::budget(text.len()));
+            let suspicious = case.found().total() > 0 || !judgement.evidence.is_empty();
+            (judgement, case.rows(), suspicious)
+        };
+        let allowed = judgement.verdict == Verdict::Allow;
+        let counts = self.counts(understood, &asked, &judgement, suspicious);
+        self.worker.metrics.took_judging(self.connection.direction, began.elapsed());
+        if allowed {
+            self.worker.metrics.judged(self.connection.direction, judgement.mode, &judgement.verdict);
+        }
+        let noted = if allowed { None } else { self.note(text, &counts, judgement, None) };
+        let outcome = if noted.is_some() { "denied" } else { "granted" };
+        self.worker.metrics.statement(self.connection.direction, understood.verb(), outcome);
+        match noted {
+            Some(event) => Err((event, DENIED)),
+            None => Ok(Granted { counts, rows, fresh: true }),
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! The beginning of a session: the server greets, the client says who it is, which is judged before the server hears of it,
+//! and proves it.
+
+use super::login::Login;
+use super::report;
+use super::{NO_TLS, Proved, Rest, STARTUP_SLOW, Who, Wire};
+use crate::engine::Engine;
+use crate::flow::{
+    Connection, Direction, Kind, Message, Past, Place, Proof, Reason, Scene, Session as Exchanges, Side,
+};
+use crate::identity::Alpn;
+use crate::protocol::mysql::accesses::Asked;
+use crate::protocol::mysql::handshake::{self, Answer, First, Greeting};
+use crate::protocol::mysql::packet::{Packet, put};
+use crate::protocol::mysql::prepared::Statements;
+use crate::protocol::mysql::settings::Settings;
+use crate::protocol::mysql::{AUTHENTICATION, Limits, STATE, UNSUPPORTED, emit};
+use crate::proxy::deadline::Deadline;
+use crate::proxy::held::Share;
+use crate::proxy::inbox::{Inbox, Scratch};
+use crate::proxy::outbox::Outbox;
+use crate::proxy::settings::Port;
+use crate::proxy::tls::{Handshake, Stream};
+use crate::proxy::upstream::{self, Connected, Target, Tls};
+use crate::proxy::worker::Worker;
+use crate::record::Caller;
+use std::future::poll_fn;
+
+/// A connection that has not yet begun its session.
+pub(super) struct Opening<'w> {
+    pub(super) worker: &'w Worker,
+    pub(super) connection: Connection,
+    handshake: Option<Handshake>,
+    pub(super) client: Leg,
+    pub(super) deadline: Deadline,
+    /// The number of the next packet for the client.
+    pub(super) next: u8,
+    pub(super) who: Who,
+}
+
+/// One side with what has been read of it.
+pub(super) struct Leg {
+    pub(super) stream: Stream,
+    pub(super) inbox: Inbox,
+    pub(super) outbox: Outbox,
+}
+
+impl Leg {
+    fn new(stream: Stream) -> Self {
+        Self { stream, inbox: Inbox::default(), outbox: Outbox::default() }
+    }
+
+    /// The next packet, header and payload.
+    async fn packet(&mut self, worker: &Worker, deadline: &mut Deadline, most: usize) -> Result<Vec<u8>, Failed> {
+        loop {
+            let found =
+                handshake::packet(self.inbox.unread(), most).map_err(|malformed| Failed::Said(malformed.why))?;
+            if let Some(packet) = found {
+                return Ok(self.inbox.take(packet.whole()));
+            }
+            let Self { stream, inbox, .. } = self;
+            let filling = poll_fn(|cx| inbox.poll_fill(cx, &worker.scratch, stream, Scratch::BYTES));
+            match deadline.within(filling).await {
+                Ok(Ok(1..)) => {}
+                Ok(_) => return Err(Failed::Gone),
+                Err(slow) => return Err(Failed::Said(slow)),
+            }
+        }
+    }
+
+    async fn send(&mut self, deadline: &mut Deadline) -> Result<(), Failed> {
+        let Self { stream, outbox, .. } = self;
+        match deadline.within(outbox.send(stream)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(Failed::Gone),
+            Err(slow) => Err(Failed::Said(slow)),
+        }
+    }
+}
+
+/// Why nothing came of a packet.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Failed {
+    /// The side has gone.
+    Gone,
+    /// A rule was broken.
+    Said(Reason),
+}
+
+impl<'w> Opening<'w> {
+    pub(super) fn new(
+        worker: &'w Worker,
+        stream: Stream,
+        connection: Connection,
+        handshake: Option<Handshake>,
+    ) -> Self {
+        let deadline = Deadline::after(worker.limits().header, STARTUP_SLOW);
+        Self { worker, connection, handshake, client: Leg::new(stream), deadline, next: 0, who: Who::default() }
+    }
+
+    /// Reads up to the end of the login, and opens the session.
+    pub(super) async fn open(mut self, port: &Port) -> Option<Wire<'w>> {
+        // What a rule asks of the server is looked at when the session is judged, before a word of the client goes on.
+        let roots = &self.worker.shared.settings.roots;
+        let Some(target) = port.target(self.connection.to, None, &Proof::Unasked, roots) else {
+            return self.refuse(upstream::CONNECT).await;
+        };
+        let Connected { stream, peer, generation, .. } = match self.connect(&target).await {
+            Ok(connected) => connected,
+            Err(reason) => return self.refuse(reason).await,
+        };
+        if self.connection.direction == Direction::Outbound {
+            self.connection.peer = peer.clone();
+        }
+        let mut server = Leg::new(stream);
+        let greeting = self.greeting(&mut server).await?;
+        let (payload, answer) = self.answer(&greeting).await?;
+        if !self.is_granted().await {
+            return None;
+        }
+        let mut trust = Proved { tls: target.tls, peer, generation };
+        let shifted = matches!(trust.tls, Tls::Named(..));
+        if shifted {
+            if greeting.offers & handshake::SSL == 0 {
+                return self.refuse(NO_TLS).await;
+            }
+            server = self.secure(server, &payload, &answer, &mut trust).await?;
+        }
+        if shifted && handshake::depends_on_tls(answer.plugin.as_bytes()) {
+            return self.refuse(AUTHENTICATION).await;
+        }
+        put(server.outbox.buffer(), 1 + u8::from(shifted), &handshake::forwarded(&payload, &answer, shifted));
+        let status = Login { opening: &mut self, server: &mut server, shifted }.follow().await?;
+        Some(self.begin(server, trust, &greeting, &answer, status))
+    }
+
+    fn begin(self, server: Leg, trust: Proved, greeting: &Greeting, answer: &Answer, status: u16) -> Wire<'w> {
+        let worker = self.worker;
+        if self.connection.direction == Direction::Outbound {
+            worker.shared.correlate.activate();
+        }
+        let limits = Limits { statement_bytes: worker.limits().inspect_bytes, ..Limits::default() };
+        let mut settings = Settings::new(greeting.server, answer.collation, &self.who.database);
+        // The server's own character set is the one that a session falls back to.
+        let fallback = if answer.collation == 0 { 0 } else { greeting.collation };
+        let mut first = Settings::new(greeting.server, fallback, &self.who.database);
+        first.mode.utf8 &= settings.mode.utf8;
+        settings.status(status);
+        let caller = Caller::of(&self.connection);
+        let kind = worker.shared.sessions.kind((&caller, &self.who.user, &self.who.database));
+        Wire {
+            caller,
+            kind,
+            rows_read: (0, 0),
+            share: Share::none(&worker.held),
+            worker,
+            connection: self.connection,
+            handshake: self.handshake,
+            client: self.client.stream,
+            from_client: self.client.inbox,
+            to_client: self.client.outbox,
+            server: server.stream,
+            trust,
+            from_server: server.inbox,
+            to_server: server.outbox,
+            deadline: self.deadline,
+            statements: Statements::new(limits.statements),
+            limits,
+            settings,
+            first,
+            deprecate_eof: answer.takes & handshake::DEPRECATE_EOF != 0,
+            who: self.who,
+            awaited: None,
+            client_rest: Rest::default(),
+            server_rest: Rest::default(),
+            goes_on: false,
+            texts: std::rc::Rc::default(),
+            exchanges: Exchanges::default(),
+            waiting: None,
+            over: false,
+            stopped: Box::pin(worker.stopped()),
+            awaits_stop: false,
+        }
+    }
+
+    /// The server's greeting, which goes on without what is not carried.
+    async fn greeting(&mut self, server: &mut Leg) -> Option<Greeting> {
+        let packet = match server.packet(self.worker, &mut self.deadline, handshake::GREETING_BYTES).await {
+            Ok(packet) => packet,
+            Err(failed) => return self.fail(failed, true).await,
+        };
+        let payload = packet.get(crate::protocol::mysql::packet::HEADER..).unwrap_or_default();
+        if payload.first() == Some(&0xff) {
+            // It does not take us: it says why.
+            self.client.outbox.buffer().extend_from_slice(&packet);
+            let _ = self.client.send(&mut self.deadline).await;
+            return None;
+        }
+        match handshake::greeting(payload) {
+            Ok(greeting) => {
+                put(self.client.outbox.buffer(), 0, &greeting.payload);
+                self.next = 1;
+                match self.client.send(&mut self.deadline).await {
+                    Ok(()) => Some(greeting),
+                    Err(failed) => self.fail(failed, false).await,
+                }
+            }
+            Err(malformed) => self.fail(Failed::Said(malformed.why), true).await,
+        }
+    }
+
+    /// What the client says of itself.
+    async fn answer(&mut self, greeting: &Greeting) -> Option<(Vec<u8>, Answer)> {
+        let packet = self.client_packet().await?;
+        let payload = packet.get(crate::protocol::mysql::packet::HEADER..).unwrap_or_default().to_vec();
+        match handshake::first(&payload, greeting) {
+            Ok(First::Answer(answer)) => {
+                self.who = Who {
+                    user: answer.user.clone(),
+                    database: answer.database.clone(),
+                    application: answer.application.chars().take(64).collect(),
+                };
+                Some((payload, answer))
+            }
+            Ok(First::Tls) => self.refuse(UNSUPPORTED).await,
+            Err(malformed) => self.refuse(malformed.why).await,
+        }
+    }
+
+    /// The client's next packet; its number must be the next one.
+    pub(super) async fn client_packet(&mut self) -> Option<Vec<u8>> {
+        match self.client.packet(self.worker, &mut self.deadline, handshake::ANSWER_BYTES).await {
+            Ok(packet) if Packet::of(&packet).is_some_and(|header| header.number == self.next) => {
+                self.next = self.next.wrapping_add(1);
+                Some(packet)
+            }
+            Ok(_) => self.refuse(STATE).await,
+            Err(failed) => self.fail(failed, false).await,
+        }
+    }
+
+    pub(super) async fn server_packet(&mut self, server: &mut Leg) -> Option<Vec<u8>> {
+        match server.send(&mut self.deadline).await {
+            Ok(()) => {}
+            Err(failed) => return self.fail(failed, true).await,
+        }
+        match server.packet(self.worker, &mut self.deadline, handshake::ANSWER_BYTES).await {
+            Ok(packet) => Some(packet),
+            Err(failed) => self.fail(failed, true).await,
+        }
+    }
+
+    pub(super) async fn tell_client(&mut self) -> Option<()> {
+        match self.client.send(&mut self.deadline).await {
+            Ok(()) => Some(()),
+            Err(failed) => self.fail(failed, false).await,
+        }
+    }
+
+    async fn is_granted(&mut self) -> bool {
+        let denied = {
+            let asked = Asked::session(&self.who.user, &self.who.database);
+            let (past, exchanges) = (Past::default(), Exchanges::default());
+            let scene =
+                Scene { connection: &self.connection, session: &exchanges, past: &past, now: self.worker.now() };
+            let engine = self.worker.engine();
+            let message = Message { side: Side::Client, accesses: &asked.accesses(), parts: &[], last: true };
+            let mut case = engine.open(&scene);
+            let sessions = &self.worker.shared.sessions;
+            let guesses = sessions.opens(sessions.kind(Caller::of(&self.connection)), scene.now.since_start);
+            guesses.into_iter().for_each(|sign| case.saw(Place::SqlText, self.who.user.as_bytes(), sign));
+            let judgement = case.judge(&scene, &message, &mut Engine::budget(0));
+            report::decided(self.worker, &scene, &self.who, "CONNECT", judgement)
+        };
+        let Some(event) = denied else { return true };
+        let says = "denied by the database's firewall policy";
+        emit::error(self.client.outbox.buffer(), self.next, emit::NO_SESSION, says, &event.to_string());
+        // A client that has gone does not hear it.
+        let _ = self.client.send(&mut self.deadline).await;
+        false
+    }
+
+    /// Dials the server; where it is another sidecar, that begins with TLS. A server of MySQL speaks first in plaintext.
+    async fn connect(&self, target: &Target) -> Result<Connected, Reason> {
+        let plain = Target { address: target.address, tls: Tls::Off };
+        let target = if matches!(target.tls, Tls::Named(..)) { &plain } else { target };
+        upstream::connect(self.worker, target, Alpn::default()).await.map_err(|unreached| unreached.reason)
+    }
+
+    /// Asks the server for TLS, and goes on in it.
+    async fn secure(&mut self, mut server: Leg, payload: &[u8], answer: &Answer, trust: &mut Proved) -> Option<Leg> {
+        put(server.outbox.buffer(), 1, &handshake::asks_for_tls(payload, answer));
+        if let Err(failed) = server.send(&mut self.deadline).await {
+            return self.fail(failed, true).await;
+        }
+        let (Stream::Plain(socket), true) = (server.stream, server.inbox.is_empty()) else {
+            return self.refuse(Reason { kind: Kind::Upstream, ..STATE }).await;
+        };
+        match Box::pin(upstream::secure(self.worker, socket, &trust.tls, Alpn::default())).await {
+            Ok(Connected { stream, peer, generation, .. }) => {
+                (trust.peer, trust.generation) = (peer, generation);
+                Some(Leg::new(stream))
+            }
+            Err(unreached) => self.refuse(unreached.reason).await,
+        }
+    }
+
+    /// Whoever has gone is told nothing; a rule that was broken is told, and whose fault it was.
+    pub(super) async fn fail<T>(&mut self, failed: Failed, by_server: bool) -> Option<T> {
+        match failed {
+            Failed::Gone if by_server => self.refuse(super::SERVER_GONE).await,
+            Failed::Gone => None,
+            Failed::Said(reason) if by_server && reason != STARTUP_SLOW => {
+                self.refuse(Reason { kind: Kind::Upstream, ..reason }).await
+            }
+            Failed::Said(reason) => self.refuse(reason).await,
+        }
+    }
+
+    pub(super) async fn refuse<T>(&mut self, reason: Reason) -> Option<T> {
+        let event = report::refused(self.worker, &self.connection, &Exchanges::default(), &self.who, reason);
+        let says = match reason {
+            reason if reason == AUTHENTICATION => {
+                "this way to authenticate needs TLS on both sides of the sidecar, or on neither"
+            }
+            reason if reason == UNSUPPORTED => "TLS, compression and old protocols are not offered here",
+            Reason { kind: Kind::Upstream, .. } => "the database cannot be reached",
+            _ => "refused",
+        };
+        emit::error(self.client.outbox.buffer(), self.next, report::code(&reason), says, &event.to_string());
+        // A client that has gone does not hear it.
+        let _ = self.client.send(&mut self.deadline).await;
+        None
+    }
+}

@@ -1,0 +1,305 @@
+//! Both directions of a session, driven by one task: what was read is dealt with, what is to be said is written, and
+//! nothing more is read for a side that does not take what it has. A command waits until the one before it is answered.
+
+use super::{
+    Asked, Awaited, CLIENT_SLOW, End, HIGH_BYTES, IDLE, IDLE_LONG, MESSAGE_SLOW, Rest, SERVER_GONE, SERVER_SLOW, Wire,
+    report,
+};
+use crate::flow::{Kind, Reason};
+use crate::protocol::Malformed;
+use crate::protocol::mysql::answer::{HEAD_BYTES, Seen};
+use crate::protocol::mysql::command;
+use crate::protocol::mysql::packet::{HEADER, Packet};
+use crate::protocol::mysql::{LENGTH, ROWS, STATE, emit, handshake};
+use crate::proxy::inbox::{Inbox, Scratch};
+use crate::proxy::outbox::Outbox;
+use std::future::poll_fn;
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime};
+
+/// For our last words to be taken.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+impl Wire<'_> {
+    /// Carries the session to its end.
+    pub(super) async fn carry(&mut self) -> End {
+        loop {
+            // The server first: its answer lets the next command go on.
+            let dealt = self.server_packets().and_then(|()| self.client_packets());
+            if let Err(end) = dealt {
+                return end;
+            }
+            let mut has_deadline = false;
+            if let Err(end) = poll_fn(|cx| self.poll_step(cx, &mut has_deadline)).await {
+                return end;
+            }
+        }
+    }
+
+    /// Tells the client why the session ends, if we end it, and lets go of both sides.
+    pub(super) async fn close(mut self, end: End) {
+        let told = match end {
+            End::Over => None,
+            End::Refused(reason) | End::Broken(reason) => Some((report::code(&reason), Some(reason))),
+            End::Stopped => Some((emit::STOPPED, None)),
+        };
+        if let Some((code, reason)) = told {
+            let event = reason.map(|reason| self.note_end(reason).to_string()).unwrap_or_default();
+            let says = if reason.is_some() { "the session is ended" } else { "the sidecar stops" };
+            // In the middle of a packet nothing can be said. Clients take an error under any number once they wait.
+            if self.server_rest.bytes == 0 {
+                let number = self.awaited.as_ref().map_or(1, |awaited| awaited.next);
+                emit::error(self.to_client.buffer(), number, code, says, &event);
+            }
+        }
+        let Self { client, server, to_client, to_server, .. } = &mut self;
+        let farewell = async { (to_client.send(client).await, to_server.send(server).await) };
+        // Whoever has gone does not hear it.
+        let _ = tokio::time::timeout(FAREWELL, farewell).await;
+    }
+
+    /// Deals with the client's packets as far as they have come, and as the server takes them.
+    fn client_packets(&mut self) -> Result<(), End> {
+        let mut inbox = std::mem::take(&mut self.from_client);
+        let dealt = loop {
+            self.client_rest = pass(&mut inbox, &mut self.to_server, self.client_rest);
+            if self.client_rest.bytes > 0 || self.to_server.len() > HIGH_BYTES || inbox.is_empty() {
+                break Ok(());
+            }
+            let dealt = match (&self.awaited, self.goes_on) {
+                (_, true) => Ok(self.further(inbox.unread())),
+                (Some(Awaited { asks: true, .. }), _) => self.reply(inbox.unread()),
+                (Some(_), _) => break Ok(()),
+                (None, _) => self.client_command(inbox.unread()),
+            };
+            match dealt {
+                Ok(Some(rest)) => self.client_rest = rest,
+                Ok(None) => break Ok(()),
+                Err(end) => break Err(end),
+            }
+        };
+        self.from_client = inbox;
+        let held = self.from_client.len() + self.texts.get();
+        dealt.and_then(|()| self.share.resize(held).map_err(End::Refused))
+    }
+
+    /// A packet that goes on with the payload of the one before.
+    fn further(&mut self, bytes: &[u8]) -> Option<Rest> {
+        let packet = Packet::of(bytes)?;
+        self.goes_on = packet.goes_on();
+        if let Some(awaited) = &mut self.awaited {
+            awaited.next = packet.number.wrapping_add(1);
+        }
+        Some(Rest { bytes: packet.whole(), ..self.client_rest })
+    }
+
+    /// What a client sends to prove itself as another user.
+    fn reply(&mut self, bytes: &[u8]) -> Result<Option<Rest>, End> {
+        let Some(packet) = Packet::of(bytes) else { return Ok(None) };
+        if packet.len > handshake::ANSWER_BYTES {
+            return Err(End::Refused(LENGTH));
+        }
+        if let Some(awaited) = &mut self.awaited {
+            awaited.asks = false;
+        }
+        Ok(Some(Rest { bytes: packet.whole(), dropped: false }))
+    }
+
+    fn client_command(&mut self, bytes: &[u8]) -> Result<Option<Rest>, End> {
+        let refused = |malformed: Malformed| End::Refused(malformed.why);
+        let Some(unit) = command::from_client(bytes, &self.limits).map_err(refused)? else { return Ok(None) };
+        let command = command::read(&unit, bytes).map_err(refused)?;
+        let goes_on = self.ask(&command)?;
+        if command == command::Command::Quit {
+            self.to_server.buffer().extend_from_slice(bytes.get(..unit.packet.whole()).unwrap_or_default());
+            return Err(End::Over);
+        }
+        self.goes_on = unit.packet.goes_on();
+        Ok(Some(Rest { bytes: unit.packet.whole(), dropped: !goes_on }))
+    }
+
+    /// Deals with the server's packets as far as they have come, and as the client takes them.
+    fn server_packets(&mut self) -> Result<(), End> {
+        let mut inbox = std::mem::take(&mut self.from_server);
+        let dealt = loop {
+            self.server_rest = pass(&mut inbox, &mut self.to_client, self.server_rest);
+            if self.server_rest.bytes > 0 || self.to_client.len() > HIGH_BYTES || inbox.is_empty() {
+                break Ok(());
+            }
+            match self.server_packet(inbox.unread()) {
+                Ok(Some(bytes)) => self.server_rest = Rest { bytes, dropped: false },
+                Ok(None) => break Ok(()),
+                Err(why) if why == ROWS => break Err(End::Refused(ROWS)),
+                Err(why) => break Err(End::Broken(Reason { kind: Kind::Upstream, ..why })),
+            }
+        };
+        self.from_server = inbox;
+        dealt
+    }
+
+    /// Follows the server's next packet: its bytes, once enough of it has come.
+    fn server_packet(&mut self, bytes: &[u8]) -> Result<Option<usize>, Reason> {
+        let Some(packet) = Packet::of(bytes) else { return Ok(None) };
+        let wanted = packet.len.min(HEAD_BYTES);
+        let Some(head) = bytes.get(HEADER..HEADER + wanted) else { return Ok(None) };
+        let Some(awaited) = &mut self.awaited else {
+            // It ends the session of its own accord: an error that answers nothing.
+            self.over = head.first() == Some(&0xff);
+            return if self.over { Ok(Some(packet.whole())) } else { Err(STATE) };
+        };
+        if awaited.next != packet.number {
+            return Err(STATE);
+        }
+        awaited.next = packet.number.wrapping_add(1);
+        let seen = awaited.answer.packet(&packet, head)?;
+        self.seen(&seen)?;
+        Ok(Some(packet.whole()))
+    }
+
+    fn seen(&mut self, seen: &Seen) -> Result<(), Reason> {
+        if let Some(status) = seen.status {
+            self.settings.status(status);
+        }
+        if let Some(number) = seen.prepared {
+            self.statements.confirm(number);
+        }
+        let Some(awaited) = &mut self.awaited else { return Ok(()) };
+        awaited.asks |= seen.asks;
+        if seen.asks {
+            awaited.next = awaited.next.wrapping_add(1);
+        }
+        awaited.changed = awaited.changed.saturating_add(seen.changed);
+        if seen.row {
+            awaited.rows += 1;
+            awaited.brought.set(awaited.brought.get().saturating_add(1));
+            if awaited.most.is_some_and(|most| awaited.brought.get() > most) {
+                return Err(ROWS);
+            }
+        }
+        if seen.over
+            && let Some(awaited) = self.awaited.take()
+        {
+            self.answered(awaited, seen);
+        }
+        Ok(())
+    }
+
+    /// The answer to a command is over.
+    fn answered(&mut self, awaited: Awaited, seen: &Seen) {
+        let done = seen.failed.is_none();
+        match awaited.asked {
+            Asked::Plain => {}
+            Asked::Text(understood) => understood.follow(&mut self.settings, done),
+            Asked::Database(database) if done => self.settings.uses(&database),
+            Asked::Database(_) => {}
+            Asked::User(as_whom) if done => {
+                let (who, settings) = *as_whom;
+                (self.who, self.settings) = (who, settings);
+                self.statements.clear();
+                self.kind = self.worker.shared.sessions.kind((&self.caller, &self.who.user, &self.who.database));
+                seen.status.into_iter().for_each(|status| self.settings.status(status));
+            }
+            // The server closes the connection.
+            Asked::User(_) => self.over = true,
+            Asked::Anew if done => {
+                let databases = std::mem::take(&mut self.settings.databases);
+                self.settings = super::Settings { databases, ..self.first.clone() };
+                self.statements.clear();
+                seen.status.into_iter().for_each(|status| self.settings.status(status));
+            }
+            Asked::Anew => {}
+        }
+        if let Some(run) = awaited.run {
+            self.tell(run, awaited.rows.max(awaited.changed), seen.failed.map(|(_, state)| state));
+        }
+    }
+
+    /// What is waited for, and how long.
+    fn set_deadline(&mut self) {
+        let limits = self.worker.limits();
+        let (wait, reason) = if !self.to_client.is_empty() {
+            (limits.write_progress, CLIENT_SLOW)
+        } else if !self.to_server.is_empty() {
+            (limits.response, SERVER_SLOW)
+        } else if self.client_rest.bytes > 0 || self.goes_on || self.awaited.is_none() && !self.from_client.is_empty() {
+            (limits.body_progress, MESSAGE_SLOW)
+        } else {
+            (IDLE.min(self.connection.peer.lasts(SystemTime::now())), IDLE_LONG)
+        };
+        self.deadline.set(wait, reason);
+    }
+
+    /// Ready when something has moved. The deadline is set when it is first waited for, and not put off by waiting on.
+    fn poll_step(&mut self, cx: &mut Context<'_>, has_deadline: &mut bool) -> Poll<Result<(), End>> {
+        let mut moved = false;
+        let writes =
+            [self.to_server.poll_send_any(cx, &mut self.server), self.to_client.poll_send_any(cx, &mut self.client)];
+        for (at, write) in writes.into_iter().enumerate() {
+            match write {
+                Poll::Ready(Ok(sent)) => moved |= sent,
+                Poll::Ready(Err(_)) if at == 0 => return Poll::Ready(Err(self.server_gone())),
+                Poll::Ready(Err(_)) => return Poll::Ready(Err(End::Over)),
+                Poll::Pending => {}
+            }
+        }
+        let scratch = &self.worker.scratch;
+        // A client that sends ahead is not read further than one piece.
+        if self.to_server.is_empty() && (self.awaited.is_none() || self.from_client.is_empty() || self.client_is_due())
+        {
+            match self.from_client.poll_fill(cx, scratch, &mut self.client, Scratch::BYTES) {
+                Poll::Ready(Ok(1..)) => moved = true,
+                Poll::Ready(_) => return Poll::Ready(Err(End::Over)),
+                Poll::Pending => {}
+            }
+        }
+        if self.to_client.is_empty() {
+            match self.from_server.poll_fill(cx, scratch, &mut self.server, Scratch::BYTES) {
+                Poll::Ready(Ok(1..)) => moved = true,
+                Poll::Ready(_) => return Poll::Ready(Err(self.server_gone())),
+                Poll::Pending => {}
+            }
+        }
+        if moved {
+            return Poll::Ready(Ok(()));
+        }
+        if self.awaited.is_none() && self.client_rest.bytes == 0 && self.is_stopped(cx) {
+            return Poll::Ready(Err(End::Stopped));
+        }
+        if !std::mem::replace(has_deadline, true) {
+            self.set_deadline();
+        }
+        self.deadline.poll_passed(cx).map(|reason| Err(End::Refused(reason)))
+    }
+
+    /// Whether the server waits for more of the client.
+    fn client_is_due(&self) -> bool {
+        self.client_rest.bytes > 0 || self.goes_on || self.awaited.as_ref().is_some_and(|awaited| awaited.asks)
+    }
+
+    /// Whether the sidecar stops. Who waits for it is woken by it: it is asked once, and looked at from then on.
+    fn is_stopped(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.awaits_stop {
+            return self.worker.stopping();
+        }
+        self.awaits_stop = true;
+        self.stopped.as_mut().poll(cx).is_ready()
+    }
+
+    /// A server that has ended the session has said why; one that breaks off has not.
+    fn server_gone(&self) -> End {
+        if self.over { End::Over } else { End::Broken(SERVER_GONE) }
+    }
+}
+
+/// Moves what has come of the rest of a packet, or drops it.
+fn pass(inbox: &mut Inbox, outbox: &mut Outbox, rest: Rest) -> Rest {
+    let count = rest.bytes.min(inbox.len());
+    if count == 0 {
+        return rest;
+    }
+    if !rest.dropped {
+        outbox.buffer().extend_from_slice(inbox.unread().get(..count).unwrap_or_default());
+    }
+    inbox.consume(count);
+    Rest { bytes: rest.bytes - count, ..rest }
+}
