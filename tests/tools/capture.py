@@ -22,7 +22,30 @@ GREETINGS = {"smtp": b"220 mail.example ESMTP\r\n", "imap": b"* OK ready\r\n", "
              "telnet": b"\xff\xfd\x18\xff\xfd\x1f"}
 NATS = b'INFO {"server_id":"x","version":"2.10.0","proto":1,"headers":true,"max_payload":1048576}\r\n'
 
+# A tracker that names one peer, and a client that asks it. Its first connection is veiled, the one after it no longer.
+ARIA2 = """
+import hashlib, http.server, pathlib, socket, struct, subprocess, tempfile, threading
+def coded(x):
+    if isinstance(x, dict):
+        return b"d" + b"".join(coded(k) + coded(v) for k, v in sorted(x.items())) + b"e"
+    return b"i%de" % x if isinstance(x, int) else b"%d:" % len(x) + x
+class Tracker(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(coded({b"interval": 60, b"peers": socket.inet_aton("127.0.0.1") + struct.pack(">H", P)}))
+tracker = http.server.HTTPServer(("127.0.0.1", 0), Tracker)
+threading.Thread(target=tracker.serve_forever, daemon=True).start()
+announce = b"http://127.0.0.1:%d/a" % tracker.server_address[1]
+piece = {b"length": 1, b"name": b"a", b"piece length": 16384, b"pieces": hashlib.sha1(b"a").digest()}
+folder = pathlib.Path(tempfile.mkdtemp())
+(folder / "t").write_bytes(coded({b"announce": announce, b"info": piece}))
+subprocess.run(["aria2c", "-q", f"--dir={folder}", "--bt-require-crypto=false", "--enable-dht=false", "--enable-dht6=false",
+                "--bt-enable-lpd=false", "--bt-stop-timeout=7", folder / "t"])
+"""
+VEILED = {"bittorrent.aria2"}
 PYTHON = {
+    "bittorrent.aria2": ARIA2,
     "redis.redis-py": "import redis; redis.Redis(port=P, socket_timeout=2, single_connection_client=True).ping()",
     "mongodb.pymongo": "import pymongo; pymongo.MongoClient('127.0.0.1', P, serverSelectionTimeoutMS=1500).admin.command('ping')",
     "kafka.kafka-python": "import kafka; kafka.KafkaConsumer(bootstrap_servers=f'127.0.0.1:{P}', api_version_auto_timeout_ms=1500)",
@@ -71,6 +94,7 @@ NODE = {
     "oracle.node-oracledb": "require('oracledb').getConnection({user: 'u', password: 'p', connectString: `localhost:${P}/orders`})",
     "couchbase.couchbase-js": "require('couchbase').connect(`couchbase://127.0.0.1:${P}`, {username: 'u', password: 'p'}).catch(() => 0)",
     "stratum.stratum-client": "require('stratum-client')({server: '127.0.0.1', port: P, worker: 'w', password: 'x'})",
+    "stratum.coin-hive-stratum": "const W = require('ws'); new (require('coin-hive-stratum'))({host: '127.0.0.1', port: P}).listen(P ^ 1); setTimeout(() => { const w = new W(`ws://127.0.0.1:${P ^ 1}`); w.on('open', () => w.send(JSON.stringify({type: 'auth', params: {site_key: 'w', type: 'anonymous'}}))) }, 500)",
     "mssql.tedious": "new (require('tedious').Connection)({server: '127.0.0.1', options: {port: P}, authentication: {type: 'default', options: {userName: 'u', password: 'p'}}}).connect()",
     "postgres.node-postgres": "new (require('pg').Client)({host: '127.0.0.1', port: P, user: 'u'}).connect()",
     "ldap.ldapts": "new (require('ldapts').Client)({url: `ldap://127.0.0.1:${P}`}).bind('cn=a', 'b')",
@@ -183,13 +207,14 @@ ASKED = {
 }
 
 
-def first(greeting, command):
-    """What a client sends first."""
+def first(greeting, command, veiled):
+    """What a client sends first; when its first connection is veiled, on the next one."""
     listener = socket.create_server(("127.0.0.1", 0))
     listener.settimeout(8)
     found = []
 
     def accept():
+        left = int(veiled)
         while not found:
             try:
                 client, _ = listener.accept()
@@ -201,7 +226,9 @@ def first(greeting, command):
                 data = client.recv(65536)
             except OSError:
                 data = b""
-            if data:
+            if data and left:
+                left -= 1
+            elif data:
                 found.append(data)
             client.close()
 
@@ -263,7 +290,7 @@ def main():
 
     def job(name, command):
         protocol, program = name.split(".", 1)
-        data = first(NATS if protocol == "nats" else GREETINGS.get("pop3" if "pop" in program else protocol, b""), command)
+        data = first(NATS if protocol == "nats" else GREETINGS.get("pop3" if "pop" in program else protocol, b""), command, name in VEILED)
         print(name, len(data), data[:24])
         if data:
             (folder / f"{protocol}.client.{program}").write_bytes(tame(data))
