@@ -71,7 +71,8 @@ impl Statements {
             return;
         }
         let asks = texts(line, "asks");
-        let session = (text("direction") == "outbound", text("caller"), text("user"), text("database"), text("dialect"));
+        let session =
+            (text("direction") == "outbound", text("caller"), text("user"), text("database"), text("dialect"));
         let room = self.sessions.len() < MOST || self.sessions.contains_key(&session);
         if asks.is_empty() || asks.iter().any(|ask| ask.starts_with("UNREADABLE")) || !room {
             self.beyond = self.beyond.saturating_add(times);
@@ -100,7 +101,8 @@ impl Statements {
             let name = format!("{user} in {database}");
             let speaks = if dialect == "mysql" { "    protocol: mysql\n" } else { "" };
             // Without a database of its own a session names one with each table.
-            let database = if database.is_empty() { String::new() } else { format!("    database: {}\n", quoted(database)) };
+            let database =
+                if database.is_empty() { String::new() } else { format!("    database: {}\n", quoted(database)) };
             let head = format!("    {side}\n{speaks}    user: {}\n{database}", quoted(user));
             let times = needs.fingerprints.values().map(|(_, times)| times).sum();
             (format!("  - name: {}\n{head}{}", quoted(name.trim_end_matches(" in ")), needs.written()), times)
