@@ -19,7 +19,7 @@ from pathlib import Path
 from clients_kit.checks import Failed, Skipped, Tally, expect, run
 from clients_kit.mariadb import PASSWORD, MariaDB
 from clients_kit.programs import Podwall, certificates, free_port
-from mysql_kit import correlation, lost
+from mysql_kit import binary, correlation, lost
 
 try:
     import pymysql
@@ -387,7 +387,7 @@ def counted(door):
 
 
 EVERYTHING = (client, client_denied, executes_comments_as_the_server, pymysql_works, pymysql_denied, large, rows, mysql2, sysbench, dump,
-              statement_log, modes, databases_followed, stranger, local_infile)
+              statement_log, modes, databases_followed, stranger, local_infile, binary.binary, binary.cursors)
 
 
 def main():
