@@ -142,7 +142,7 @@ def pymysql_works(door):
             results.append(cursor.fetchall())
         expect("results of a procedure", [result for result in results if result], [((1,),), ((2,),)])
     with door.pymysql(client_flag=65536) as session, session.cursor() as cursor:
-        cursor.execute("SELECT 1; SELECT 2")
+        cursor.execute("SELECT 1;\nSELECT 2")
         found = [cursor.fetchone()[0]]
         while cursor.nextset():
             found.append((cursor.fetchone() or [None])[0])
