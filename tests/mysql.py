@@ -19,7 +19,7 @@ from pathlib import Path
 from clients_kit.checks import Failed, Skipped, Tally, expect, run
 from clients_kit.mariadb import PASSWORD, MariaDB
 from clients_kit.programs import Podwall, certificates, free_port
-from mysql_kit import correlation, lost
+from mysql_kit import binary, correlation, lost
 
 try:
     import pymysql
@@ -142,7 +142,7 @@ def pymysql_works(door):
             results.append(cursor.fetchall())
         expect("results of a procedure", [result for result in results if result], [((1,),), ((2,),)])
     with door.pymysql(client_flag=65536) as session, session.cursor() as cursor:
-        cursor.execute("SELECT 1; SELECT 2")
+        cursor.execute("SELECT 1;\nSELECT 2")
         found = [cursor.fetchone()[0]]
         while cursor.nextset():
             found.append((cursor.fetchone() or [None])[0])
@@ -387,7 +387,7 @@ def counted(door):
 
 
 EVERYTHING = (client, client_denied, executes_comments_as_the_server, pymysql_works, pymysql_denied, large, rows, mysql2, sysbench, dump,
-              statement_log, modes, databases_followed, stranger, local_infile)
+              statement_log, modes, databases_followed, stranger, local_infile, binary.binary, binary.cursors)
 
 
 def main():

@@ -83,7 +83,6 @@ fn port(listener: &Listener, port: &Port, roots: &mut Vec<Arc<Roots>>) -> settin
             alpn,
             asked_for: port.protocol == Protocol::Postgres,
             server_first: port.protocol == Protocol::Mysql,
-            ..tls::Port::default()
         },
         upstream: listener.upstream(port),
         upstream_tls: port.upstream_tls.as_ref().map(|tls| upstream_tls(tls, roots)).unwrap_or_default(),

@@ -11,11 +11,13 @@ use tokio::io::AsyncWrite;
 pub(super) struct Outbox {
     bytes: Vec<u8>,
     sent: usize,
+    /// What was written has not all been handed to the kernel: TLS holds a part of it.
+    unflushed: bool,
 }
 
 impl Outbox {
     pub(super) fn is_empty(&self) -> bool {
-        self.sent == self.bytes.len()
+        self.sent == self.bytes.len() && !self.unflushed
     }
 
     /// Bytes that are not yet written.
@@ -70,8 +72,11 @@ impl Outbox {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.sent += sent;
+            self.unflushed = true;
         }
-        Pin::new(to).poll_flush(cx)
+        ready!(Pin::new(to).poll_flush(cx))?;
+        self.unflushed = false;
+        Poll::Ready(Ok(()))
     }
 
     /// Sends everything.
@@ -110,6 +115,37 @@ mod tests {
         fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
             Poll::Ready(Ok(()))
         }
+    }
+
+    /// Takes everything, and hands it on at the second time of asking, as TLS does on a full socket.
+    #[derive(Default)]
+    struct Holding {
+        asked: usize,
+    }
+
+    impl AsyncWrite for Holding {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            self.asked += 1;
+            if self.asked == 1 { Poll::Pending } else { Poll::Ready(Ok(())) }
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[test]
+    fn what_is_written_and_held_is_flushed_in_the_end() {
+        let (mut outbox, mut to, mut cx) = (Outbox::default(), Holding::default(), Context::from_waker(Waker::noop()));
+        outbox.buffer().extend_from_slice(b"abc");
+        assert!(outbox.poll_send_any(&mut cx, &mut to).is_pending());
+        assert!(!outbox.is_empty());
+        assert!(matches!(outbox.poll_send_any(&mut cx, &mut to), Poll::Ready(Ok(true))));
+        assert!(outbox.is_empty() && to.asked == 2);
     }
 
     #[test]

@@ -103,6 +103,7 @@ def shadow(binary, folder, certs, server):
         expect("ended", ended, {"UPDATE orders": ("completed", 2), "DELETE orders": ("completed", 1), "SELECT customers": ("42703", 0)})
         expect("took", all(0 < sql["seconds"] < 20 for sql in told), True)
         expect("values", len(by_asks["UPDATE orders"]["values"]), 3)
+        expect("bound values", [value.startswith("[masked:") for value in by_asks["DELETE orders"]["values"]], [True])
     finally:
         podwall.end()
         server.direct("DELETE FROM orders")

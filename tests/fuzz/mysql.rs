@@ -86,7 +86,7 @@ pub(crate) fn ask(bytes: &[u8]) {
 fn greeting() -> Vec<u8> {
     let mut out = b"\x0a5.5.5-10.11.6-MariaDB\0\x01\0\0\0".to_vec();
     out.extend_from_slice(
-        b"12345678\0\xfe\xf7\x2d\x02\0\xff\x81\x15\0\0\0\0\0\0\x1d\0\0\0123456789012\0mysql_native_password\0",
+        b"12345678\0\xfe\xf7\x2d\x02\0\xff\x81\x15\0\0\0\0\0\0\x1d\0\0\x00123456789012\0mysql_native_password\0",
     );
     out
 }

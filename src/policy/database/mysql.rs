@@ -107,9 +107,9 @@ impl Table {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Granted, Lack};
     use super::*;
     use crate::flow::{Fact, FactKind};
+    use crate::policy::database::{Granted, Lack};
 
     fn lacks(
         granted: &Granted,

@@ -251,7 +251,7 @@ mod tests {
     #[test]
     fn long_packets_are_one() {
         let mut answer = Answer::new(Shape::Rows, false);
-        let full = Packet { len: super::super::packet::FULL, number: 1 };
+        let full = Packet { len: crate::protocol::mysql::packet::FULL, number: 1 };
         assert!(answer.packet(&full, &[0xfe; 32]).unwrap().row);
         let rest = Packet { len: 5, number: 2 };
         assert_eq!(answer.packet(&rest, EOF), Ok(Seen::default()));

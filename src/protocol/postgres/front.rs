@@ -26,6 +26,8 @@ pub enum Front<'a> {
         portal: &'a [u8],
         /// The statement.
         statement: &'a [u8],
+        /// Its values with their formats, as far as they are held: for [`values`].
+        values: &'a [u8],
     },
     /// A portal is run.
     Execute(&'a [u8]),
@@ -70,7 +72,7 @@ pub fn read<'a>(unit: &Unit, bytes: &'a [u8]) -> Result<Front<'a>, Malformed> {
             Err(_) => Err(form),
         },
         b'B' => match pair(text, text).parse(body) {
-            Ok((_, (portal, statement))) => Ok(Front::Bind { portal, statement }),
+            Ok((values, (portal, statement))) => Ok(Front::Bind { portal, statement, values }),
             Err(_) => Err(form),
         },
         b'E' => match text(body) {
@@ -93,6 +95,27 @@ pub fn read<'a>(unit: &Unit, bytes: &'a [u8]) -> Result<Front<'a>, Malformed> {
         b'p' => Ok(Front::Password),
         _ => Err(form),
     }
+}
+
+/// The first values that are bound to a statement, as far as they are held whole; those that are NULL are left out.
+pub fn values(held: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let counted =
+        |bytes: &'_ [u8]| -> Option<usize> { Some(usize::from(u16::from_be_bytes(*bytes.first_chunk::<2>()?))) };
+    let formats = counted(held).unwrap_or_default();
+    let mut rest = held.get(2 + 2 * formats..).unwrap_or_default();
+    let count = counted(rest).unwrap_or_default();
+    rest = rest.get(2..).unwrap_or_default();
+    let mut next = move || {
+        let (length, after) = rest.split_first_chunk::<4>()?;
+        let Ok(length) = usize::try_from(i32::from_be_bytes(*length)) else {
+            rest = after;
+            return Some(None);
+        };
+        let (value, after) = after.split_at_checked(length)?;
+        rest = after;
+        Some(Some(value))
+    };
+    (0..count).map_while(move |_| next()).flatten()
 }
 
 /// A text and the zero that ends it.
@@ -122,10 +145,21 @@ mod tests {
         assert_eq!(read_all(b'Q', b"a\0").unwrap(), format!("{:?}", Front::Query(b"a")));
         let parse = Front::Parse { name: b"n", text: b"t" };
         assert_eq!(read_all(b'P', b"n\0t\0\0\0").unwrap(), format!("{parse:?}"));
-        let bind = Front::Bind { portal: b"", statement: b"n" };
+        let bind = Front::Bind { portal: b"", statement: b"n", values: b"\0\0" };
         assert_eq!(read_all(b'B', b"\0n\0\0\0").unwrap(), format!("{bind:?}"));
         assert_eq!(read_all(b'E', b"p\0\0\0\0\0").unwrap(), format!("{:?}", Front::Execute(b"p")));
         assert_eq!(read_all(b'C', b"Sn\0").unwrap(), format!("{:?}", Front::CloseStatement(b"n")));
+    }
+
+    #[test]
+    fn values_are_read_as_far_as_they_are_held() {
+        let held = b"\0\x01\0\0\0\x03\0\0\0\x02ab\xff\xff\xff\xff\0\0\0\x01c\0\0";
+        assert_eq!(values(held).collect::<Vec<_>>(), [&b"ab"[..], b"c"]);
+        assert_eq!(values(&held[..13]).collect::<Vec<_>>(), [b"ab"]);
+        for at in 0..held.len() {
+            assert!(values(&held[..at]).count() <= 2);
+        }
+        assert_eq!(values(b"\0\x01\0\0\0\x02\x80\0\0\0\x7f\xff\xff\xff").count(), 0);
     }
 
     #[test]

@@ -48,7 +48,7 @@ impl Wire<'_> {
             }
             Front::Query(text) => self.query(text),
             Front::Parse { name, text } => self.parse(name, text),
-            Front::Bind { portal, statement } => self.bind(portal, statement),
+            Front::Bind { portal, statement, values } => self.bind(portal, statement, values),
             Front::Execute(portal) => self.execute(portal),
             Front::Describe => self.sent(SentKind::Describe),
             Front::CloseStatement(name) => self.sent(SentKind::CloseStatement((*name).into())),
@@ -108,8 +108,9 @@ impl Wire<'_> {
         Ok(Fate::Forward)
     }
 
-    fn bind(&mut self, portal: &[u8], name: &[u8]) -> Fated {
+    fn bind(&mut self, portal: &[u8], name: &[u8], values: &[u8]) -> Fated {
         let held = self.session.statements.of(name, self.session.pipeline());
+        self.binds(&held, values);
         if let Err((event, code)) = self.all_granted(&held) {
             return self.deny_extended(event, code);
         }

@@ -1,7 +1,7 @@
 //! What the record is told of a session: judgements that deny, statements that ran, sessions that are refused. Literals are masked here: the
 //! record gets statements without them.
 
-use super::texts::Granted;
+use super::texts::{Granted, Statement as Prepared};
 use super::{Who, Wire};
 use crate::behave;
 use crate::canon::sql::postgres::{literals, normalised, tokens};
@@ -11,12 +11,14 @@ use crate::flow::{
     Connection, Cut, Denial, Evidence, Excerpt, Judgement, Kind, Mode, Past, Place, Reason, Scene, Verdict,
 };
 use crate::protocol::postgres::accesses::{Asked, Understood};
+use crate::protocol::postgres::front;
 use crate::protocol::postgres::session::Ran;
 use crate::proxy::waiting::Waiting;
 use crate::proxy::worker::Worker;
 use crate::record::event::{Clipped, Ended, Sql};
 use crate::record::statements::{self, MOST_ASKED, Statement, What};
 use crate::record::{Event, EventId, Exchange};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -60,6 +62,18 @@ impl Wire<'_> {
             self.waiting = None;
         }
         stops.then_some(id)
+    }
+
+    /// What is bound to a statement whose event waits belongs to it, as its literals do.
+    pub(super) fn binds(&mut self, held: &[Rc<Prepared>], bound: &[u8]) {
+        let Some(sql) = self.waiting.as_mut().and_then(Waiting::event).and_then(|event| event.sql.as_mut()) else {
+            return;
+        };
+        let fingerprint = &sql.statement.what().fingerprint;
+        if held.iter().any(|statement| statement.understood.fingerprint == **fingerprint) {
+            let room = Sql::MOST_VALUES.saturating_sub(sql.values.len());
+            sql.values.extend(front::values(bound).take(room).map(Clipped::text));
+        }
     }
 
     /// Notes a statement that the server is to run.

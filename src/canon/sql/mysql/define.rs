@@ -98,7 +98,9 @@ impl Command<'_> {
                 {
                     Some(at + 1)
                 }
-                () if self.is_word(at, "exchange") => return Err(Unreadable::Keyword),
+                () if self.is_word(at, "exchange") || self.is_word(at, "union") && self.is_list(at + 1) => {
+                    return Err(Unreadable::Keyword);
+                }
                 () => None,
             };
             if let Some(named) = named {
@@ -107,6 +109,12 @@ impl Command<'_> {
             }
         }
         Ok(())
+    }
+
+    /// `UNION = (a, b)`: the tables that one of MERGE is made of.
+    fn is_list(&self, at: usize) -> bool {
+        matches!(self.tokens.kind(at), Some(Kind::Mark))
+            || self.tokens.kind(at) == Some(Kind::Open) && !self.is_word(at + 1, "select")
     }
 
     fn drop_each(mut self, at: usize) -> Read {

@@ -390,8 +390,8 @@ impl Token {
 
 #[cfg(test)]
 mod tests {
-    use super::super::mode::Server;
     use super::*;
+    use crate::canon::sql::mysql::Server;
 
     fn tokens(text: &str, mode: Mode) -> Result<Vec<String>, Unreadable> {
         let mut lexer = Lexer::new(text.as_bytes(), mode);

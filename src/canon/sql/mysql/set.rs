@@ -6,13 +6,21 @@ use super::lexer::{Kind, Places, Token};
 use super::query::Reader;
 use super::{Setting, Unreadable, literal};
 
+/// Words that say how a transaction is isolated, and whether it writes.
+const CHARACTERISTICS: [&str; 9] =
+    ["isolation", "level", "read", "write", "only", "committed", "uncommitted", "repeatable", "serializable"];
+
 impl Command<'_> {
     pub(super) fn set(mut self) -> Read {
         self.out.by_literal = true;
         self.out.verb = "SET";
         let scoped = ["session", "local"].iter().any(|word| self.is_word(1, word));
         if self.is_word(1 + usize::from(scoped), "transaction") {
-            return self.session("SET");
+            let known = |token: &Token| {
+                token.kind == Kind::Comma || CHARACTERISTICS.iter().any(|word| token.is(self.text, word))
+            };
+            let rest = self.tokens.get(2 + usize::from(scoped)..).unwrap_or_default();
+            return if rest.iter().all(known) { self.session("SET") } else { Err(Unreadable::Command) };
         }
         if ["password", "role", "default", "resource"].iter().any(|word| self.is_word(1, word)) {
             return self.admin();

@@ -25,7 +25,7 @@ impl Reader<'_> {
             Key::On => return self.on(),
             Key::Set if in_query => return self.set(),
             Key::Where if in_query => self.where_(),
-            Key::Into if in_query && self.frame.verb == Some(Key::Select) => return self.into_file(),
+            Key::Into if in_query && self.frame.verb == Some(Key::Select) => return self.selects_into(),
             Key::Values | Key::Value if self.frame.clause == Clause::InsertHead => {
                 self.frame.clause = Clause::Expression;
             }
@@ -144,7 +144,7 @@ impl Reader<'_> {
     }
 
     /// `INTO OUTFILE 'x'`, or into variables.
-    fn into_file(&mut self) -> Read<()> {
+    fn selects_into(&mut self) -> Read<()> {
         self.at += 1;
         match self.tokens.kind(self.at) {
             Some(Kind::Word(Key::Outfile | Key::Dumpfile)) => {
