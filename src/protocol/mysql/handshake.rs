@@ -32,11 +32,20 @@ const OPTIONAL_METADATA: u32 = 1 << 25;
 const ZSTD: u32 = 1 << 26;
 const QUERY_ATTRIBUTES: u32 = 1 << 27;
 const MULTI_FACTOR: u32 = 1 << 28;
+/// More flags follow, of which none is known.
+const EXTENSION: u32 = 1 << 29;
 const REMEMBER_OPTIONS: u32 = 1 << 31;
 
 /// What is taken out of the offer.
-const LEFT_OUT: u32 =
-    COMPRESS | LOCAL_FILES | SSL | OPTIONAL_METADATA | ZSTD | QUERY_ATTRIBUTES | MULTI_FACTOR | REMEMBER_OPTIONS;
+const LEFT_OUT: u32 = COMPRESS
+    | LOCAL_FILES
+    | SSL
+    | OPTIONAL_METADATA
+    | ZSTD
+    | QUERY_ATTRIBUTES
+    | MULTI_FACTOR
+    | EXTENSION
+    | REMEMBER_OPTIONS;
 
 /// A server's greeting.
 #[derive(Clone, Debug, PartialEq, Eq)]

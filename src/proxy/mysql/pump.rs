@@ -100,6 +100,10 @@ impl Wire<'_> {
             return Err(End::Refused(LENGTH));
         }
         if let Some(awaited) = &mut self.awaited {
+            // Numbered as an answer, it is no command to the server, whatever that waits for.
+            if packet.number == 0 || packet.number != awaited.next.wrapping_sub(1) {
+                return Err(End::Refused(STATE));
+            }
             awaited.asks = false;
         }
         Ok(Some(Rest { bytes: packet.whole(), dropped: false }))
