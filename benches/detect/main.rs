@@ -5,7 +5,8 @@
 //! `cargo bench --no-default-features --bench detect [-- WORD...] [ITERATIONS]`; the words `ordinary`, `added`, `slow`,
 //! `long` and `prices` choose what is measured (all of it without one). The search for slow inputs tries ITERATIONS inputs (20,000) at each
 //! of its doors, and as many repetitions as there are pairs of pieces before. `repeat=TEXT` measures one piece, repeated; `kind=TEXT` the
-//! ordinary traffic with that in its name, for long enough that a profiler sees where it goes.
+//! ordinary traffic with that in its name, a tenth of ITERATIONS times, so that a profiler sees where it goes; `each=TEXT` what each
+//! detector costs there.
 
 #![allow(clippy::unwrap_used, clippy::string_slice, clippy::indexing_slicing)] // a bench: what fails, fails it
 
@@ -33,7 +34,9 @@ fn main() {
         return slow::repeat(&detectors, piece, iterations as usize);
     }
     if let Some(kind) = words.iter().find_map(|word| word.strip_prefix("kind=")) {
-        ordinary(&detectors, kind, 200);
+        return ordinary(&detectors, kind, iterations as usize / 10);
+    }
+    if let Some(kind) = words.iter().find_map(|word| word.strip_prefix("each=")) {
         return each(kind);
     }
     let tasks: [(&str, &dyn Fn()); 5] = [

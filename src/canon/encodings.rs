@@ -86,7 +86,7 @@ pub fn hex(value: &[u8]) -> Option<Vec<u8>> {
         u8::try_from(digit(*high)? << 4 | digit(*low)?).ok().filter(|byte| is_text(*byte))
     };
     // A word or a random token fails here, before there is anything to keep.
-    pairs.iter().take(4).try_for_each(|pair| byte(pair).map(|_| ()))?;
+    pairs.iter().take(MIN_ENCODED_BYTES / 2).try_for_each(|pair| byte(pair).map(|_| ()))?;
     if !digits.iter().all(u8::is_ascii_hexdigit) {
         return None;
     }

@@ -6,7 +6,7 @@
 use super::context::Strength::{self, Certain, Strong, Weak};
 use super::finding::Finding;
 use super::literals::{Idiom, Idioms, compile};
-use super::{Detector, Wake};
+use super::{Classes, Detector, Wake};
 use crate::canon::cursor::{self, Cursor};
 use crate::flow::{Found, Fuel, Part, Place};
 
@@ -33,7 +33,7 @@ impl Detector for Lookup {
         Wake { literals: LITERALS, bytes: &["${", "%{", "#{", "@(", "$\\"] }
     }
 
-    fn is_worth(&self, part: &Part<'_>) -> bool {
+    fn is_worth(&self, part: &Part<'_>, _: Classes) -> bool {
         let bytes = part.canonical.as_ref();
         let opens = |at: usize| matches!(bytes.get(at + 1), Some(b'{' | b'\\' | b'('));
         memchr::memchr3_iter(b'$', b'%', b'#', bytes).any(opens)

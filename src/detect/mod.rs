@@ -57,9 +57,9 @@ pub trait Detector: Sync {
     fn wakes(&self) -> Wake;
 
     /// Whether the bytes that woke it can mean anything where they stand. Asked of a part with none of the literals, so that
-    /// a semicolon or a bracket of ordinary text costs a search for its neighbours and no more.
-    fn is_worth(&self, part: &Part<'_>) -> bool {
-        let _ = part; // by default, every byte may mean something
+    /// a semicolon or a bracket of ordinary text costs a search for its neighbours and no more. `classes` are the part's.
+    fn is_worth(&self, part: &Part<'_>, classes: Classes) -> bool {
+        let _ = (part, classes); // by default, every byte may mean something
         true
     }
 
@@ -71,7 +71,9 @@ pub trait Detector: Sync {
     }
 
     /// Looks at one part that has none of the literals: what begins with one of them need not be looked for.
-    fn inspect_marks(&self, part: &Part<'_>, found: &mut Found, fuel: &mut Fuel) {
+    /// `classes` are the part's.
+    fn inspect_marks(&self, part: &Part<'_>, classes: Classes, found: &mut Found, fuel: &mut Fuel) {
+        let _ = classes;
         self.inspect(part, found, fuel);
     }
 
@@ -295,8 +297,8 @@ impl Detectors {
             match self.detectors.get(bit.trailing_zeros() as usize) {
                 Some(detector) if part.place.is_binary() && !detector.reads_binaries() => {}
                 Some(detector) if awake & bit != 0 => detector.inspect(part, found, fuel),
-                Some(detector) if fuel.spend(part.canonical.len() / 2).is_ok() && detector.is_worth(part) => {
-                    detector.inspect_marks(part, found, fuel);
+                Some(detector) if fuel.spend(part.canonical.len() / 2).is_ok() && detector.is_worth(part, classes) => {
+                    detector.inspect_marks(part, classes, found, fuel);
                 }
                 _ => {}
             }

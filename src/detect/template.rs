@@ -7,7 +7,7 @@
 use super::context::Strength::{self, Certain, Strong, Weak};
 use super::finding::Finding;
 use super::literals::{Idiom, Idioms, compile};
-use super::{Detector, Wake};
+use super::{Classes, Detector, Wake};
 use crate::canon::cursor::{ByteSet, Cursor};
 use crate::flow::{Found, Fuel, Part, Place};
 
@@ -37,7 +37,7 @@ impl Detector for Template {
         }
     }
 
-    fn is_worth(&self, part: &Part<'_>) -> bool {
+    fn is_worth(&self, part: &Part<'_>, _: Classes) -> bool {
         let mut cursor = Cursor::new(&part.canonical, 0);
         loop {
             cursor.skip_to(&OPENERS);

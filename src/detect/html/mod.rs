@@ -10,7 +10,7 @@ mod tag;
 
 use super::context::{Context, Strength};
 use super::finding::Finding;
-use super::{Detector, Wake};
+use super::{Classes, Detector, Wake};
 use crate::canon::cursor;
 use crate::flow::{Found, Fuel, Part, Place, Weight};
 
@@ -35,7 +35,7 @@ impl Detector for Html {
         Wake { literals: script::LITERALS, bytes: &["<", "[]()", "[]+", "'+()", "\"+()", "=>()"] }
     }
 
-    fn is_worth(&self, part: &Part<'_>) -> bool {
+    fn is_worth(&self, part: &Part<'_>, _: Classes) -> bool {
         let bytes = part.canonical.as_ref();
         tag::may_begin(bytes)
             || handler_parameter(part).is_some()

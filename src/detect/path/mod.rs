@@ -10,7 +10,7 @@ mod upload;
 
 use super::context::Strength::{self, Certain, Strong, Weak};
 use super::finding::Finding;
-use super::{Detector, Wake};
+use super::{Classes, Detector, Wake};
 use crate::canon::cursor;
 use crate::flow::{Found, Fuel, Part, Place};
 use trail::Trail;
@@ -33,7 +33,7 @@ impl Detector for PathDetector {
         Wake { literals: LITERALS, bytes: &["%.", "\\.", "\0", "\u{80}.", "\u{80}/", "\u{80}\\", "\u{80}%"] }
     }
 
-    fn is_worth(&self, part: &Part<'_>) -> bool {
+    fn is_worth(&self, part: &Part<'_>, _: Classes) -> bool {
         let bytes = part.canonical.as_ref();
         matches!(part.place, Place::FileName | Place::HeaderValue)
             || bytes.starts_with(b"\\\\")

@@ -11,7 +11,7 @@ mod whole;
 
 use super::context::{Context, Strength};
 use super::finding::Finding;
-use super::{Detector, Wake};
+use super::{Classes, Detector, Wake};
 use crate::canon::cursor::{ByteSet, Cursor};
 use crate::flow::{Found, Fuel, Part, Place};
 use line::Line;
@@ -37,7 +37,7 @@ impl Detector for Shell {
         }
     }
 
-    fn is_worth(&self, part: &Part<'_>) -> bool {
+    fn is_worth(&self, part: &Part<'_>, _: Classes) -> bool {
         let bytes = part.canonical.as_ref();
         let mut line = Line::new(bytes, is_argument(part.place));
         let unspaced = memchr::memchr(b'+', bytes).is_some() && memchr::memchr(b' ', bytes).is_none();
@@ -48,7 +48,7 @@ impl Detector for Shell {
             || Starts::new(bytes).any(|start| line.may_be_command(bytes, start))
     }
 
-    fn inspect_marks(&self, part: &Part<'_>, found: &mut Found, fuel: &mut Fuel) {
+    fn inspect_marks(&self, part: &Part<'_>, _: Classes, found: &mut Found, fuel: &mut Fuel) {
         inspect(part, idioms::find_grammar, found, fuel);
     }
 

@@ -188,13 +188,12 @@ impl Detector for Sql {
         Wake { literals: LITERALS, bytes: MARKS }
     }
 
-    fn is_worth(&self, part: &Part<'_>) -> bool {
+    fn is_worth(&self, part: &Part<'_>, classes: Classes) -> bool {
         let value = part.canonical.as_ref();
-        has_operator(value, Classes::in_bytes(value)) || goes_on_behind_quote(value)
+        has_operator(value, classes) || goes_on_behind_quote(value)
     }
 
-    fn inspect_marks(&self, part: &Part<'_>, found: &mut Found, fuel: &mut Fuel) {
-        let classes = Classes::in_bytes(&part.canonical);
+    fn inspect_marks(&self, part: &Part<'_>, classes: Classes, found: &mut Found, fuel: &mut Fuel) {
         if let Ok(Some((name, weight, range))) = heaviest(&part.canonical, classes, fuel) {
             report(part, name, weight, range, found);
         }

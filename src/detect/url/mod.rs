@@ -7,7 +7,7 @@ mod host;
 
 use super::context::Strength::{self, Certain, Strong, Weak};
 use super::finding::Finding;
-use super::{Detector, Wake};
+use super::{Classes, Detector, Wake};
 use crate::canon::cursor::{self, Cursor};
 use crate::flow::{Found, Fuel, Part, Place};
 use host::Host;
@@ -54,7 +54,7 @@ impl Detector for Url {
         }
     }
 
-    fn is_worth(&self, part: &Part<'_>) -> bool {
+    fn is_worth(&self, part: &Part<'_>, _: Classes) -> bool {
         part.canonical.starts_with(b"@") || memchr::memchr(b'\\', &part.canonical).is_some()
     }
 

@@ -33,9 +33,9 @@ impl<'a> Value<'a> {
 }
 
 impl<'a> Parts<'a> {
-    /// Room for a body of `size` bytes; typical bodies have a part for every 16 bytes or fewer.
+    /// Room for a body of `size` bytes; typical bodies have a part for every 12 bytes or fewer.
     pub(super) fn new(limits: &Limits, size: usize) -> Self {
-        let expected = (size / 16 + 4).min(512).min(limits.parts);
+        let expected = (size / 12 + 4).min(512).min(limits.parts);
         Self { list: Vec::with_capacity(expected), chain: Chain::EMPTY, most: limits.parts }
     }
 

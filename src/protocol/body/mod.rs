@@ -46,7 +46,8 @@ pub struct Limits {
     pub decoded_ratio: usize,
     /// Content codings on top of each other.
     pub codings: usize,
-    /// Parts of one body: one per name and one per value. A part costs about 100 bytes while it is judged.
+    /// Parts of one body: one per name (in JSON, when it is new) and one per value. A part costs about 100 bytes while it is
+    /// judged.
     pub parts: usize,
     /// Nesting of JSON and XML. Common parsers stop at 64 (.NET), 512 (PHP) or 1,000 (Jackson); nothing honest comes near.
     pub depth: usize,

@@ -106,6 +106,19 @@ impl<'a> Lexer<'a> {
         }
     }
 
+    /// Takes a number, if it is one up to a sign that may follow it.
+    fn number(&mut self) -> bool {
+        let begins = matches!(self.rest, [b'-', b'0'..=b'9', ..] | [b'0'..=b'9', ..]);
+        let in_number = |byte: &u8| matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-');
+        let length = if begins { self.rest.iter().take_while(|byte| in_number(byte)).count() } else { 0 };
+        let after = self.rest.get(length..).unwrap_or_default();
+        let ends = matches!(after.first(), None | Some(b',' | b'}' | b']' | b':' | b' ' | b'\n' | b'\r' | b'\t'));
+        if begins && ends {
+            self.rest = after;
+        }
+        begins && ends
+    }
+
     fn skip_past(&mut self, end: &[u8]) -> Token<'a> {
         let at = memchr::memmem::find(self.rest, end).map_or(self.rest.len(), |at| at + end.len());
         self.rest = self.rest.get(at..).unwrap_or_default();
@@ -114,13 +127,16 @@ impl<'a> Lexer<'a> {
 
     /// A number, a literal, or bare words up to the next sign of structure.
     fn word(&mut self) -> Token<'a> {
+        if self.number() {
+            return Token::Number;
+        }
         let plain =
             |b: &u8| !matches!(b, b',' | b'{' | b'}' | b'[' | b']' | b':' | b'"' | b' ' | b'\n' | b'\r' | b'\t');
         let length = self.rest.iter().take_while(|b| plain(b)).count();
         let (word, after) = self.rest.split_at_checked(length).unwrap_or((self.rest, b""));
         let ends = !matches!(after.first(), Some(b'"' | b'{' | b'['));
         let literal = matches!(word, b"true" | b"false" | b"null" | b"NaN" | b"Infinity" | b"-Infinity");
-        if ends && (literal || is_number(word)) {
+        if ends && literal {
             self.rest = after;
             return Token::Number;
         }
@@ -156,13 +172,6 @@ fn behind_escape(text: &[u8], quote: u8, first: usize) -> Option<(usize, bool)> 
         }
         from = end + 1;
     }
-}
-
-/// Whether a word is made of what numbers are made of, and begins with a digit or a sign before one.
-fn is_number(word: &[u8]) -> bool {
-    let digits = word.strip_prefix(b"-").unwrap_or(word);
-    digits.first().is_some_and(u8::is_ascii_digit)
-        && digits.iter().all(|b| matches!(b, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-'))
 }
 
 #[cfg(test)]
