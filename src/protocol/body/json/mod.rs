@@ -142,6 +142,9 @@ impl<'a> Reader<'a, '_> {
         let (place, name) = if matches!(self.want, Want::Key | Want::KeyOrEnd) {
             self.key = inside;
             self.want = if self.lexer.eat(b':') { Want::Value } else { Want::Colon };
+            if escaped || inside == b"prototype" {
+                return self.nested_key(inside, escaped).map_err(|malformed| malformed.why);
+            }
             if !self.known.is_new(inside) {
                 return Ok(());
             }
@@ -154,6 +157,15 @@ impl<'a> Reader<'a, '_> {
             (Place::JsonValue, self.key)
         };
         add_string(place, name, inside, escaped, self.parts).map_err(|malformed| malformed.why)
+    }
+
+    /// A key that means something by the key of the object in which it stands, which is its part's name: `prototype` within
+    /// `constructor`.
+    fn nested_key(&mut self, inside: &'a [u8], escaped: bool) -> Result<(), Malformed> {
+        let around = self.frames.last().map_or(&b""[..], |frame| frame.key);
+        let name = if around.contains(&b'\\') { escape::undo(around).canonical } else { Cow::Borrowed(around) };
+        let value = if escaped { escape::undo(inside) } else { Value::plain(inside) };
+        self.parts.add(Place::JsonKey, name, value)
     }
 
     /// A string under `query` may be a GraphQL document (alone or in a batch, so not deep); whether it was.
@@ -269,6 +281,14 @@ mod tests {
         let keys: Vec<_> = parse(br#"[{"a":1,"b":2},{"a":3,"c":4,"b":"5"}]"#).1;
         let keys: Vec<_> = keys.iter().filter(|part| part.0 == Place::JsonKey).map(|part| part.2.as_str()).collect();
         assert_eq!(keys, ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn key_of_a_prototype_is_named_by_the_key_around_it() {
+        let text =
+            br#"{"prototype":1,"constr\u0075ctor":{"a":1,"prototyp\u0065":{"b":true}},"constructor":{"prototype":2}}"#;
+        let keys = parse(text).1.into_iter().filter(|(.., key)| key == "prototype").map(|(_, name, _)| name);
+        assert_eq!(keys.collect::<Vec<_>>(), ["", "constructor", "constructor"]);
     }
 
     #[test]
