@@ -104,6 +104,7 @@ impl Limits {
             frames: flood::Limits {
                 control: self.http2_control_frames,
                 resets: self.http2_resets,
+                head_bytes: size(self.head_bytes) as u64,
                 ..Default::default()
             },
             ping_after: self.http2_ping_interval.0,

@@ -354,7 +354,8 @@ pub struct Limits {
     /// HTTP/2: frames that carry nothing (PING, SETTINGS, empty DATA …) of one connection in a second.
     #[schemars(range(min = 1))]
     pub http2_control_frames: u32,
-    /// HTTP/2: streams that a client may reset in a second, on one connection. A head that is too large counts for up to 50.
+    /// HTTP/2: streams that a client may reset in a second, on one connection. A head that is too large counts for up to 80; one that
+    /// names the same fields again and again ends the connection.
     #[schemars(range(min = 1))]
     pub http2_resets: u32,
     /// Idle connections kept to each upstream, for each worker.

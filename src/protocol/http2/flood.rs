@@ -18,10 +18,14 @@ pub const CONTINUATIONS: Reason =
 
 /// A window update may come for each so many bytes that we sent, without counting.
 const UPDATE_BYTES: u64 = 1024;
-/// A head that opens no stream costs a reset for each so many of its bytes, for each may name a field of four thousand.
-const DROPPED_BYTES: u64 = 128;
+/// A head that opens no stream costs a reset for each so many of its bytes.
+const DROPPED_BYTES: u64 = 64;
 /// But no more than so many: it may be an honest one that is too large.
-const DROPPED_MOST: u64 = 50;
+const DROPPED_MOST: u64 = 80;
+/// Shorter heads cost little to decode.
+const SHORT: u64 = 512;
+/// Bytes of the names and values that a client may have us remember (RFC 9113 §6.5.2).
+const TABLE: u64 = 4096;
 
 /// How many of which frames are allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,11 +36,13 @@ pub struct Limits {
     pub resets: u32,
     /// CONTINUATION frames of one header block.
     pub continuations: u32,
+    /// Bytes of a head, decoded.
+    pub head_bytes: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { control: 500, resets: 200, continuations: 8 }
+        Self { control: 500, resets: 200, continuations: 8, head_bytes: 32 * 1024 }
     }
 }
 
@@ -60,9 +66,10 @@ struct Heads {
     last: u32,
     /// Bytes of a head that may still go on.
     coming: Option<u64>,
-    /// Whole heads, their bytes, and the streams that were opened, since they were last set against each other.
+    /// Whole heads, the bytes of the longest, and the streams that were opened or refused, since they were last set against
+    /// each other.
     whole: u32,
-    bytes: u64,
+    longest: u64,
     opened: u32,
 }
 
@@ -73,7 +80,7 @@ impl Heads {
             return;
         }
         if let Some(bytes) = self.coming.take() {
-            (self.whole, self.bytes) = (self.whole + 1, self.bytes + bytes);
+            (self.whole, self.longest) = (self.whole + 1, self.longest.max(bytes));
         }
         if frame.kind == Frame::HEADERS && frame.stream > self.last {
             (self.last, self.coming) = (frame.stream, Some(frame.length as u64));
@@ -82,11 +89,15 @@ impl Heads {
 
     /// The resets that heads cost which opened no stream. The last head is whole only with the frame behind it, so that more
     /// streams may be open than there are whole heads.
-    fn dropped(&mut self) -> u32 {
-        let (whole, bytes, opened) = (self.whole, self.bytes, self.opened);
-        let each = bytes / u64::from(whole.max(1)) / DROPPED_BYTES;
-        *self = Self { whole: 0, bytes: 0, opened: opened.saturating_sub(whole), ..*self };
-        whole.saturating_sub(opened).saturating_mul(each.min(DROPPED_MOST) as u32)
+    fn dropped(&mut self, limits: &Limits) -> u32 {
+        let (whole, longest, opened) = (self.whole, self.longest, self.opened);
+        *self = Self { whole: 0, longest: 0, opened: opened.saturating_sub(whole), ..*self };
+        // Huffman codes save less than half, and the table holds what is named again once: too large in fewer bytes, it
+        // names the same again and again.
+        let bomb = longest >= SHORT && 2 * longest + TABLE < limits.head_bytes;
+        let each =
+            if bomb { limits.resets.saturating_add(1) } else { (longest / DROPPED_BYTES).min(DROPPED_MOST) as u32 };
+        whole.saturating_sub(opened).saturating_mul(each)
     }
 }
 
@@ -98,11 +109,14 @@ impl Flood {
         self.sent %= UPDATE_BYTES;
     }
 
-    /// A stream was reset because of what the client sent on it.
+    /// A stream was reset with this code because of what the client sent on it.
     ///
     /// # Errors
     /// The limit that this is over.
-    pub fn made_us_reset(&mut self, now: Duration, limits: &Limits) -> Result<(), Reason> {
+    pub fn made_us_reset(&mut self, code: u32, now: Duration, limits: &Limits) -> Result<(), Reason> {
+        /// RFC 9113 §7: one stream more than may be open.
+        const REFUSED_STREAM: u32 = 7;
+        self.heads.opened += u32::from(code == REFUSED_STREAM);
         self.turn(now);
         self.reset(1, limits)
     }
@@ -119,7 +133,7 @@ impl Flood {
     /// The limit that the others are over.
     pub fn settle(&mut self, now: Duration, limits: &Limits) -> Result<(), Reason> {
         self.turn(now);
-        match self.heads.dropped() {
+        match self.heads.dropped(limits) {
             0 => Ok(()),
             dropped => self.reset(dropped, limits),
         }
@@ -177,7 +191,7 @@ mod tests {
 
     #[test]
     fn frames_end_at_their_limits() {
-        let limits = Limits { control: 3, resets: 2, continuations: 1 };
+        let limits = Limits { control: 3, resets: 2, continuations: 1, ..Limits::default() };
         let of = |kind, flags, length| Frame { kind, flags, stream: 1, length, first: 0 };
         let over = |frame: Frame, allowed: usize| {
             let mut flood = Flood::default();
@@ -203,9 +217,9 @@ mod tests {
         let mut flood = Flood::default();
         let reset = Frame { kind: Frame::RST_STREAM, flags: 0, stream: 1, length: 4, first: 0 };
         assert_eq!(flood.count(reset, Duration::ZERO, &limits), Ok(()));
-        assert_eq!(flood.made_us_reset(Duration::ZERO, &limits), Ok(()));
-        assert_eq!(flood.made_us_reset(Duration::ZERO, &limits), Err(RESET_RATE));
-        assert_eq!(flood.made_us_reset(Duration::from_secs(1), &limits), Ok(()));
+        assert_eq!(flood.made_us_reset(1, Duration::ZERO, &limits), Ok(()));
+        assert_eq!(flood.made_us_reset(1, Duration::ZERO, &limits), Err(RESET_RATE));
+        assert_eq!(flood.made_us_reset(1, Duration::from_secs(1), &limits), Ok(()));
     }
 
     /// What comes of so many heads of so many bytes, of which so many opened a stream.
@@ -221,12 +235,29 @@ mod tests {
 
     #[test]
     fn large_heads_that_open_no_stream_are_few() {
-        assert_eq!(heads(5, 10_000, 0), Ok(()));
-        assert_eq!(heads(6, 10_000, 0), Err(RESET_RATE));
-        assert_eq!(heads(6, 70_000, 1), Ok(()));
+        // Too large in so few bytes.
+        assert_eq!(heads(1, 10_000, 0), Ok(()));
+        assert_eq!(heads(2, 10_000, 0), Err(RESET_RATE));
+        // Too large.
+        assert_eq!(heads(3, 70_000, 0), Ok(()));
+        assert_eq!(heads(4, 70_000, 0), Err(RESET_RATE));
+        assert_eq!(heads(4, 70_000, 1), Ok(()));
+        // Malformed.
+        assert_eq!(heads(150, 120, 0), Ok(()));
+        assert_eq!(heads(500, 60, 0), Ok(()));
+        // As it should be.
         assert_eq!(heads(500, 10_000, 500), Ok(()));
-        assert_eq!(heads(150, 250, 0), Ok(()));
-        assert_eq!(heads(500, 100, 0), Ok(()));
+    }
+
+    #[test]
+    fn refused_stream_is_no_dropped_head() {
+        let (limits, mut flood) = (Limits::default(), Flood::default());
+        for stream in (1..101).step_by(2) {
+            let head = Frame { kind: Frame::HEADERS, flags: 5, stream, length: 2000, first: 0 };
+            flood.count(head, Duration::ZERO, &limits).unwrap();
+            flood.made_us_reset(7, Duration::ZERO, &limits).unwrap();
+        }
+        assert_eq!(flood.settle(Duration::ZERO, &limits), Ok(()));
     }
 
     #[test]

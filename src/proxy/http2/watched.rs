@@ -22,9 +22,9 @@ use tokio::time::Instant;
 
 /// So much is gathered before it goes out in the middle of a turn.
 const GATHERED_BYTES: usize = 32 * 1024;
-/// So much of a client's frames is read in one turn. Heads that name large fields by one byte each take about a millisecond
+/// So much of a client's frames is read in one turn. Heads that name fields by one byte each take half a millisecond
 /// for it.
-const TURN_BYTES: usize = 32 * 1024;
+const TURN_BYTES: usize = 16 * 1024;
 
 /// The connection, as the library holds it.
 pub(super) struct Watched(Rc<RefCell<Watching>>);
@@ -153,7 +153,7 @@ impl Watching {
         outgoing.feed(bytes, |frame| {
             let Some(code) = frame.code().filter(|code| !OURS.contains(code)) else { return };
             refused.note(code);
-            if let Err(reason) = flood.made_us_reset(since.elapsed(), limits) {
+            if let Err(reason) = flood.made_us_reset(code, since.elapsed(), limits) {
                 *over = Some(reason);
             }
         });
