@@ -24,7 +24,7 @@ def disagreements(spelling, number, acts):
         found += forged(act)
         if "UNION SELECT" in act["body"] + str(act["headers"]) + act["target"].replace("%20", " "):
             found.append(f"acted on an attack in {described(act)}")
-        if not act["whole"]:
+        if not came_whole(act, spelling):
             continue  # a stream that was cut: its server knows that it has not got all
         while expected and not same(act, expected[0], number):
             expected.pop(0)
@@ -33,6 +33,11 @@ def disagreements(spelling, number, acts):
         else:
             found.append(f"acted on {described(act)}")
     return found
+
+
+def came_whole(act, spelling):
+    """Whether an act was one on all of a message. Where its server cannot tell, it was when anything was to be acted on."""
+    return bool(spelling.acts) if act["whole"] is None else act["whole"]
 
 
 def same(act, released, number):
@@ -96,7 +101,7 @@ def behind(spelling, number, acts, exchanged):
     if not closed:
         found.append("neither answered nor closed")
     answered = [answer.acted for answer in answers if answer.acted]
-    acted = [act["id"] for act in acts if act["whole"]]
+    acted = [act["id"] for act in acts if came_whole(act, spelling)]
     if isinstance(spelling.steps[0], Stream):  # side by side
         answered, acted = sorted(answered), sorted(acted)
     if answered != acted:
