@@ -39,7 +39,7 @@ pub struct Beginning {
     /// Messages that were begun.
     begun: u8,
     done: bool,
-    found: Option<(Part<'static>, Hit)>,
+    found: Option<Box<(Part<'static>, Hit)>>,
 }
 
 /// Where in the messages of a gRPC call the next byte stands. `prefix.len() <= PREFIX`.
@@ -50,6 +50,11 @@ struct Frames {
 }
 
 impl Beginning {
+    /// Whether anything was found.
+    pub fn is_telling(&self) -> bool {
+        self.found.is_some()
+    }
+
     /// What follows are messages of gRPC.
     pub fn of_messages(&mut self) {
         self.messages = Some(Frames::default());
@@ -140,7 +145,7 @@ impl Beginning {
         if self.exceptions.iter().any(|exception| exception.excuses(&part, &hit)) {
             return Ok(());
         }
-        self.found = Some((part, hit));
+        self.found = Some(Box::new((part, hit)));
         if self.acts { Err(Disguised) } else { Ok(()) }
     }
 }
@@ -154,7 +159,7 @@ impl Case<'_> {
 
     /// The judgement of what an answer began with; nothing when there is nothing to tell.
     pub fn unmasked(&mut self, beginning: Beginning) -> Option<Judgement> {
-        let (part, hit) = beginning.found?;
+        let (part, hit) = *beginning.found?;
         self.observe(part, hit);
         let reason = self.inspect(&[], &mut Engine::budget(0));
         (reason == Some(ATTACK)).then(|| self.object(ATTACK))
@@ -251,7 +256,7 @@ mod tests {
         let mut pieces = bytes.chunks(size).enumerate();
         let passed = pieces.try_for_each(|(at, piece)| beginning.body(piece, whole && at + 1 == count));
         assert_eq!(passed.is_err(), beginning.found.is_some());
-        beginning.found.map(|(_, hit)| hit.signature.to_string())
+        beginning.found.map(|found| found.1.signature.to_string())
     }
 
     fn grpc(messages: &[&[u8]]) -> Vec<u8> {
@@ -263,7 +268,7 @@ mod tests {
         let mut beginning = Beginning { acts: true, ..Beginning::default() };
         beginning.of_messages();
         let _ = bytes.chunks(size).try_for_each(|piece| beginning.body(piece, false));
-        beginning.found.map(|(_, hit)| hit.signature.to_string())
+        beginning.found.map(|found| found.1.signature.to_string())
     }
 
     fn server_hello() -> Vec<u8> {

@@ -3,10 +3,10 @@
 //! requests. `beginning` asks the same of answers.
 
 use super::Case;
+use crate::canon::cursor;
 use crate::flow::{Chain, Extent, Hit, Part, Place, Side, Weight};
 use crate::protocol::identify::{Answer, identify};
 use crate::protocol::protobuf;
-use memchr::memmem;
 use std::borrow::Cow;
 
 const OBSERVER: &str = "tunnel";
@@ -96,7 +96,7 @@ fn disguised(bytes: &[u8]) -> Option<&'static str> {
 /// tunnel says its own name where the version stands.)
 pub(super) fn banner_end(bytes: &[u8]) -> Option<usize> {
     let head = bytes.get(..bytes.len().min(FRAMING + BANNER)).unwrap_or_default();
-    let at = memmem::find(head, b"SSH-")?;
+    let at = cursor::find_exact(head, b"SSH-")?;
     let (before, banner) = head.split_at_checked(at)?;
     let starts: [&[u8]; 3] = [b"SSH-2.0-", b"SSH-1.99-", b"SSH-chisel-"];
     let framed = at <= FRAMING && (before.is_empty() || before.iter().any(is_framing) && !has_word(before));

@@ -222,7 +222,9 @@ impl<'w> Conversation<'w> {
                 }
                 held => self.ask(told, request, &mut upstream, held).await,
             };
-            if let Some(next) = self.unmasked(told, case, request).await {
+            if told.seen.beginning.is_telling()
+                && let Some(next) = self.unmasked(told, case, request).await
+            {
                 return next;
             }
             if let Some(next) = self.leaks(told, case, request).await {
