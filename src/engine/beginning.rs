@@ -6,11 +6,11 @@
 
 use super::disguise::{self, BANNER, FRAMING, banner_end};
 use super::{ATTACK, Case, Engine};
+use crate::canon::cursor;
 use crate::flow::{Exception, Hit, Judgement, Mode, Part, Place, Side};
 use crate::protocol::grpc::PREFIX;
 use crate::protocol::identify::{Answer, identify};
 use crate::protocol::protobuf;
-use memchr::memmem;
 use std::sync::Arc;
 
 /// Bytes that are looked at: the longest banner behind its framing, and what follows it.
@@ -227,19 +227,19 @@ fn is_job(bytes: &[u8]) -> bool {
     if bytes.first() != Some(&b'{') {
         return false;
     }
-    let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let says = |word: &str| memmem::find(line, word.as_bytes()).is_some();
-    match says("\"mining.") {
-        true => says("\"mining.notify\"") || says("\"mining.set_difficulty\""),
-        false => has_block(line) && says("\"job\""),
+    let line = bytes.get(..memchr::memchr(b'\n', bytes).unwrap_or(bytes.len())).unwrap_or_default();
+    let says = |word: &[u8]| cursor::find_exact(line, word).is_some();
+    match says(b"mining.") {
+        true => says(b"\"mining.notify\"") || says(b"\"mining.set_difficulty\""),
+        false => has_block(line) && says(b"job\""),
     }
 }
 
 /// A block to work on: `"blob"` is more hexadecimal digits than any hash has.
 fn has_block(line: &[u8]) -> bool {
     const DIGITS: usize = 96;
-    let name = b"\"blob\":";
-    let value = memmem::find(line, name).and_then(|at| line.get(at + name.len()..)).unwrap_or_default();
+    let name = b"blob\":";
+    let value = cursor::find_exact(line, name).and_then(|at| line.get(at + name.len()..)).unwrap_or_default();
     let digits = value.trim_ascii_start().strip_prefix(b"\"").unwrap_or_default();
     digits.iter().take_while(|byte| byte.is_ascii_hexdigit()).count() >= DIGITS
 }
