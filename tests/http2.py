@@ -344,27 +344,73 @@ def nginx(folder, behind):
     return server, port
 
 
-class Resets(Serving):
-    """An upstream that resets every stream before it answers."""
+class Frames(Serving):
+    """An upstream that says what it says to the end of each request itself."""
 
     def __init__(self):
         self.streams = 0
         super().__init__()
 
     def talk(self, client):
-        frame = lambda kind, flags, stream, payload: (
-            len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
-        )
+        taken = 0
         with client, client.makefile("rb") as reader:
             reader.read(24)
             client.sendall(frame(4, 0, 0, b""))
-            while head := reader.read(9):
+            while len(head := reader.read(9)) == 9:
                 reader.read(int.from_bytes(head[:3], "big"))
                 if head[3] == 4 and not head[4]:
                     client.sendall(frame(4, 1, 0, b""))
-                if head[3] == 1:
+                if head[3] in (0, 1) and head[4] & 1:
                     self.streams += 1
-                    client.sendall(frame(3, 0, int.from_bytes(head[5:], "big"), (2).to_bytes(4, "big")))
+                    taken += 1
+                    client.sendall(self.answer(taken, int.from_bytes(head[5:], "big")))
+
+
+def frame(kind, flags, stream, payload):
+    return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
+
+
+def reset(stream, code):
+    return frame(3, 0, stream, code.to_bytes(4, "big"))
+
+
+class Resets(Frames):
+    """Resets every stream before it answers."""
+
+    def answer(self, _, stream):
+        return reset(stream, 2)
+
+
+class GoesAway(Frames):
+    """Takes twenty requests of a connection: it refuses the second, and does not look at what comes after the last."""
+
+    def __init__(self):
+        self.answered = 0
+        super().__init__()
+
+    def answer(self, taken, stream):
+        if taken > 20:
+            return b""
+        if taken == 2:
+            return reset(stream, 7)
+        self.answered += 1
+        away = frame(7, 0, 0, stream.to_bytes(4, "big") + bytes(4)) if taken == 20 else b""
+        return frame(1, 5, stream, b"\x88") + away
+
+
+def goes_away(door, upstream):
+    """What an upstream has not looked at is asked again, whatever it is, and never twice of one that has."""
+    if shutil.which("h2load") is None:
+        raise Skipped("no h2load")
+    before = upstream.answered
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(b"a=1")
+        file.flush()
+        done = run(["h2load", "-n", "400", "-c", "1", "-m", "3", "-d", file.name, "-H", "content-type: text/plain",
+                    f"{door.url}/count"])
+    if "400 2xx" not in done.stdout:
+        raise Failed(done.stdout[-600:])
+    expect("answers", upstream.answered - before, 400)
 
 
 def resets(door, podwall, upstream):
@@ -407,6 +453,8 @@ def everything(tally, binary, folder, programs):
         tally.check("upstream nginx", missing, "nginx")
     failing = Resets()
     behind["resets"] = (failing.port, "http2")
+    leaving = GoesAway()
+    behind["away"] = (leaving.port, "http2")
     service = None
     if grpc:
         service = calls.Service()
@@ -421,6 +469,10 @@ def everything(tally, binary, folder, programs):
     for door in doors:
         if door.name.startswith("resets"):
             tally.check(f"upstream-resets {door.name}", resets, door, podwall, failing)
+            continue
+        if door.name.startswith("away"):
+            if not door.tls:
+                tally.check(f"upstream-goes-away {door.name}", goes_away, door, leaving)
             continue
         if door.name.startswith("grpc"):
             for name, client in GRPC:

@@ -29,6 +29,9 @@ use std::time::Duration;
 pub(super) const REQUEST_SLOW: Reason =
     Reason::new("upstream-request-timeout", Kind::Upstream, "the upstream did not take the request in time");
 
+/// How often a request is sent again that an upstream has refused to look at.
+const MOST_REFUSALS: u32 = 3;
+
 /// The upstream is to prove who it is, and the request is inside of a tunnel.
 const UNPROVED: Reason = Reason::new(
     "upstream-unproved-in-tunnel",
@@ -183,10 +186,11 @@ impl<'w> Conversation<'w> {
     }
 
     /// Sends the request to the upstream and passes its answer on. A pooled connection that turns out to be stale is
-    /// replaced once, if asking twice is safe.
+    /// replaced once, if asking twice is safe; a stream that the upstream has not looked at, a few times.
     async fn forward(&mut self, told: &mut Told, case: &mut Case<'_>, request: &Request, mut body: Body) -> Next {
         let alone = request.head.body_may_stay_unread(&request.bytes, body.first());
         let mut fresh_only = alone;
+        let mut refusals = 0;
         let to = match self.guest.target(self.worker, request, case.terms().map(|terms| &**terms)) {
             Ok(to) => to,
             Err(reason) => return self.fail(told, request, Broken::Upstream(reason)).await,
@@ -230,7 +234,9 @@ impl<'w> Conversation<'w> {
             if let Some(next) = self.leaks(told, case, request).await {
                 return next;
             }
-            let retries = stale_is_mended && answered == Err(Broken::Upstream(NO_ANSWER));
+            let untaken = upstream.is_untaken() && !matches!(body, Body::Stream(..)) && refusals < MOST_REFUSALS;
+            refusals += u32::from(untaken);
+            let retries = (stale_is_mended || untaken) && answered == Err(Broken::Upstream(NO_ANSWER));
             if let Some(attempt) = attempt.take_if(|_| !retries) {
                 settle(attempt, answered, told.seen.status);
             }

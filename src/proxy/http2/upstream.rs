@@ -52,6 +52,8 @@ struct Ask {
     waiting: Option<Waker>,
     /// Whether the request could not be sent.
     failed: bool,
+    /// Whether the upstream is known not to have acted on the request.
+    untaken: bool,
 }
 
 impl Asking {
@@ -67,6 +69,12 @@ impl Asking {
         self.outgoing.begin.send.is_extended_connect_protocol_enabled()
     }
 
+    /// Whether the upstream is known not to have acted on the request, so that asking again is safe whatever was asked
+    /// (RFC 9113 §8.7).
+    pub(in crate::proxy) fn is_untaken(&self) -> bool {
+        self.outgoing.begin.untaken
+    }
+
     fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<&mut Incoming>> {
         if self.incoming.is_none() {
             let ask = &mut self.outgoing.begin;
@@ -80,12 +88,13 @@ impl Asking {
             let (head, switches) = (ask.head, ask.switches);
             match answer.poll_informational(cx) {
                 Poll::Ready(Some(interim)) => {
-                    let (text, _) = answered(&interim.map_err(broken)?, true, head)?;
+                    let interim = interim.map_err(|error| ask.lost(error))?;
+                    let (text, _) = answered(&interim, true, head)?;
                     return Poll::Ready(Ok(self.incoming.insert(Incoming::only(text))));
                 }
                 Poll::Ready(None) | Poll::Pending => {}
             }
-            let answer = ready!(Pin::new(answer).poll(cx)).map_err(broken)?;
+            let answer = ready!(Pin::new(answer).poll(cx)).map_err(|error| ask.lost(error))?;
             let (parts, body) = answer.into_parts();
             let ended = body.is_end_stream();
             let answer = Response::from_parts(parts, ());
@@ -119,6 +128,14 @@ fn listed(answer: &Response<()>) -> Vec<text::Field<'_>> {
 }
 
 impl Ask {
+    /// No answer will come. An upstream that goes away tells which streams it has not looked at, and one that refuses a
+    /// stream has not looked at it either.
+    fn lost(&mut self, error: h2::Error) -> io::Error {
+        let refused = error.is_reset() && error.reason() == Some(Code::REFUSED_STREAM);
+        self.untaken |= error.is_remote() && (refused || error.is_go_away());
+        broken(error)
+    }
+
     /// Without a host (HTTP/1.0), the upstream's own address stands for one.
     fn uri(&self, view: RequestView<'_>) -> Result<Uri, http::Error> {
         let own = self.to.address.to_string();
@@ -153,7 +170,11 @@ impl Begin for Ask {
             request.extensions_mut().insert(Protocol::from_static(text::WEBSOCKET));
             framing = Framing::UntilClose;
         }
-        let (answer, stream) = self.send.send_request(request, !framing.has_body()).map_err(broken)?;
+        let sent = self.send.send_request(request, !framing.has_body());
+        let (answer, stream) = sent.map_err(|error| {
+            self.untaken = true;
+            broken(error)
+        })?;
         self.answer = Some(answer);
         Ok(Some(Begun { len: head.len, content: Some((framing, stream)) }))
     }
@@ -250,8 +271,8 @@ impl Connections {
     pub(in crate::proxy) fn take(&self, worker: &Worker, to: &Arc<Target>) -> Option<Asking> {
         let mut open = self.open.borrow_mut();
         let connections = open.get_mut(to)?;
-        connections.retain(|shared| {
-            !shared.over.get() && Connected::is_trusted(worker, &to.tls, &shared.peer, shared.generation)
+        connections.retain_mut(|shared| {
+            shared.takes_streams() && Connected::is_trusted(worker, &to.tls, &shared.peer, shared.generation)
         });
         let free = |shared: &&mut Shared| shared.active.get() < shared.send.current_max_send_streams();
         let shared = connections.iter_mut().find(free)?;
@@ -318,9 +339,25 @@ impl Shared {
         Ok(Self { send, peer, generation, active: Rc::default(), over, used: Instant::now() })
     }
 
+    /// Whether the upstream has neither ended the connection nor said that it is about to.
+    fn takes_streams(&mut self) -> bool {
+        let ready = self.send.poll_ready(&mut Context::from_waker(Waker::noop()));
+        !self.over.get() && !matches!(ready, Poll::Ready(Err(_)))
+    }
+
     fn asking(&self, worker: &Worker, to: &Arc<Target>) -> Asking {
         let (send, limits, to) = (self.send.clone(), worker.limits().http1, Arc::clone(to));
-        let ask = Ask { send, to, limits, head: false, switches: None, answer: None, waiting: None, failed: false };
+        let ask = Ask {
+            send,
+            to,
+            limits,
+            head: false,
+            switches: None,
+            answer: None,
+            waiting: None,
+            failed: false,
+            untaken: false,
+        };
         Asking { outgoing: Outgoing::new(ask, limits), incoming: None, _active: Active::new(&self.active) }
     }
 }

@@ -88,6 +88,11 @@ impl Upstream {
         }
     }
 
+    /// Whether the upstream is known not to have acted on what it was sent.
+    pub(super) fn is_untaken(&self) -> bool {
+        matches!(&self.socket, Wire::Stream(stream) if stream.is_untaken())
+    }
+
     /// A stream of a connection that exchanges share.
     pub(super) fn stream(asking: Asking, to: Arc<Target>, reused: bool) -> Self {
         let (inbox, outbox) = (Inbox::default(), Outbox::default());
