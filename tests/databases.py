@@ -6,19 +6,18 @@ One line per check: `ok NAME`, `FAIL NAME: why`, `SKIPPED NAME: why`. Exit code 
 loopback.
 """
 
-import argparse
 import asyncio
 import contextlib
 import re
 import socket
 import ssl
 import struct
-import tempfile
 import threading
 import time
 from pathlib import Path
 
-from clients_kit.checks import Failed, Skipped, Tally, expect, run
+from clients_kit import doors
+from clients_kit.checks import Failed, Skipped, expect, run
 from clients_kit.postgres import PASSWORD, Postgres
 from clients_kit.programs import Podwall, certificates, free_port, until
 from databases_kit import drivers, named, observed, page, recorded
@@ -100,17 +99,6 @@ DENIED = [
 ]
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("binary", type=Path)
-    parser.add_argument("--only", default="", help="part of the names of checks")
-    arguments = parser.parse_args()
-    tally = Tally()
-    with tempfile.TemporaryDirectory(prefix="podwall-databases-") as folder, contextlib.ExitStack() as programs:
-        check(tally, arguments.binary.resolve(), Path(folder), programs, arguments.only)
-    tally.finish()
-
-
 def check(tally, binary, folder, programs, only):
     made = {}
     certs = certificates(binary, folder / "certificates")
@@ -122,31 +110,15 @@ def check(tally, binary, folder, programs, only):
     server.direct("CREATE DATABASE shop", "postgres")
     server.direct("CREATE DATABASE copy", "postgres")
     expect("schema", server.direct(SCHEMA.format(password=PASSWORD)) is not None, True)
-    plain, strict, tls, outbound = (free_port() for _ in range(4))
-    upstream = f"127.0.0.1:{server.port}"
-    to_server = {"roots": f"{certs}/ca.crt", "server_name": "localhost"}
-    to_sidecar = {"identities": ["spiffe://cluster.test/ns/shop/sa/orders"]}
-    ours = {"protocol": "postgres", "upstream": upstream}
-    inbound = Podwall(binary, folder / "sidecar", [
-        {"listen": f"127.0.0.1:{plain}", "tls": "off", **ours},
-        {"listen": f"127.0.0.1:{strict}", "tls": "strict", **ours},
-        {"listen": f"127.0.0.1:{tls}", "tls": "off", **ours, "upstream_tls": to_server},
-    ], INBOUND, certs, record="aggregate_interval: 1s")
-    programs.callback(inbound.end)
-    caller = Podwall(binary, folder / "caller", [
-        {"listen": f"127.0.0.1:{outbound}", "direction": "outbound", "protocol": "postgres",
-         "upstream": f"127.0.0.1:{strict}", "upstream_tls": to_sidecar},
-    ], OUTBOUND, certs, certificate="client", record="aggregate_interval: 1s")
-    programs.callback(caller.end)
-    inbound.wait_ready()
-    caller.wait_ready()
+    ways = doors.start("postgres", server, (INBOUND, OUTBOUND), certs, binary, folder, programs)
+    inbound = ways.inbound
     rust_and_node = drivers.each(binary, certs)
     everything = (psql, psql_denied, pgbench, dump, rows, recorded.statements, recorded.values, *PSYCOPG, *ASYNCPG,
                   drivers.sqlalchemy, *rust_and_node)
     for name, port, podwall, functions in (
-        ("plain", plain, inbound, everything),
-        ("sidecars", outbound, caller, everything),
-        ("tls", tls, inbound, (psql, psycopg_works, psycopg_cancels, positions, statement_log)),
+        ("plain", ways.plain, inbound, everything),
+        ("sidecars", ways.outbound, ways.caller, everything),
+        ("tls", ways.tls, inbound, (psql, psycopg_works, psycopg_cancels, positions, statement_log)),
     ):
         door = Door(name, port, server, podwall)
         for function in functions:
@@ -157,12 +129,12 @@ def check(tally, binary, folder, programs, only):
         if only in title:
             tally.check(title, function, *arguments)
 
-    own_tls = Door("strict", strict, server, inbound)
+    own_tls = Door("strict", ways.strict, server, inbound)
     alone("sqlalchemy strict", drivers.sqlalchemy, own_tls, certs)
     for driver in rust_and_node:
         if driver.__name__ != "tokio_postgres":  # has no TLS of its own
             alone(f"{driver.__name__} strict", driver, own_tls)
-    door = Door("plain", plain, server, inbound)
+    door = Door("plain", ways.plain, server, inbound)
     alone("client that asks for TLS", asks_for_tls, own_tls, certs)
     alone("certificate for a name", named.shown, binary, folder, certs, server, INBOUND)
     alone("server that must be named", other_name, binary, folder, certs, server)
@@ -685,4 +657,4 @@ def down(binary, folder, certs):
 
 
 if __name__ == "__main__":
-    main()
+    doors.main("databases", check)

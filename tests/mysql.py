@@ -6,19 +6,18 @@ One line per check: `ok NAME`, `FAIL NAME: why`, `SKIPPED NAME: why`. Exit code 
 loopback. No server of MySQL is in Debian: what is shown here is shown of MariaDB.
 """
 
-import argparse
 import contextlib
 import json
 import re
 import shutil
 import socket
 import struct
-import tempfile
 from pathlib import Path
 
-from clients_kit.checks import Failed, Skipped, Tally, expect, run
+from clients_kit import doors
+from clients_kit.checks import Failed, Skipped, expect, run
 from clients_kit.mariadb import PASSWORD, MariaDB
-from clients_kit.programs import Podwall, certificates, free_port
+from clients_kit.programs import certificates
 from mysql_kit import binary, correlation, lost
 
 try:
@@ -390,17 +389,6 @@ EVERYTHING = (client, client_denied, executes_comments_as_the_server, pymysql_wo
               statement_log, modes, databases_followed, stranger, local_infile, binary.binary, binary.cursors)
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("binary", type=Path)
-    parser.add_argument("--only", default="", help="part of the names of checks")
-    arguments = parser.parse_args()
-    tally = Tally()
-    with tempfile.TemporaryDirectory(prefix="podwall-mysql-") as folder, contextlib.ExitStack() as programs:
-        check(tally, arguments.binary.resolve(), Path(folder), programs, arguments.only)
-    tally.finish()
-
-
 def check(tally, binary, folder, programs, only):
     made = {}
     certs = certificates(binary, folder / "certificates")
@@ -411,29 +399,14 @@ def check(tally, binary, folder, programs, only):
     programs.callback(server.end)
     server.direct("CREATE DATABASE shop; CREATE DATABASE other; CREATE TABLE other.orders SELECT 77 AS id", "mysql")
     load(server)
-    plain, strict, tls, outbound = (free_port() for _ in range(4))
-    ours = {"protocol": "mysql", "upstream": f"127.0.0.1:{server.port}"}
-    to_server = {"roots": f"{certs}/ca.crt", "server_name": "localhost"}
-    to_sidecar = {"identities": ["spiffe://cluster.test/ns/shop/sa/orders"]}
-    inbound = Podwall(binary, folder / "sidecar", [
-        {"listen": f"127.0.0.1:{plain}", "tls": "off", **ours},
-        {"listen": f"127.0.0.1:{strict}", "tls": "strict", **ours},
-        {"listen": f"127.0.0.1:{tls}", "tls": "off", **ours, "upstream_tls": to_server},
-    ], INBOUND, certs, record="aggregate_interval: 1s")
-    programs.callback(inbound.end)
-    caller = Podwall(binary, folder / "caller", [
-        {"listen": f"127.0.0.1:{outbound}", "direction": "outbound", "protocol": "mysql",
-         "upstream": f"127.0.0.1:{strict}", "upstream_tls": to_sidecar},
-    ], OUTBOUND, certs, certificate="client", record="aggregate_interval: 1s")
-    programs.callback(caller.end)
-    inbound.wait_ready()
-    caller.wait_ready()
-    for name, port, podwall in (("plain", plain, inbound), ("sidecars", outbound, caller), ("tls", tls, inbound)):
+    ways = doors.start("mysql", server, (INBOUND, OUTBOUND), certs, binary, folder, programs)
+    inbound = ways.inbound
+    for name, port, podwall in (("plain", ways.plain, inbound), ("sidecars", ways.outbound, ways.caller), ("tls", ways.tls, inbound)):
         for function in EVERYTHING:
             title = f"{function.__name__.replace('_', '-')} {name}"
             if only in title:
                 tally.check(title, function, Door(name, port, server, podwall))
-    door = Door("plain", plain, server, inbound)
+    door = Door("plain", ways.plain, server, inbound)
     for function in (refused_commands, no_mysql, masked, counted):
         title = function.__name__.replace("_", "-")
         if only in title:
@@ -454,4 +427,4 @@ def load(server):
 
 
 if __name__ == "__main__":
-    main()
+    doors.main("mysql", check)

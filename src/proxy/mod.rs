@@ -4,6 +4,7 @@
 pub mod bans;
 mod budget;
 mod connection;
+mod database;
 mod deadline;
 pub mod dns;
 mod door;

@@ -1,13 +1,10 @@
 //! What a client commands, judged: what goes on as it is, and what is answered here instead.
 
-use super::report::Run;
-use super::texts::{Granted, Statement};
-use super::{Asked as Then, Awaited, End, SETTING, TEXT_BYTES, Who, Wire, report};
-use crate::behave::sql::Asked as Seen;
+use super::report::seen;
+use super::texts::Statement;
+use super::{Asked as Then, Awaited, SETTING, Wire};
 use crate::canon::sql::Reading;
-use crate::engine::Engine;
-use crate::engine::correlate::PROOF;
-use crate::flow::{Direction, Hit, Message, Part, Past, Place, Side, Verdict, Weight};
+use crate::flow::{Direction, Verdict};
 use crate::protocol::mysql::accesses::{Asked, Understood};
 use crate::protocol::mysql::answer::{Answer, Shape};
 use crate::protocol::mysql::command::Command;
@@ -15,11 +12,11 @@ use crate::protocol::mysql::emit::{self, DENIED, NO_COMMAND, NO_SESSION, NO_STAT
 use crate::protocol::mysql::handshake;
 use crate::protocol::mysql::settings::Settings;
 use crate::protocol::mysql::{TOO_MANY, UNKNOWN_STATEMENT, UNSUPPORTED};
-use crate::record::flows::Carried;
-use crate::record::{EventId, Traffic};
+use crate::proxy::database::{End, Granted, Judged, Run, TEXT_BYTES, Who};
+use crate::record::EventId;
 use std::cell::Cell;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// An error's number and SQLSTATE.
 type Code = (u16, &'static str);
@@ -53,7 +50,7 @@ impl Wire<'_> {
                 Ok(known)
             }
             Command::Refused(_) => {
-                let event = self.note_end(UNSUPPORTED);
+                let event = self.subject.note_end(UNSUPPORTED);
                 Ok(self.deny((event, NO_COMMAND)))
             }
         }
@@ -77,35 +74,32 @@ impl Wire<'_> {
     }
 
     fn deny(&mut self, (event, code): Denied) -> bool {
-        emit::denial(self.to_client.buffer(), code, &event.to_string());
+        emit::denial(self.sides.to_client.buffer(), code, &event.to_string());
         false
     }
 
     fn unknown_statement(&mut self) -> bool {
-        let event = self.note_end(UNKNOWN_STATEMENT);
+        let event = self.subject.note_end(UNKNOWN_STATEMENT);
         self.deny((event, NO_STATEMENT))
     }
 
     fn begins(&mut self) -> Result<(), End> {
         self.still_welcome().map_err(End::Refused)?;
-        self.exchanges.exchanges += 1;
+        self.subject.exchanges.exchanges += 1;
         Ok(())
     }
 
     /// Judges what names no statement; gives the event's id if it is denied.
     fn decide(&mut self, asked: &Asked, action: &str, who: &Who) -> Option<EventId> {
-        let past = Past::default();
-        let scene = self.scene(&past);
-        let message = Message { side: Side::Client, accesses: &asked.accesses(), parts: &[], last: true };
-        let judgement = self.worker.engine().open(&scene).judge(&scene, &message, &mut Engine::budget(0));
-        report::decided(self.worker, &scene, who, action, judgement)
+        let judgement = self.subject.decide(&asked.accesses());
+        self.subject.decided(who, action, judgement)
     }
 
     fn init_db(&mut self, name: &[u8]) -> Result<bool, End> {
         self.begins()?;
         let name = String::from_utf8_lossy(name).into_owned();
-        let asked = Asked::session(&self.who.user, &name);
-        match self.decide(&asked, "USE", &self.who.clone()) {
+        let asked = Asked::session(&self.subject.who.user, &name);
+        match self.decide(&asked, "USE", &self.subject.who.clone()) {
             Some(event) => Ok(self.deny((event, NO_SESSION))),
             None => self.goes_on(Shape::Simple, Then::Database(name)),
         }
@@ -114,8 +108,8 @@ impl Wire<'_> {
     fn field_list(&mut self) -> Result<bool, End> {
         self.begins()?;
         let database = self.settings.databases.last().cloned().unwrap_or_default();
-        let asked = Asked::kind(&self.who.user, &database, "SHOW");
-        match self.decide(&asked, "SHOW", &self.who.clone()) {
+        let asked = Asked::kind(&self.subject.who.user, &database, "SHOW");
+        match self.decide(&asked, "SHOW", &self.subject.who.clone()) {
             Some(event) => Ok(self.deny((event, DENIED))),
             None => self.goes_on(Shape::Fields, Then::Plain),
         }
@@ -126,7 +120,8 @@ impl Wire<'_> {
         self.begins()?;
         let takes = if self.deprecate_eof { handshake::DEPRECATE_EOF } else { 0 };
         let answer = handshake::change_user(rest, takes).map_err(|malformed| End::Refused(malformed.why))?;
-        let who = Who { user: answer.user, database: answer.database, application: self.who.application.clone() };
+        let who =
+            Who { user: answer.user, database: answer.database, application: self.subject.who.application.clone() };
         let asked = Asked::session(&who.user, &who.database);
         if let Some(event) = self.decide(&asked, "CONNECT", &who) {
             return Ok(self.deny((event, NO_SESSION)));
@@ -137,7 +132,7 @@ impl Wire<'_> {
 
     fn query(&mut self, text: &[u8]) -> Result<bool, End> {
         self.begins()?;
-        let understood = self.worker.mysql_texts.understand(text, &self.settings);
+        let understood = self.subject.worker.mysql_texts.understand(text, &self.settings);
         let settings = self.settings.clone();
         match self.judge(text, &understood, &settings) {
             Err(denied) => Ok(self.deny(denied)),
@@ -150,7 +145,7 @@ impl Wire<'_> {
 
     fn prepare(&mut self, text: &[u8]) -> Result<bool, End> {
         self.begins()?;
-        let understood = self.worker.mysql_texts.understand(text, &self.settings);
+        let understood = self.subject.worker.mysql_texts.understand(text, &self.settings);
         let settings = self.settings.clone();
         let granted = match self.judge(text, &understood, &settings) {
             Err(denied) => return Ok(self.deny(denied)),
@@ -159,7 +154,7 @@ impl Wire<'_> {
         if self.texts.get() + text.len() > TEXT_BYTES {
             return Err(End::Refused(TOO_MANY));
         }
-        let generation = self.worker.engine().revision().generation;
+        let generation = self.subject.worker.engine().revision().generation;
         let statement = Statement::new(text, understood, settings, (generation, granted), &self.texts);
         self.statements.ask(statement).map_err(End::Refused)?;
         self.goes_on(Shape::Prepared, Then::Plain)
@@ -192,7 +187,7 @@ impl Wire<'_> {
 
     /// Whether a prepared statement is granted by the policy in place.
     fn still_granted(&mut self, statement: &Statement) -> Result<(), Denied> {
-        let generation = self.worker.engine().revision().generation;
+        let generation = self.subject.worker.engine().revision().generation;
         if statement.generation.get() != generation {
             let granted = self.judge(&statement.text, &statement.understood, &statement.settings)?;
             statement.generation.set(generation);
@@ -210,31 +205,22 @@ impl Wire<'_> {
         then: Then,
         rows: (Option<u64>, Rc<Cell<u64>>),
     ) -> Result<bool, End> {
-        if let Some(rule) = &granted.counts.what().rule {
-            self.worker.aggregate.note(&self.caller, rule, Traffic::exchange(bytes as u64, 0));
-            if self.connection.direction == Direction::Outbound {
-                let carried = Carried::once(bytes as u64, 0, Duration::ZERO);
-                self.worker.flowed(&self.connection, None, Some(rule), carried);
-            }
-        }
-        let run = self.run(granted);
+        self.subject.carries(granted, bytes);
+        let run = self.subject.run(granted);
         self.await_answer(shape, then, Some(run), rows);
         Ok(true)
     }
 
     /// Whether no value of a request in flight changes what a statement does that the pod sends.
     fn is_not_proved(&mut self, text: &[u8], understood: &Understood, settings: &Settings) -> Result<(), Denied> {
-        if self.connection.direction == Direction::Inbound {
+        if self.subject.connection.direction == Direction::Inbound {
             return Ok(());
         }
         let fingerprint = u64::from_str_radix(&understood.fingerprint, 16).ok();
         let reading = Reading { backslash: settings.mode.backslash, ..Reading::MYSQL };
-        let Some(proof) = self.worker.shared.correlate.proof(text, fingerprint, reading) else { return Ok(()) };
-        let part = Part::plain(Place::SqlText, b"mysql", text);
-        let signature = proof.change.says().into();
-        let hit = Hit { detector: "correlate", signature, range: proof.range, weight: Weight::CERTAIN };
-        let judgement = self.worker.engine().open(&self.scene(&Past::default())).prove(PROOF, &part, hit);
-        let asked = Asked::of(understood, &self.who.user, settings);
+        let Some(proof) = self.subject.worker.shared.correlate.proof(text, fingerprint, reading) else { return Ok(()) };
+        let judgement = self.subject.prove(text, &proof);
+        let asked = Asked::of(understood, &self.subject.who.user, settings);
         let source = format!("{}: {}", proof.change.says(), proof.source);
         let counts = self.counts(understood, &asked, &judgement, true);
         match self.note(text, &counts, judgement, Some(&source)) {
@@ -247,36 +233,20 @@ impl Wire<'_> {
     fn judge(&mut self, text: &[u8], understood: &Understood, settings: &Settings) -> Result<Granted, Denied> {
         self.is_not_proved(text, understood, settings)?;
         if understood.is_refused() {
-            return Err((self.note_end(SETTING), DENIED));
+            return Err((self.subject.note_end(SETTING), DENIED));
         }
         let began = Instant::now();
-        let asked = Asked::of(understood, &self.who.user, settings);
-        let (judgement, rows, suspicious) = {
-            let past = Past::default();
-            let scene = self.scene(&past);
-            let engine = self.worker.engine();
-            let parts = [Part::plain(Place::SqlText, b"mysql", text)];
-            let accesses = asked.accesses();
-            let message = Message { side: Side::Client, accesses: &accesses, parts: &parts, last: true };
-            let mut case = engine.open(&scene);
-            let now = scene.now.since_start;
-            let (fingerprint, normalised) = (&*understood.fingerprint, &*understood.normalised);
-            let seen = Seen { fingerprint, normalised, statements: understood.working() };
-            let signs = self.worker.shared.sessions.asked(self.kind, &seen, now);
-            signs.into_iter().for_each(|sign| case.saw(Place::SqlText, text, sign));
-            let judgement = case.judge(&scene, &message, &mut Engine::budget(text.len()));
-            let suspicious = case.found().total() > 0 || !judgement.evidence.is_empty();
-            (judgement, case.rows(), suspicious)
-        };
+        let asked = Asked::of(understood, &self.subject.who.user, settings);
+        let Judged { judgement, rows, suspicious } = self.subject.judge(text, &seen(understood), &asked.accesses());
         let allowed = judgement.verdict == Verdict::Allow;
         let counts = self.counts(understood, &asked, &judgement, suspicious);
-        self.worker.metrics.took_judging(self.connection.direction, began.elapsed());
+        self.subject.worker.metrics.took_judging(self.subject.connection.direction, began.elapsed());
         if allowed {
-            self.worker.metrics.judged(self.connection.direction, judgement.mode, &judgement.verdict);
+            self.subject.worker.metrics.judged(self.subject.connection.direction, judgement.mode, &judgement.verdict);
         }
         let noted = if allowed { None } else { self.note(text, &counts, judgement, None) };
         let outcome = if noted.is_some() { "denied" } else { "granted" };
-        self.worker.metrics.statement(self.connection.direction, understood.verb(), outcome);
+        self.subject.worker.metrics.statement(self.subject.connection.direction, understood.verb(), outcome);
         match noted {
             Some(event) => Err((event, DENIED)),
             None => Ok(Granted { counts, rows, fresh: true }),

@@ -3,7 +3,8 @@
 
 use super::login::Login;
 use super::report;
-use super::{NO_TLS, Proved, Rest, STARTUP_SLOW, Who, Wire};
+use super::report::DIALECT;
+use super::{NO_TLS, STARTUP_SLOW, Wire};
 use crate::engine::Engine;
 use crate::flow::{
     Connection, Direction, Kind, Message, Past, Place, Proof, Reason, Scene, Session as Exchanges, Side,
@@ -15,6 +16,7 @@ use crate::protocol::mysql::packet::{Packet, put};
 use crate::protocol::mysql::prepared::Statements;
 use crate::protocol::mysql::settings::Settings;
 use crate::protocol::mysql::{AUTHENTICATION, Limits, STATE, UNSUPPORTED, emit};
+use crate::proxy::database::{Proved, SERVER_GONE, Sides, Subject, Who, decided, refused};
 use crate::proxy::deadline::Deadline;
 use crate::proxy::held::Share;
 use crate::proxy::inbox::{Inbox, Scratch};
@@ -146,40 +148,22 @@ impl<'w> Opening<'w> {
         let mut first = Settings::new(greeting.server, fallback, &self.who.database);
         first.mode.utf8 &= settings.mode.utf8;
         settings.status(status);
-        let caller = Caller::of(&self.connection);
-        let kind = worker.shared.sessions.kind((&caller, &self.who.user, &self.who.database));
+        let client = (self.client.stream, self.client.inbox, self.client.outbox);
+        let server = (server.stream, server.inbox, server.outbox);
         Wire {
-            caller,
-            kind,
-            rows_read: (0, 0),
+            sides: Sides::new(worker, client, server, (self.handshake, trust)),
             share: Share::none(&worker.held),
-            worker,
-            connection: self.connection,
-            handshake: self.handshake,
-            client: self.client.stream,
-            from_client: self.client.inbox,
-            to_client: self.client.outbox,
-            server: server.stream,
-            trust,
-            from_server: server.inbox,
-            to_server: server.outbox,
+            subject: Subject::new(worker, &DIALECT, self.connection, self.who),
             deadline: self.deadline,
             statements: Statements::new(limits.statements),
             limits,
             settings,
             first,
             deprecate_eof: answer.takes & handshake::DEPRECATE_EOF != 0,
-            who: self.who,
             awaited: None,
-            client_rest: Rest::default(),
-            server_rest: Rest::default(),
             goes_on: false,
             texts: std::rc::Rc::default(),
-            exchanges: Exchanges::default(),
-            waiting: None,
             over: false,
-            stopped: Box::pin(worker.stopped()),
-            awaits_stop: false,
         }
     }
 
@@ -270,7 +254,7 @@ impl<'w> Opening<'w> {
             let guesses = sessions.opens(sessions.kind(Caller::of(&self.connection)), scene.now.since_start);
             guesses.into_iter().for_each(|sign| case.saw(Place::SqlText, self.who.user.as_bytes(), sign));
             let judgement = case.judge(&scene, &message, &mut Engine::budget(0));
-            report::decided(self.worker, &scene, &self.who, "CONNECT", judgement)
+            decided(self.worker, &DIALECT, &scene, &self.who, "CONNECT", judgement)
         };
         let Some(event) = denied else { return true };
         let says = "denied by the database's firewall policy";
@@ -308,7 +292,7 @@ impl<'w> Opening<'w> {
     /// Whoever has gone is told nothing; a rule that was broken is told, and whose fault it was.
     pub(super) async fn fail<T>(&mut self, failed: Failed, by_server: bool) -> Option<T> {
         match failed {
-            Failed::Gone if by_server => self.refuse(super::SERVER_GONE).await,
+            Failed::Gone if by_server => self.refuse(SERVER_GONE).await,
             Failed::Gone => None,
             Failed::Said(reason) if by_server && reason != STARTUP_SLOW => {
                 self.refuse(Reason { kind: Kind::Upstream, ..reason }).await
@@ -318,7 +302,7 @@ impl<'w> Opening<'w> {
     }
 
     pub(super) async fn refuse<T>(&mut self, reason: Reason) -> Option<T> {
-        let event = report::refused(self.worker, &self.connection, &Exchanges::default(), &self.who, reason);
+        let event = refused(self.worker, &DIALECT, (&self.connection, &Exchanges::default()), &self.who, reason);
         let says = match reason {
             reason if reason == AUTHENTICATION => {
                 "this way to authenticate needs TLS on both sides of the sidecar, or on neither"

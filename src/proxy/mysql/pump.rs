@@ -1,24 +1,17 @@
 //! Both directions of a session, driven by one task: what was read is dealt with, what is to be said is written, and
 //! nothing more is read for a side that does not take what it has. A command waits until the one before it is answered.
 
-use super::{
-    Asked, Awaited, CLIENT_SLOW, End, HIGH_BYTES, IDLE, IDLE_LONG, MESSAGE_SLOW, Rest, SERVER_GONE, SERVER_SLOW, Wire,
-    report,
-};
+use super::{Asked, Awaited, CLIENT_SLOW, IDLE_LONG, MESSAGE_SLOW, SERVER_SLOW, Wire, report};
 use crate::flow::{Kind, Reason};
 use crate::protocol::Malformed;
 use crate::protocol::mysql::answer::{HEAD_BYTES, Seen};
 use crate::protocol::mysql::command;
 use crate::protocol::mysql::packet::{HEADER, Packet};
 use crate::protocol::mysql::{LENGTH, ROWS, STATE, emit, handshake};
-use crate::proxy::inbox::{Inbox, Scratch};
-use crate::proxy::outbox::Outbox;
+use crate::proxy::database::{End, Gone, HIGH_BYTES, IDLE, Rest, SERVER_GONE, pass};
 use std::future::poll_fn;
 use std::task::{Context, Poll};
-use std::time::{Duration, SystemTime};
-
-/// For our last words to be taken.
-const FAREWELL: Duration = Duration::from_secs(2);
+use std::time::SystemTime;
 
 impl Wire<'_> {
     /// Carries the session to its end.
@@ -44,26 +37,23 @@ impl Wire<'_> {
             End::Stopped => Some((emit::STOPPED, None)),
         };
         if let Some((code, reason)) = told {
-            let event = reason.map(|reason| self.note_end(reason).to_string()).unwrap_or_default();
+            let event = reason.map(|reason| self.subject.note_end(reason).to_string()).unwrap_or_default();
             let says = if reason.is_some() { "the session is ended" } else { "the sidecar stops" };
             // In the middle of a packet nothing can be said. Clients take an error under any number once they wait.
-            if self.server_rest.bytes == 0 {
+            if self.sides.server_rest.bytes == 0 {
                 let number = self.awaited.as_ref().map_or(1, |awaited| awaited.next);
-                emit::error(self.to_client.buffer(), number, code, says, &event);
+                emit::error(self.sides.to_client.buffer(), number, code, says, &event);
             }
         }
-        let Self { client, server, to_client, to_server, .. } = &mut self;
-        let farewell = async { (to_client.send(client).await, to_server.send(server).await) };
-        // Whoever has gone does not hear it.
-        let _ = tokio::time::timeout(FAREWELL, farewell).await;
+        self.sides.farewell().await;
     }
 
     /// Deals with the client's packets as far as they have come, and as the server takes them.
     fn client_packets(&mut self) -> Result<(), End> {
-        let mut inbox = std::mem::take(&mut self.from_client);
+        let mut inbox = std::mem::take(&mut self.sides.from_client);
         let dealt = loop {
-            self.client_rest = pass(&mut inbox, &mut self.to_server, self.client_rest);
-            if self.client_rest.bytes > 0 || self.to_server.len() > HIGH_BYTES || inbox.is_empty() {
+            self.sides.client_rest = pass(&mut inbox, &mut self.sides.to_server, self.sides.client_rest);
+            if self.sides.client_rest.bytes > 0 || self.sides.to_server.len() > HIGH_BYTES || inbox.is_empty() {
                 break Ok(());
             }
             let dealt = match (&self.awaited, self.goes_on) {
@@ -73,13 +63,13 @@ impl Wire<'_> {
                 (None, _) => self.client_command(inbox.unread()),
             };
             match dealt {
-                Ok(Some(rest)) => self.client_rest = rest,
+                Ok(Some(rest)) => self.sides.client_rest = rest,
                 Ok(None) => break Ok(()),
                 Err(end) => break Err(end),
             }
         };
-        self.from_client = inbox;
-        let held = self.from_client.len() + self.texts.get();
+        self.sides.from_client = inbox;
+        let held = self.sides.from_client.len() + self.texts.get();
         dealt.and_then(|()| self.share.resize(held).map_err(End::Refused))
     }
 
@@ -90,7 +80,7 @@ impl Wire<'_> {
         if let Some(awaited) = &mut self.awaited {
             awaited.next = packet.number.wrapping_add(1);
         }
-        Some(Rest { bytes: packet.whole(), ..self.client_rest })
+        Some(Rest { bytes: packet.whole(), ..self.sides.client_rest })
     }
 
     /// What a client sends to prove itself as another user.
@@ -115,7 +105,7 @@ impl Wire<'_> {
         let command = command::read(&unit, bytes).map_err(refused)?;
         let goes_on = self.ask(&command)?;
         if command == command::Command::Quit {
-            self.to_server.buffer().extend_from_slice(bytes.get(..unit.packet.whole()).unwrap_or_default());
+            self.sides.to_server.buffer().extend_from_slice(bytes.get(..unit.packet.whole()).unwrap_or_default());
             return Err(End::Over);
         }
         self.goes_on = unit.packet.goes_on();
@@ -124,20 +114,20 @@ impl Wire<'_> {
 
     /// Deals with the server's packets as far as they have come, and as the client takes them.
     fn server_packets(&mut self) -> Result<(), End> {
-        let mut inbox = std::mem::take(&mut self.from_server);
+        let mut inbox = std::mem::take(&mut self.sides.from_server);
         let dealt = loop {
-            self.server_rest = pass(&mut inbox, &mut self.to_client, self.server_rest);
-            if self.server_rest.bytes > 0 || self.to_client.len() > HIGH_BYTES || inbox.is_empty() {
+            self.sides.server_rest = pass(&mut inbox, &mut self.sides.to_client, self.sides.server_rest);
+            if self.sides.server_rest.bytes > 0 || self.sides.to_client.len() > HIGH_BYTES || inbox.is_empty() {
                 break Ok(());
             }
             match self.server_packet(inbox.unread()) {
-                Ok(Some(bytes)) => self.server_rest = Rest { bytes, dropped: false },
+                Ok(Some(bytes)) => self.sides.server_rest = Rest { bytes, dropped: false },
                 Ok(None) => break Ok(()),
                 Err(why) if why == ROWS => break Err(End::Refused(ROWS)),
                 Err(why) => break Err(End::Broken(Reason { kind: Kind::Upstream, ..why })),
             }
         };
-        self.from_server = inbox;
+        self.sides.from_server = inbox;
         dealt
     }
 
@@ -198,9 +188,9 @@ impl Wire<'_> {
             Asked::Database(_) => {}
             Asked::User(as_whom) if done => {
                 let (who, settings) = *as_whom;
-                (self.who, self.settings) = (who, settings);
+                self.subject.becomes(who);
+                self.settings = settings;
                 self.statements.clear();
-                self.kind = self.worker.shared.sessions.kind((&self.caller, &self.who.user, &self.who.database));
                 seen.status.into_iter().for_each(|status| self.settings.status(status));
             }
             // The server closes the connection.
@@ -214,59 +204,45 @@ impl Wire<'_> {
             Asked::Anew => {}
         }
         if let Some(run) = awaited.run {
-            self.tell(run, awaited.rows.max(awaited.changed), seen.failed.map(|(_, state)| state));
+            self.subject.tell(run, awaited.rows.max(awaited.changed), seen.failed.map(|(_, state)| state));
         }
     }
 
     /// What is waited for, and how long.
     fn set_deadline(&mut self) {
-        let limits = self.worker.limits();
-        let (wait, reason) = if !self.to_client.is_empty() {
+        let limits = self.subject.worker.limits();
+        let (wait, reason) = if !self.sides.to_client.is_empty() {
             (limits.write_progress, CLIENT_SLOW)
-        } else if !self.to_server.is_empty() {
+        } else if !self.sides.to_server.is_empty() {
             (limits.response, SERVER_SLOW)
-        } else if self.client_rest.bytes > 0 || self.goes_on || self.awaited.is_none() && !self.from_client.is_empty() {
+        } else if self.sides.client_rest.bytes > 0
+            || self.goes_on
+            || self.awaited.is_none() && !self.sides.from_client.is_empty()
+        {
             (limits.body_progress, MESSAGE_SLOW)
         } else {
-            (IDLE.min(self.connection.peer.lasts(SystemTime::now())), IDLE_LONG)
+            (IDLE.min(self.subject.connection.peer.lasts(SystemTime::now())), IDLE_LONG)
         };
         self.deadline.set(wait, reason);
     }
 
     /// Ready when something has moved. The deadline is set when it is first waited for, and not put off by waiting on.
     fn poll_step(&mut self, cx: &mut Context<'_>, has_deadline: &mut bool) -> Poll<Result<(), End>> {
-        let mut moved = false;
-        let writes =
-            [self.to_server.poll_send_any(cx, &mut self.server), self.to_client.poll_send_any(cx, &mut self.client)];
-        for (at, write) in writes.into_iter().enumerate() {
-            match write {
-                Poll::Ready(Ok(sent)) => moved |= sent,
-                Poll::Ready(Err(_)) if at == 0 => return Poll::Ready(Err(self.server_gone())),
-                Poll::Ready(Err(_)) => return Poll::Ready(Err(End::Over)),
-                Poll::Pending => {}
-            }
-        }
-        let scratch = &self.worker.scratch;
+        let sent = match self.sides.send(cx) {
+            Ok(sent) => sent,
+            Err(gone) => return Poll::Ready(Err(self.gone(gone))),
+        };
         // A client that sends ahead is not read further than one piece.
-        if self.to_server.is_empty() && (self.awaited.is_none() || self.from_client.is_empty() || self.client_is_due())
-        {
-            match self.from_client.poll_fill(cx, scratch, &mut self.client, Scratch::BYTES) {
-                Poll::Ready(Ok(1..)) => moved = true,
-                Poll::Ready(_) => return Poll::Ready(Err(End::Over)),
-                Poll::Pending => {}
-            }
-        }
-        if self.to_client.is_empty() {
-            match self.from_server.poll_fill(cx, scratch, &mut self.server, Scratch::BYTES) {
-                Poll::Ready(Ok(1..)) => moved = true,
-                Poll::Ready(_) => return Poll::Ready(Err(self.server_gone())),
-                Poll::Pending => {}
-            }
-        }
-        if moved {
+        let reads = self.awaited.is_none() || self.sides.from_client.is_empty() || self.client_is_due();
+        let filled = match self.sides.fill(cx, &self.subject.worker.scratch, reads) {
+            Ok(filled) => filled,
+            Err(gone) => return Poll::Ready(Err(self.gone(gone))),
+        };
+        if sent || filled {
             return Poll::Ready(Ok(()));
         }
-        if self.awaited.is_none() && self.client_rest.bytes == 0 && self.is_stopped(cx) {
+        if self.awaited.is_none() && self.sides.client_rest.bytes == 0 && self.sides.is_stopped(self.subject.worker, cx)
+        {
             return Poll::Ready(Err(End::Stopped));
         }
         if !std::mem::replace(has_deadline, true) {
@@ -277,33 +253,11 @@ impl Wire<'_> {
 
     /// Whether the server waits for more of the client.
     fn client_is_due(&self) -> bool {
-        self.client_rest.bytes > 0 || self.goes_on || self.awaited.as_ref().is_some_and(|awaited| awaited.asks)
-    }
-
-    /// Whether the sidecar stops. Who waits for it is woken by it: it is asked once, and looked at from then on.
-    fn is_stopped(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.awaits_stop {
-            return self.worker.stopping();
-        }
-        self.awaits_stop = true;
-        self.stopped.as_mut().poll(cx).is_ready()
+        self.sides.client_rest.bytes > 0 || self.goes_on || self.awaited.as_ref().is_some_and(|awaited| awaited.asks)
     }
 
     /// A server that has ended the session has said why; one that breaks off has not.
-    fn server_gone(&self) -> End {
-        if self.over { End::Over } else { End::Broken(SERVER_GONE) }
+    fn gone(&self, side: Gone) -> End {
+        if side == Gone::Client || self.over { End::Over } else { End::Broken(SERVER_GONE) }
     }
-}
-
-/// Moves what has come of the rest of a packet, or drops it.
-fn pass(inbox: &mut Inbox, outbox: &mut Outbox, rest: Rest) -> Rest {
-    let count = rest.bytes.min(inbox.len());
-    if count == 0 {
-        return rest;
-    }
-    if !rest.dropped {
-        outbox.buffer().extend_from_slice(inbox.unread().get(..count).unwrap_or_default());
-    }
-    inbox.consume(count);
-    Rest { bytes: rest.bytes - count, ..rest }
 }

@@ -3,11 +3,10 @@
 use crate::canon::sql::mysql::{Mode, normalised, tokens};
 use crate::protocol::mysql::accesses::Understood;
 use crate::protocol::mysql::settings::Settings;
-use crate::record::statements;
+use crate::proxy::database::Granted;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
-use std::sync::Arc;
 
 /// Texts remembered by a worker, and bytes of them; when either is full, all are forgotten.
 const MOST_TEXTS: usize = 1024;
@@ -23,17 +22,6 @@ type Key = (Mode, bool, Box<[u8]>);
 pub(in crate::proxy) struct Texts {
     known: RefCell<HashMap<Key, Rc<Understood>>>,
     bytes: Cell<usize>,
-}
-
-/// A text that may run.
-#[derive(Clone, Debug)]
-pub(super) struct Granted {
-    /// What it counts as, with the rule that grants it.
-    pub(super) counts: Arc<statements::Statement>,
-    /// Rows that it may bring.
-    pub(super) rows: Option<u64>,
-    /// Observers have not been told how it ends.
-    pub(super) fresh: bool,
 }
 
 impl Texts {

@@ -1,22 +1,21 @@
 //! What a client asks, judged message by message: what goes on as it is, and what stands for what does not.
 
-use super::texts::{Granted, Shape, Statement, Under};
-use super::{End, SETTING, TEXT_BYTES, Wire, report};
-use crate::behave::sql::{Asked as Seen, is_extracting};
+use super::report::seen;
+use super::texts::{Shape, Statement, Under};
+use super::{SETTING, Wire};
+use crate::behave::sql::is_extracting;
 use crate::canon::sql::Reading;
 use crate::canon::sql::postgres::Prepared;
-use crate::engine::Engine;
-use crate::engine::correlate::PROOF;
-use crate::flow::{Direction, Hit, Message, Mode, Part, Past, Place, Side, Verdict, Weight};
+use crate::flow::{Direction, Mode, Verdict};
 use crate::protocol::postgres::accesses::{Asked, FUNCTION, Understood};
 use crate::protocol::postgres::emit::{self, DENIED, NO_STATEMENT};
 use crate::protocol::postgres::front::Front;
 use crate::protocol::postgres::session::{Ceiling, Denied, Portal, SentKind};
 use crate::protocol::postgres::{TOO_MANY, UNKNOWN_STATEMENT};
-use crate::record::flows::Carried;
-use crate::record::{EventId, Traffic};
+use crate::proxy::database::{End, Granted, Judged, TEXT_BYTES};
+use crate::record::EventId;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// What becomes of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +29,7 @@ pub(super) enum Fate {
 type Fated = Result<Fate, End>;
 
 /// A text that goes on.
-struct Judged {
+struct Cleared {
     granted: Granted,
     /// It is granted, and nothing in it is a sign of an attack.
     clean: bool,
@@ -65,8 +64,8 @@ impl Wire<'_> {
 
     fn query(&mut self, text: &[u8]) -> Fated {
         self.still_welcome().map_err(End::Refused)?;
-        self.exchanges.exchanges += 1;
-        let (understood, shape) = self.worker.texts.shape(text, self.session.settings.backslash);
+        self.subject.exchanges.exchanges += 1;
+        let (understood, shape) = self.subject.worker.texts.shape(text, self.session.settings.backslash);
         match self.known_or_judged(text, &understood, shape) {
             Err((event, code)) => self.deny_query(event, code),
             Ok(granted) => {
@@ -81,13 +80,10 @@ impl Wire<'_> {
     /// A function that is called by its number: which one it is, only the server knows.
     fn function_call(&mut self) -> Fated {
         self.still_welcome().map_err(End::Refused)?;
-        self.exchanges.exchanges += 1;
-        let asked = Asked::kind(&self.who.user, &self.who.database, FUNCTION);
-        let past = Past::default();
-        let scene = self.scene(&past);
-        let message = Message { side: Side::Client, accesses: &asked.accesses(), parts: &[], last: true };
-        let judgement = self.worker.engine().open(&scene).judge(&scene, &message, &mut Engine::budget(0));
-        match report::decided(self.worker, &scene, &self.who, FUNCTION, judgement) {
+        self.subject.exchanges.exchanges += 1;
+        let asked = Asked::kind(&self.subject.who.user, &self.subject.who.database, FUNCTION);
+        let judgement = self.subject.decide(&asked.accesses());
+        match self.subject.decided(&self.subject.who, FUNCTION, judgement) {
             Some(event) => self.deny_query(event, DENIED),
             // It is answered as a text is: with a result or an error, and then the server is ready.
             None => self.sent(SentKind::Query),
@@ -96,8 +92,8 @@ impl Wire<'_> {
 
     fn parse(&mut self, name: &[u8], text: &[u8]) -> Fated {
         self.still_welcome().map_err(End::Refused)?;
-        self.exchanges.exchanges += 1;
-        let (understood, shape) = self.worker.texts.shape(text, self.session.settings.backslash);
+        self.subject.exchanges.exchanges += 1;
+        let (understood, shape) = self.subject.worker.texts.shape(text, self.session.settings.backslash);
         let granted = match self.known_or_judged(text, &understood, shape) {
             Ok(granted) => granted,
             Err((event, code)) => return self.deny_extended(event, code),
@@ -127,7 +123,7 @@ impl Wire<'_> {
             }
         }
         let Some(statement) = portals.iter().flat_map(|portal| &portal.held).next() else {
-            let event = self.note_end(UNKNOWN_STATEMENT);
+            let event = self.subject.note_end(UNKNOWN_STATEMENT);
             return self.deny_extended(event, NO_STATEMENT);
         };
         let (granted, bytes) = (statement.runs(), statement.text.len());
@@ -179,7 +175,7 @@ impl Wire<'_> {
     /// Whether every statement that a name may stand for is granted by the policy in place.
     fn all_granted(&mut self, held: &[Rc<Statement>]) -> Result<(), (EventId, &'static str)> {
         if held.is_empty() {
-            return Err((self.note_end(UNKNOWN_STATEMENT), NO_STATEMENT));
+            return Err((self.subject.note_end(UNKNOWN_STATEMENT), NO_STATEMENT));
         }
         let under = self.under();
         for statement in held.iter().filter(|statement| statement.under.get() != under) {
@@ -201,15 +197,15 @@ impl Wire<'_> {
         let Some(shape) = shape.filter(|_| understood.leaves_no_trace()) else {
             return self.judge(text, understood).map(|judged| judged.granted);
         };
-        let generation = self.worker.engine().revision().generation;
-        let second = self.worker.shared.started.elapsed().as_secs();
+        let generation = self.subject.worker.engine().revision().generation;
+        let second = self.subject.worker.shared.started.elapsed().as_secs();
         if let Some(granted) = self.clean.of(&shape, generation, second) {
             let granted = granted.clone();
-            self.worker.metrics.judged(self.connection.direction, Mode::Enforce, &Verdict::Allow);
-            self.worker.metrics.statement(self.connection.direction, understood.verb(), "granted");
+            self.subject.worker.metrics.judged(self.subject.connection.direction, Mode::Enforce, &Verdict::Allow);
+            self.subject.worker.metrics.statement(self.subject.connection.direction, understood.verb(), "granted");
             return Ok(granted);
         }
-        let Judged { granted, clean } = self.judge(text, understood)?;
+        let Cleared { granted, clean } = self.judge(text, understood)?;
         if clean && !is_extracting(&understood.normalised) {
             self.clean.remember(shape, &granted);
         }
@@ -218,18 +214,15 @@ impl Wire<'_> {
 
     /// Whether no value of a request in flight changes what a statement does that the pod sends.
     fn is_not_proved(&mut self, text: &[u8], understood: &Understood) -> Result<(), (EventId, &'static str)> {
-        if self.connection.direction == Direction::Inbound {
+        if self.subject.connection.direction == Direction::Inbound {
             return Ok(());
         }
         let fingerprint = u64::from_str_radix(&understood.fingerprint, 16).ok();
-        let Some(proof) = self.worker.shared.correlate.proof(text, fingerprint, Reading::POSTGRES) else {
+        let Some(proof) = self.subject.worker.shared.correlate.proof(text, fingerprint, Reading::POSTGRES) else {
             return Ok(());
         };
-        let part = Part::plain(Place::SqlText, b"postgres", text);
-        let signature = proof.change.says().into();
-        let hit = Hit { detector: "correlate", signature, range: proof.range, weight: Weight::CERTAIN };
-        let judgement = self.worker.engine().open(&self.scene(&Past::default())).prove(PROOF, &part, hit);
-        let asked = Asked::of(understood, &self.who.user, &self.who.database, &self.session.settings);
+        let judgement = self.subject.prove(text, &proof);
+        let asked = Asked::of(understood, &self.subject.who.user, &self.subject.who.database, &self.session.settings);
         let source = format!("{}: {}", proof.change.says(), proof.source);
         let counts = self.counts(understood, &asked, &judgement, true);
         match self.note(text, &counts, judgement, Some(&source)) {
@@ -239,40 +232,24 @@ impl Wire<'_> {
     }
 
     /// Judges a text. What it runs by name must be granted too.
-    fn judge(&mut self, text: &[u8], understood: &Understood) -> Result<Judged, (EventId, &'static str)> {
+    fn judge(&mut self, text: &[u8], understood: &Understood) -> Result<Cleared, (EventId, &'static str)> {
         if understood.is_refused() {
-            return Err((self.note_end(SETTING), DENIED));
+            return Err((self.subject.note_end(SETTING), DENIED));
         }
         let began = Instant::now();
-        let asked = Asked::of(understood, &self.who.user, &self.who.database, &self.session.settings);
-        let (judgement, rows, suspicious) = {
-            let past = Past::default();
-            let scene = self.scene(&past);
-            let engine = self.worker.engine();
-            let parts = [Part::plain(Place::SqlText, b"postgres", text)];
-            let accesses = asked.accesses();
-            let message = Message { side: Side::Client, accesses: &accesses, parts: &parts, last: true };
-            let mut case = engine.open(&scene);
-            let now = scene.now.since_start;
-            let (fingerprint, normalised) = (&*understood.fingerprint, &*understood.normalised);
-            let seen = Seen { fingerprint, normalised, statements: understood.working() };
-            let signs = self.worker.shared.sessions.asked(self.kind, &seen, now);
-            signs.into_iter().for_each(|sign| case.saw(Place::SqlText, text, sign));
-            let judgement = case.judge(&scene, &message, &mut Engine::budget(text.len()));
-            let suspicious = case.found().total() > 0 || !judgement.evidence.is_empty();
-            (judgement, case.rows(), suspicious)
-        };
+        let asked = Asked::of(understood, &self.subject.who.user, &self.subject.who.database, &self.session.settings);
+        let Judged { judgement, rows, suspicious } = self.subject.judge(text, &seen(understood), &asked.accesses());
         let clean = judgement.verdict == Verdict::Allow && !suspicious;
         let counts = self.counts(understood, &asked, &judgement, suspicious);
-        self.worker.metrics.took_judging(self.connection.direction, began.elapsed());
+        self.subject.worker.metrics.took_judging(self.subject.connection.direction, began.elapsed());
         let noted = self.note(text, &counts, judgement, None);
         let outcome = if noted.is_some() { "denied" } else { "granted" };
-        self.worker.metrics.statement(self.connection.direction, understood.verb(), outcome);
+        self.subject.worker.metrics.statement(self.subject.connection.direction, understood.verb(), outcome);
         if let Some(event) = noted {
             return Err((event, DENIED));
         }
         self.runs_granted(understood)?;
-        Ok(Judged { granted: Granted { counts, rows, fresh: true }, clean })
+        Ok(Cleared { granted: Granted { counts, rows, fresh: true }, clean })
     }
 
     /// `EXECUTE name`: what was prepared under the name, in this text or before.
@@ -293,7 +270,7 @@ impl Wire<'_> {
     }
 
     fn under(&self) -> Under {
-        let generation = self.worker.engine().revision().generation;
+        let generation = self.subject.worker.engine().revision().generation;
         Under { generation, changes: self.session.settings.changes() }
     }
 
@@ -303,7 +280,7 @@ impl Wire<'_> {
             return Ok(());
         }
         self.clean.forget();
-        understood.follow(&mut self.session.settings, &self.who.user);
+        understood.follow(&mut self.session.settings, &self.subject.who.user);
         let made: Vec<String> = understood
             .prepared()
             .filter_map(|prepared| match prepared {
@@ -328,24 +305,18 @@ impl Wire<'_> {
 
     /// A statement goes on to be run.
     fn executed(&mut self, kind: SentKind, granted: &Granted, bytes: usize, ceiling: Option<Ceiling>) -> Fated {
-        if let Some(rule) = &granted.counts.what().rule {
-            self.worker.aggregate.note(&self.caller, rule, Traffic::exchange(bytes as u64, 0));
-            if self.connection.direction == Direction::Outbound {
-                let carried = Carried::once(bytes as u64, 0, Duration::ZERO);
-                self.worker.flowed(&self.connection, None, Some(rule), carried);
-            }
-        }
-        let run = self.runs(granted);
+        self.subject.carries(granted, bytes);
+        let run = self.subject.run(granted);
         self.session.runs(kind, ceiling, run).map(|()| Fate::Forward).map_err(End::Refused)
     }
 
     fn deny_query(&mut self, event: EventId, code: &'static str) -> Fated {
-        emit::failing_query(self.to_server.buffer());
+        emit::failing_query(self.sides.to_server.buffer());
         self.replaced(SentKind::Query, event, code)
     }
 
     fn deny_extended(&mut self, event: EventId, code: &'static str) -> Fated {
-        emit::failing_parse(self.to_server.buffer());
+        emit::failing_parse(self.sides.to_server.buffer());
         self.replaced(SentKind::Parse { name: Box::default(), number: 0 }, event, code)
     }
 

@@ -13,27 +13,18 @@ mod texts;
 pub(super) use cancel::Keys;
 pub(super) use texts::Texts;
 
-use crate::behave;
-use crate::flow::{Connection, Direction, Kind, Past, Peer, Reason, Scene, Session as Exchanges};
-use crate::identity::Role;
+use crate::flow::{Connection, Kind, Reason};
 use crate::protocol::postgres::Limits;
 use crate::protocol::postgres::session::{Ceiling, Session};
-use crate::proxy::bans::BANNED;
+use crate::proxy::database::{Run, Sides, Subject};
 use crate::proxy::deadline::Deadline;
 use crate::proxy::held::Share;
 use crate::proxy::inbox::Inbox;
-use crate::proxy::outbox::Outbox;
 use crate::proxy::settings::Port;
 use crate::proxy::tls::{Handshake, Stream};
-use crate::proxy::upstream::{Connected, Tls};
-use crate::proxy::waiting::Waiting;
 use crate::proxy::worker::Worker;
-use crate::record::Caller;
-use report::Run;
 use std::cell::Cell;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::time::{Duration, SystemTime};
 use texts::{Clean, Statement};
 
 /// A session did not come to its first statement in time.
@@ -53,8 +44,6 @@ const NO_TLS: Reason = Reason::new("upstream-postgres-plaintext", Kind::Upstream
 /// What the server was verified with has been replaced, or its certificate has ended.
 const SERVER_UNTRUSTED: Reason =
     Reason::new("upstream-postgres-trust", Kind::Upstream, "the server is not trusted any more");
-/// The server closed the connection while the session lasted.
-const SERVER_GONE: Reason = Reason::new("upstream-closed", Kind::Upstream, "the server closed the connection");
 /// A session says a setting that must not change, or a text changes one.
 const SETTING: Reason = Reason::new(
     "postgres-setting",
@@ -62,87 +51,22 @@ const SETTING: Reason = Reason::new(
     "a setting changes under which statements could not be read as the server reads them",
 );
 
-/// Pools keep sessions idle for hours; nobody keeps one silent for longer.
-const IDLE: Duration = Duration::from_secs(24 * 60 * 60);
-/// Bytes on their way to one side beyond which nothing more is read for it.
-const HIGH_BYTES: usize = 64 << 10;
-/// Bytes of statements that one session's names may hold.
-const TEXT_BYTES: usize = 4 << 20;
-
 /// One session with both its ends.
 struct Wire<'w> {
-    worker: &'w Worker,
-    connection: Connection,
-    handshake: Option<Handshake>,
-    caller: Caller,
-    client: Stream,
-    from_client: Inbox,
-    to_client: Outbox,
-    server: Stream,
-    /// What the server has proved.
-    trust: Proved,
-    from_server: Inbox,
-    to_server: Outbox,
+    subject: Subject<'w>,
+    sides: Sides,
     deadline: Deadline,
     share: Share,
     limits: Limits,
     session: Session<Statement, Run>,
-    who: Who,
-    /// What observers know it as.
-    kind: behave::sql::Kind,
-    /// Rows that observers have not been told of, and the second of the last time.
-    rows_read: (u64, u64),
-    /// Bytes of a message that go on, or are dropped, as they come.
-    client_rest: Rest,
-    server_rest: Rest,
     /// Bytes that the texts of prepared statements hold.
     texts: Rc<Cell<usize>>,
-    exchanges: Exchanges,
     /// Texts that need not be judged again.
     clean: Clean,
     /// How many rows the session's cursors may bring.
     cursor: Option<Ceiling>,
-    /// What was denied and goes on all the same: it waits for its statement to run.
-    waiting: Option<Waiting>,
     /// The key that cancels this session's statements, once the server has told it.
     key: Option<cancel::Registered>,
-    stopped: Pin<Box<dyn Future<Output = ()>>>,
-    awaits_stop: bool,
-}
-
-/// What a server has proved, and under which generation of trust.
-struct Proved {
-    tls: Tls,
-    peer: Peer,
-    generation: u64,
-}
-
-/// Who opened the session, and where to.
-#[derive(Debug, Default)]
-struct Who {
-    user: String,
-    database: String,
-    application: String,
-}
-
-/// The rest of a message whose beginning has been dealt with.
-#[derive(Clone, Copy, Debug, Default)]
-struct Rest {
-    bytes: usize,
-    dropped: bool,
-}
-
-/// Why a session ends before its client or its server ends it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    /// One side is done.
-    Over,
-    /// The client must be told.
-    Refused(Reason),
-    /// The server is at fault; the client must be told.
-    Broken(Reason),
-    /// The sidecar stops.
-    Stopped,
 }
 
 /// Serves a connection to its end.
@@ -169,34 +93,8 @@ async fn follow(opening: opening::Opening<'_>, port: Port) {
 }
 
 impl Wire<'_> {
-    fn scene<'a>(&'a self, past: &'a Past) -> Scene<'a> {
-        Scene { connection: &self.connection, session: &self.exchanges, past, now: self.worker.now() }
-    }
-
-    /// Whether the server's chain is believed under the certificates in place.
-    fn is_trusted_anew(&mut self) -> bool {
-        let (Tls::Mutual(_), Some(store)) = (&self.trust.tls, &self.worker.shared.identity) else { return false };
-        let generation = store.generation();
-        let trusted = store.still_trusted(self.server.peer_chain(), Role::Server, SystemTime::now()).is_ok();
-        self.trust.generation = if trusted { generation } else { self.trust.generation };
-        trusted
-    }
-
     /// Before each statement: trust ends when it ends, in the server too.
     fn still_welcome(&mut self) -> Result<(), Reason> {
-        if self.worker.bans(&self.connection) {
-            return Err(BANNED);
-        }
-        let Proved { tls, peer, generation } = &self.trust;
-        if !Connected::is_trusted(self.worker, tls, peer, *generation) && !self.is_trusted_anew() {
-            return Err(SERVER_UNTRUSTED);
-        }
-        if self.connection.direction == Direction::Outbound {
-            return Ok(());
-        }
-        let now = SystemTime::now();
-        let welcome = self.worker.still_welcomes(&self.connection, now);
-        let mut trusted = || self.worker.still_trusts(&mut self.handshake, self.client.peer_chain(), now);
-        welcome.and_then(|()| trusted()).map_err(|(reason, _)| reason)
+        self.sides.still_welcome(self.subject.worker, &self.subject.connection, SERVER_UNTRUSTED)
     }
 }

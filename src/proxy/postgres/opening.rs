@@ -1,10 +1,10 @@
 //! The beginning of a connection: requests for encryption, a request to cancel, or a startup message, which is judged
 //! before the server hears of it.
 
-use super::Who;
 use super::cancel::CANCEL;
 use super::report;
-use super::{NO_TLS, Proved, STARTUP_SLOW, Wire};
+use super::report::DIALECT;
+use super::{NO_TLS, STARTUP_SLOW, Wire};
 use crate::canon::sql::postgres::Setting;
 use crate::engine::Engine;
 use crate::flow::{
@@ -18,6 +18,7 @@ use crate::protocol::postgres::path::{Change, change};
 use crate::protocol::postgres::session::Session;
 use crate::protocol::postgres::startup::{self, CancelKey, First, Startup};
 use crate::protocol::postgres::{Limits, STATE};
+use crate::proxy::database::{Proved, Sides, Subject, Who, decided, refused};
 use crate::proxy::deadline::Deadline;
 use crate::proxy::held::Share;
 use crate::proxy::inbox::{Inbox, Scratch};
@@ -141,37 +142,20 @@ impl<'w> Opening<'w> {
         let mut to_server = Outbox::default();
         to_server.buffer().extend_from_slice(self.inbox.unread().get(..len).unwrap_or_default());
         self.inbox.consume(len);
-        let caller = Caller::of(&self.connection);
-        let kind = self.worker.shared.sessions.kind((&caller, &who.user, &who.database));
+        let trust = Proved { tls: target.tls, peer: server.peer, generation: server.generation };
+        let client = (self.stream, self.inbox, self.outbox);
+        let server = (server.stream, Inbox::default(), to_server);
         Some(Wire {
-            caller,
-            kind,
-            rows_read: (0, 0),
+            sides: Sides::new(self.worker, client, server, (self.handshake, trust)),
             share: Share::none(&self.worker.held),
-            worker: self.worker,
-            connection: self.connection,
-            handshake: self.handshake,
-            client: self.stream,
-            from_client: self.inbox,
-            to_client: self.outbox,
-            server: server.stream,
-            trust: Proved { tls: target.tls, peer: server.peer, generation: server.generation },
-            from_server: Inbox::default(),
-            to_server,
+            subject: Subject::new(self.worker, &DIALECT, self.connection, who),
             deadline: self.deadline,
             limits,
             session,
-            who,
-            client_rest: super::Rest::default(),
-            server_rest: super::Rest::default(),
             texts: std::rc::Rc::default(),
-            exchanges: Exchanges::default(),
             clean: super::Clean::default(),
             cursor: None,
-            waiting: None,
             key: None,
-            stopped: Box::pin(self.worker.stopped()),
-            awaits_stop: false,
         })
     }
 
@@ -193,7 +177,7 @@ impl<'w> Opening<'w> {
             let guesses = sessions.opens(sessions.kind(Caller::of(&self.connection)), scene.now.since_start);
             guesses.into_iter().for_each(|sign| case.saw(Place::SqlText, who.user.as_bytes(), sign));
             let judgement = case.judge(&scene, &message, &mut Engine::budget(0));
-            report::decided(self.worker, &scene, who, "CONNECT", judgement)
+            decided(self.worker, &DIALECT, &scene, who, "CONNECT", judgement)
         };
         let Some(event) = denied else { return true };
         emit::fatal(self.outbox.buffer(), emit::DENIED, "denied by the database's firewall policy", &event.to_string());
@@ -233,7 +217,7 @@ impl<'w> Opening<'w> {
     /// Passes a request to cancel on, if its key is of this peer's session. It is never answered.
     async fn cancel(&mut self, key: &CancelKey, len: usize, target: &Target) {
         if !self.worker.shared.cancel.is_of(key, &self.connection) {
-            report::refused(self.worker, &self.connection, &Exchanges::default(), &Who::default(), CANCEL);
+            refused(self.worker, &DIALECT, (&self.connection, &Exchanges::default()), &Who::default(), CANCEL);
             return;
         }
         let Ok(Connected { stream: mut server, .. }) = self.connect(target).await else { return };
@@ -254,7 +238,7 @@ impl<'w> Opening<'w> {
     }
 
     async fn refuse(&mut self, who: &Who, reason: Reason) -> Option<Wire<'w>> {
-        let event = report::refused(self.worker, &self.connection, &Exchanges::default(), who, reason);
+        let event = refused(self.worker, &DIALECT, (&self.connection, &Exchanges::default()), who, reason);
         let says = if reason.kind == Kind::Upstream { "the database cannot be reached" } else { "refused" };
         emit::fatal(self.outbox.buffer(), report::code(&reason), says, &event.to_string());
         // A client that has gone does not hear it.

@@ -2,11 +2,10 @@
 
 use crate::canon::sql::postgres::{normalised, shape, tokens};
 use crate::protocol::postgres::accesses::Understood;
-use crate::record::statements;
+use crate::proxy::database::Granted;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
-use std::sync::Arc;
 
 /// Texts remembered by a worker, and bytes of them; when either is full, all are forgotten.
 const MOST_TEXTS: usize = 1024;
@@ -45,17 +44,6 @@ pub(super) struct Clean {
     second: u64,
     /// Few, and told apart by their address. `granted.len() <= MOST_CLEAN`.
     granted: Vec<(Rc<Shape>, Granted)>,
-}
-
-/// A text that may run.
-#[derive(Clone, Debug)]
-pub(super) struct Granted {
-    /// What it counts as, with the rule that grants it.
-    pub(super) counts: Arc<statements::Statement>,
-    /// Rows that it may bring.
-    pub(super) rows: Option<u64>,
-    /// Observers have not been told how it ends.
-    pub(super) fresh: bool,
 }
 
 /// Shapes that one session remembers; when it is full, all are forgotten.
@@ -199,6 +187,7 @@ mod tests {
     use crate::flow;
     use crate::record::Caller;
     use crate::record::event::Clipped;
+    use crate::record::statements;
 
     fn granted(rows: Option<u64>) -> Granted {
         let peer = flow::Peer::Unverified;

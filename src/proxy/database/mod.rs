@@ -1,0 +1,173 @@
+//! What sessions of all databases have in common: who is served, how a text is judged, what the record is told of it
+//! (`report`), and the two sides between which bytes move (`sides`). What a protocol says and how a denial is answered is in
+//! `proxy::postgres` and `proxy::mysql`.
+
+mod report;
+mod sides;
+
+pub(in crate::proxy) use report::{Run, decided, refused};
+pub(in crate::proxy) use sides::{Gone, Proved, Rest, Sides, pass};
+
+use super::waiting::Waiting;
+use super::worker::Worker;
+use crate::behave;
+use crate::behave::sql::Asked as Seen;
+use crate::engine::Engine;
+use crate::engine::correlate::{PROOF, Proof};
+use crate::flow::{
+    Access, Connection, Direction, Hit, Judgement, Kind, Message, Part, Past, Place, Reason, Scene,
+    Session as Exchanges, Side, Weight,
+};
+use crate::record::flows::Carried;
+use crate::record::statements::Statement;
+use crate::record::{Caller, Traffic};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The server closed the connection while the session lasted.
+pub(in crate::proxy) const SERVER_GONE: Reason =
+    Reason::new("upstream-closed", Kind::Upstream, "the server closed the connection");
+
+/// Pools keep sessions idle for hours; nobody keeps one silent for longer.
+pub(in crate::proxy) const IDLE: Duration = Duration::from_secs(24 * 60 * 60);
+/// Bytes on their way to one side beyond which nothing more is read for it.
+pub(in crate::proxy) const HIGH_BYTES: usize = 64 << 10;
+/// Bytes of statements that what one session has prepared may hold.
+pub(in crate::proxy) const TEXT_BYTES: usize = 4 << 20;
+
+/// What tells the databases apart here.
+#[derive(Debug)]
+pub(in crate::proxy) struct Dialect {
+    /// As the record and allowlists name it: `postgres`.
+    pub(in crate::proxy) name: &'static str,
+    /// A text without its literals; nothing when it is none.
+    pub(in crate::proxy) mask: fn(&[u8]) -> Option<Vec<u8>>,
+}
+
+/// A text that may run.
+#[derive(Clone, Debug)]
+pub(in crate::proxy) struct Granted {
+    /// What it counts as, with the rule that grants it.
+    pub(in crate::proxy) counts: Arc<Statement>,
+    /// Rows that it may bring.
+    pub(in crate::proxy) rows: Option<u64>,
+    /// Observers have not been told how it ends.
+    pub(in crate::proxy) fresh: bool,
+}
+
+/// What was judged of a text.
+pub(in crate::proxy) struct Judged {
+    pub(in crate::proxy) judgement: Judgement,
+    /// Rows that it may bring.
+    pub(in crate::proxy) rows: Option<u64>,
+    /// Something in it is a sign of an attack.
+    pub(in crate::proxy) suspicious: bool,
+}
+
+/// Who opened the session, and where to.
+#[derive(Clone, Debug, Default)]
+pub(in crate::proxy) struct Who {
+    pub(in crate::proxy) user: String,
+    pub(in crate::proxy) database: String,
+    pub(in crate::proxy) application: String,
+}
+
+impl Who {
+    fn says(&self) -> String {
+        format!("user {}, database {}, application {}", self.user, self.database, self.application)
+    }
+}
+
+/// Why a session ends before its client or its server ends it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::proxy) enum End {
+    /// One side is done.
+    Over,
+    /// The client must be told.
+    Refused(Reason),
+    /// The server is at fault; the client must be told.
+    Broken(Reason),
+    /// The sidecar stops.
+    Stopped,
+}
+
+/// A session as it is judged and told of.
+pub(in crate::proxy) struct Subject<'w> {
+    pub(in crate::proxy) worker: &'w Worker,
+    pub(in crate::proxy) dialect: &'static Dialect,
+    pub(in crate::proxy) connection: Connection,
+    pub(in crate::proxy) caller: Caller,
+    pub(in crate::proxy) who: Who,
+    pub(in crate::proxy) exchanges: Exchanges,
+    /// What was denied and goes on all the same: it waits for its statement to run.
+    pub(in crate::proxy) waiting: Option<Waiting>,
+    /// What observers know it as.
+    kind: behave::sql::Kind,
+    /// Rows that observers have not been told of, and the second of the last time.
+    rows_read: (u64, u64),
+}
+
+impl<'w> Subject<'w> {
+    pub(in crate::proxy) fn new(
+        worker: &'w Worker,
+        dialect: &'static Dialect,
+        connection: Connection,
+        who: Who,
+    ) -> Self {
+        let caller = Caller::of(&connection);
+        let kind = worker.shared.sessions.kind((&caller, &who.user, &who.database));
+        let exchanges = Exchanges::default();
+        Self { worker, dialect, connection, caller, who, exchanges, waiting: None, kind, rows_read: (0, 0) }
+    }
+
+    /// Another user has the session.
+    pub(in crate::proxy) fn becomes(&mut self, who: Who) {
+        self.who = who;
+        self.kind = self.worker.shared.sessions.kind((&self.caller, &self.who.user, &self.who.database));
+    }
+
+    pub(in crate::proxy) fn scene<'a>(&'a self, past: &'a Past) -> Scene<'a> {
+        Scene { connection: &self.connection, session: &self.exchanges, past, now: self.worker.now() }
+    }
+
+    /// Judges a text that asks for this.
+    pub(in crate::proxy) fn judge(&self, text: &[u8], seen: &Seen<'_>, accesses: &[Access<'_>]) -> Judged {
+        let past = Past::default();
+        let scene = self.scene(&past);
+        let engine = self.worker.engine();
+        let parts = [Part::plain(Place::SqlText, self.dialect.name.as_bytes(), text)];
+        let message = Message { side: Side::Client, accesses, parts: &parts, last: true };
+        let mut case = engine.open(&scene);
+        let signs = self.worker.shared.sessions.asked(self.kind, seen, scene.now.since_start);
+        signs.into_iter().for_each(|sign| case.saw(Place::SqlText, text, sign));
+        let judgement = case.judge(&scene, &message, &mut Engine::budget(text.len()));
+        let suspicious = case.found().total() > 0 || !judgement.evidence.is_empty();
+        Judged { judgement, rows: case.rows(), suspicious }
+    }
+
+    /// Judges what is no text.
+    pub(in crate::proxy) fn decide(&self, accesses: &[Access<'_>]) -> Judgement {
+        let past = Past::default();
+        let scene = self.scene(&past);
+        let message = Message { side: Side::Client, accesses, parts: &[], last: true };
+        self.worker.engine().open(&scene).judge(&scene, &message, &mut Engine::budget(0))
+    }
+
+    /// The judgement of a text that a value of a request changes.
+    pub(in crate::proxy) fn prove(&self, text: &[u8], proof: &Proof) -> Judgement {
+        let part = Part::plain(Place::SqlText, self.dialect.name.as_bytes(), text);
+        let signature = proof.change.says().into();
+        let hit = Hit { detector: "correlate", signature, range: proof.range.clone(), weight: Weight::CERTAIN };
+        self.worker.engine().open(&self.scene(&Past::default())).prove(PROOF, &part, hit)
+    }
+
+    /// Counts a text of so many bytes that goes on to be run.
+    pub(in crate::proxy) fn carries(&self, granted: &Granted, bytes: usize) {
+        let Some(rule) = &granted.counts.what().rule else { return };
+        self.worker.aggregate.note(&self.caller, rule, Traffic::exchange(bytes as u64, 0));
+        if self.connection.direction == Direction::Outbound {
+            let carried = Carried::once(bytes as u64, 0, Duration::ZERO);
+            self.worker.flowed(&self.connection, None, Some(rule), carried);
+        }
+    }
+}

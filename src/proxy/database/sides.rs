@@ -1,0 +1,186 @@
+//! The two sides of a session, driven by one task: what is to be said is written, and nothing more is read for a side that
+//! does not take what it has.
+
+use crate::flow::{Connection, Direction, Peer, Reason};
+use crate::identity::Role;
+use crate::proxy::bans::BANNED;
+use crate::proxy::inbox::{Inbox, Scratch};
+use crate::proxy::outbox::Outbox;
+use crate::proxy::tls::{Handshake, Stream};
+use crate::proxy::upstream::{Connected, Tls};
+use crate::proxy::worker::Worker;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime};
+
+/// For our last words to be taken.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// What a server has proved, and under which generation of trust.
+pub(in crate::proxy) struct Proved {
+    pub(in crate::proxy) tls: Tls,
+    pub(in crate::proxy) peer: Peer,
+    pub(in crate::proxy) generation: u64,
+}
+
+/// The rest of a message whose beginning has been dealt with.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::proxy) struct Rest {
+    pub(in crate::proxy) bytes: usize,
+    pub(in crate::proxy) dropped: bool,
+}
+
+/// A side that takes nothing, or says nothing, any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::proxy) enum Gone {
+    Client,
+    Server,
+}
+
+/// Both sides.
+pub(in crate::proxy) struct Sides {
+    pub(in crate::proxy) client: Stream,
+    pub(in crate::proxy) from_client: Inbox,
+    pub(in crate::proxy) to_client: Outbox,
+    pub(in crate::proxy) server: Stream,
+    pub(in crate::proxy) from_server: Inbox,
+    pub(in crate::proxy) to_server: Outbox,
+    /// Bytes of a message that go on, or are dropped, as they come.
+    pub(in crate::proxy) client_rest: Rest,
+    pub(in crate::proxy) server_rest: Rest,
+    handshake: Option<Handshake>,
+    trust: Proved,
+    stopped: Pin<Box<dyn Future<Output = ()>>>,
+    awaits_stop: bool,
+}
+
+impl Sides {
+    /// With what was read of each and is to be said to it.
+    pub(in crate::proxy) fn new(
+        worker: &Worker,
+        (client, from_client, to_client): (Stream, Inbox, Outbox),
+        (server, from_server, to_server): (Stream, Inbox, Outbox),
+        (handshake, trust): (Option<Handshake>, Proved),
+    ) -> Self {
+        let (client_rest, server_rest) = (Rest::default(), Rest::default());
+        let (stopped, awaits_stop) = (Box::pin(worker.stopped()), false);
+        Self {
+            client,
+            from_client,
+            to_client,
+            server,
+            from_server,
+            to_server,
+            client_rest,
+            server_rest,
+            handshake,
+            trust,
+            stopped,
+            awaits_stop,
+        }
+    }
+
+    /// Writes what the sides take; whether they took any.
+    pub(in crate::proxy) fn send(&mut self, cx: &mut Context<'_>) -> Result<bool, Gone> {
+        let mut moved = false;
+        let writes = [
+            (Gone::Server, self.to_server.poll_send_any(cx, &mut self.server)),
+            (Gone::Client, self.to_client.poll_send_any(cx, &mut self.client)),
+        ];
+        for (side, write) in writes {
+            match write {
+                Poll::Ready(Ok(sent)) => moved |= sent,
+                Poll::Ready(Err(_)) => return Err(side),
+                Poll::Pending => {}
+            }
+        }
+        Ok(moved)
+    }
+
+    /// Reads what has come for a side that takes it, of the client only if `from_client`; whether anything has.
+    pub(in crate::proxy) fn fill(
+        &mut self,
+        cx: &mut Context<'_>,
+        scratch: &Scratch,
+        from_client: bool,
+    ) -> Result<bool, Gone> {
+        let mut moved = false;
+        if from_client && self.to_server.is_empty() {
+            match self.from_client.poll_fill(cx, scratch, &mut self.client, Scratch::BYTES) {
+                Poll::Ready(Ok(1..)) => moved = true,
+                Poll::Ready(_) => return Err(Gone::Client),
+                Poll::Pending => {}
+            }
+        }
+        if self.to_client.is_empty() {
+            match self.from_server.poll_fill(cx, scratch, &mut self.server, Scratch::BYTES) {
+                Poll::Ready(Ok(1..)) => moved = true,
+                Poll::Ready(_) => return Err(Gone::Server),
+                Poll::Pending => {}
+            }
+        }
+        Ok(moved)
+    }
+
+    /// Whether the sidecar stops. Who waits for it is woken by it: it is asked once, and looked at from then on.
+    pub(in crate::proxy) fn is_stopped(&mut self, worker: &Worker, cx: &mut Context<'_>) -> bool {
+        if self.awaits_stop {
+            return worker.stopping();
+        }
+        self.awaits_stop = true;
+        self.stopped.as_mut().poll(cx).is_ready()
+    }
+
+    /// Before each statement: trust ends when it ends, in the server too.
+    pub(in crate::proxy) fn still_welcome(
+        &mut self,
+        worker: &Worker,
+        connection: &Connection,
+        untrusted: Reason,
+    ) -> Result<(), Reason> {
+        if worker.bans(connection) {
+            return Err(BANNED);
+        }
+        let Proved { tls, peer, generation } = &self.trust;
+        if !Connected::is_trusted(worker, tls, peer, *generation) && !self.is_trusted_anew(worker) {
+            return Err(untrusted);
+        }
+        if connection.direction == Direction::Outbound {
+            return Ok(());
+        }
+        let now = SystemTime::now();
+        let welcome = worker.still_welcomes(connection, now);
+        let mut trusted = || worker.still_trusts(&mut self.handshake, self.client.peer_chain(), now);
+        welcome.and_then(|()| trusted()).map_err(|(reason, _)| reason)
+    }
+
+    /// Whether the server's chain is believed under the certificates in place.
+    fn is_trusted_anew(&mut self, worker: &Worker) -> bool {
+        let (Tls::Mutual(_), Some(store)) = (&self.trust.tls, &worker.shared.identity) else { return false };
+        let generation = store.generation();
+        let trusted = store.still_trusted(self.server.peer_chain(), Role::Server, SystemTime::now()).is_ok();
+        self.trust.generation = if trusted { generation } else { self.trust.generation };
+        trusted
+    }
+
+    /// Says the last words to both, as far as they are taken.
+    pub(in crate::proxy) async fn farewell(&mut self) {
+        let Self { client, server, to_client, to_server, .. } = self;
+        let farewell = async { (to_client.send(client).await, to_server.send(server).await) };
+        // Whoever has gone does not hear it.
+        let _ = tokio::time::timeout(FAREWELL, farewell).await;
+    }
+}
+
+/// Moves what has come of the rest of a message, or drops it.
+pub(in crate::proxy) fn pass(inbox: &mut Inbox, outbox: &mut Outbox, rest: Rest) -> Rest {
+    let count = rest.bytes.min(inbox.len());
+    if count == 0 {
+        return rest;
+    }
+    if !rest.dropped {
+        outbox.buffer().extend_from_slice(inbox.unread().get(..count).unwrap_or_default());
+    }
+    inbox.consume(count);
+    Rest { bytes: rest.bytes - count, ..rest }
+}
