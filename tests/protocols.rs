@@ -140,7 +140,7 @@ struct Meaning {
     host: Option<String>,
     framing: Framing,
     websocket: bool,
-    headers: Vec<(String, Vec<u8>)>,
+    headers: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 fn meaning(view: RequestView<'_>) -> Meaning {
@@ -204,8 +204,8 @@ fn response_survives(head: &ResponseHead, bytes: &[u8], asked: Asked, line: usiz
 }
 
 /// The announcement of trailers goes on only where they do.
-fn without_trailer(mut headers: Vec<(String, Vec<u8>)>) -> Vec<(String, Vec<u8>)> {
-    headers.retain(|(name, _)| !name.eq_ignore_ascii_case("trailer"));
+fn without_trailer(mut headers: Vec<(Vec<u8>, Vec<u8>)>) -> Vec<(Vec<u8>, Vec<u8>)> {
+    headers.retain(|(name, _)| !name.eq_ignore_ascii_case(b"trailer"));
     headers
 }
 
@@ -263,7 +263,7 @@ fn nearly_a_response() -> impl Strategy<Value = Vec<u8>> {
 }
 
 /// The trailers of a chunked body that comes in steps, once it is complete.
-fn trailers(wire: &[u8], step: usize) -> Option<Vec<(String, Vec<u8>)>> {
+fn trailers(wire: &[u8], step: usize) -> Option<Vec<(Vec<u8>, Vec<u8>)>> {
     let mut decoder = BodyDecoder::new(Framing::Chunked, &LIMITS());
     for piece in wire.chunks(step) {
         decoder.decode(piece, &mut Vec::new()).ok()?;

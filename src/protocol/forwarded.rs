@@ -53,7 +53,7 @@ impl<'a> Forwarded<'a> {
             }
             Some(Is::Forwarded | Is::ForwardedHost | Is::ForwardedProto | Is::ForwardedElse) => Fate::Ends,
             Some(Is::ClientAddress) => Fate::Becomes(self.address),
-            None if !self.believed && names::is_forwarding(header.name.as_bytes()) => Fate::Ends,
+            None if !self.believed && names::is_forwarding(header.name) => Fate::Ends,
             _ => Fate::GoesOn,
         }
     }
@@ -91,7 +91,7 @@ pub fn is_claim(header: &Header<'_>) -> bool {
                 | Is::ForwardedElse
                 | Is::ClientAddress
         ),
-        None => names::is_forwarding(header.name.as_bytes()),
+        None => names::is_forwarding(header.name),
     }
 }
 
@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     fn header<'a>(name: &'a str, value: &'a str) -> Header<'a> {
-        Header { name, value: value.as_bytes(), known: names::known(name.as_bytes()), forwarded: true }
+        Header { name: name.as_bytes(), value: value.as_bytes(), known: names::known(name.as_bytes()), forwarded: true }
     }
 
     fn named(name: &str, value: &str) -> Result<Vec<String>, Reason> {

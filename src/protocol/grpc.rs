@@ -49,11 +49,11 @@ impl Call {
     /// The call that these headers begin, if they do.
     pub fn of<'h>(headers: impl Iterator<Item = Header<'h>>) -> Option<Self> {
         let (mut flavour, mut coding) = (None, None);
-        for Header { name, value, .. } in headers {
-            if name.eq_ignore_ascii_case("content-type") {
-                flavour = Flavour::of(value);
-            } else if name.eq_ignore_ascii_case("grpc-encoding") {
-                coding = Some(value.to_vec());
+        for header in headers {
+            if header.is_named("content-type") {
+                flavour = Flavour::of(header.value);
+            } else if header.is_named("grpc-encoding") {
+                coding = Some(header.value.to_vec());
             }
         }
         Some(Self { flavour: flavour?, coding })
@@ -207,7 +207,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn call(content_type: &str, coding: Option<&str>) -> Option<Call> {
-        let header = |name, value| Header { name, value, known: None, forwarded: true };
+        let header = |name: &'static str, value| Header { name: name.as_bytes(), value, known: None, forwarded: true };
         let kind = header("Content-Type", content_type.as_bytes());
         Call::of([Some(kind), coding.map(|coding| header("grpc-encoding", coding.as_bytes()))].into_iter().flatten())
     }

@@ -34,7 +34,7 @@ pub(super) async fn serve(
     port: Port,
 ) {
     let Some(granted) = tell::admit(worker, &connection) else { return };
-    let target = port.target(connection.to, None, &Proof::Unasked, &worker.shared.settings.roots);
+    let target = port.target(connection.to, || None, &Proof::Unasked, &worker.shared.settings.roots);
     let Some(target) = target else { return tell::failed(worker, &connection, NO_NAME) };
     let mut server = match upstream::connect(worker, &target, Alpn::default()).await {
         Ok(connected) => connected.stream,

@@ -111,19 +111,22 @@ impl Port {
         self.upstream.unwrap_or(dialled.0)
     }
 
-    /// Where its exchanges go. `asked` is the name of the host that is asked for, `proof` what the rule demands that grants
+    /// Where its exchanges go. `asked` tells the name of the host that is asked for, `proof` what the rule demands that grants
     /// it, `roots` what names are proved to where the port says nothing of it. Where port and rule disagree, more must be
     /// proved. Nothing when the upstream is to prove the name that is asked for and there is none.
     pub(super) fn target(
         &self,
         dialled: OriginalDestination,
-        asked: Option<&str>,
+        asked: impl Fn() -> Option<String>,
         proof: &Proof,
         roots: &Arc<Roots>,
     ) -> Option<Target> {
         let named = |name: Option<&ServerName<'static>>, roots: &Arc<Roots>| {
-            let asked = asked.map(|host| host.trim_start_matches('[').trim_end_matches(']'));
-            let asked = || ServerName::try_from(asked?).ok().map(|name| name.to_owned());
+            let asked = || {
+                let host = asked()?;
+                let host = host.trim_start_matches('[').trim_end_matches(']');
+                ServerName::try_from(host).ok().map(|name| name.to_owned())
+            };
             Some(Tls::Named(name.cloned().or_else(asked)?, Arc::clone(roots)))
         };
         let tls = match (&self.upstream_tls, proof) {

@@ -84,7 +84,7 @@ pub(crate) fn body(bytes: &[u8]) {
                 break;
             }
         }
-        let trailers: Vec<String> = decoder.trailers().iter().map(|trailer| trailer.name.to_owned()).collect();
+        let trailers: Vec<Vec<u8>> = decoder.trailers().iter().map(|trailer| trailer.name.to_owned()).collect();
         (Ok((decoder.is_done(), trailers)), out, consumed)
     };
     let whole = decode(bytes.len().max(1));

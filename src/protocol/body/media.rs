@@ -53,14 +53,12 @@ impl<'a> Declared<'a> {
     /// A second `content-type` that differs, a second `content-encoding`: servers choose differently among them.
     pub fn of(headers: impl Iterator<Item = Header<'a>>) -> Result<Self, Malformed> {
         let mut declared = Self::default();
-        for Header { name, value, .. } in headers {
-            if name.eq_ignore_ascii_case("content-type") {
-                if declared.content_type.replace(value).is_some_and(|earlier| earlier != value) {
+        for header in headers {
+            if header.is_named("content-type") {
+                if declared.content_type.replace(header.value).is_some_and(|earlier| earlier != header.value) {
                     return refuse(TYPE_TWICE);
                 }
-            } else if name.eq_ignore_ascii_case("content-encoding")
-                && declared.content_encoding.replace(value).is_some()
-            {
+            } else if header.is_named("content-encoding") && declared.content_encoding.replace(header.value).is_some() {
                 return refuse(CODING_TWICE);
             }
         }
@@ -253,7 +251,12 @@ mod tests {
 
     #[test]
     fn contradicting_heads_are_refused() {
-        let header = |name, value: &'static str| Header { name, value: value.as_bytes(), known: None, forwarded: true };
+        let header = |name: &'static str, value: &'static str| Header {
+            name: name.as_bytes(),
+            value: value.as_bytes(),
+            known: None,
+            forwarded: true,
+        };
         let of = |headers: &[Header<'static>]| Declared::of(headers.iter().copied());
         let declared =
             of(&[header("A", "b"), header("Content-Type", "a/b"), header("content-encoding", "br")]).unwrap();

@@ -158,8 +158,10 @@ fn query_fact(pair: query::Pair<'_>) -> Fact<'_> {
 fn header_fact<'a>(header: &Header<'a>) -> Fact<'a> {
     let name = match header.known {
         Some(known) => Cow::Borrowed(known.lower),
-        None if header.name.bytes().any(|b| b.is_ascii_uppercase()) => Cow::Owned(header.name.to_ascii_lowercase()),
-        None => Cow::Borrowed(header.name),
+        None => match query::text(header.name) {
+            name if name.bytes().any(|b| b.is_ascii_uppercase()) => Cow::Owned(name.to_ascii_lowercase()),
+            name => name,
+        },
     };
     Fact { kind: FactKind::Header, name, value: query::text(header.value) }
 }

@@ -51,13 +51,20 @@ pub struct Head<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header<'a> {
     /// As it was spelled.
-    pub name: &'a str,
+    pub name: &'a [u8],
     /// Without the whitespace around it.
     pub value: &'a [u8],
     /// What the name means, where it means something to us.
     pub known: Option<&'static Name>,
     /// Whether it goes on as it is; hop-by-hop fields, and what we set ourselves, do not.
     pub forwarded: bool,
+}
+
+impl Header<'_> {
+    /// Whether it has this name, in any letter case.
+    pub fn is_named(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name.as_bytes())
+    }
 }
 
 /// The form of a target (RFC 9112 §3.2).

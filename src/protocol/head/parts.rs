@@ -34,7 +34,7 @@ impl<'a> Request<'a> {
 /// What the sender of trailers controls.
 pub fn trailer_parts<'a>(trailers: impl Iterator<Item = Header<'a>>) -> Parts<'a> {
     let both = trailers.flat_map(|trailer| {
-        let name = trailer.name.as_bytes();
+        let name = trailer.name;
         [Part::plain(Place::TrailerName, b"", name), Part::plain(Place::TrailerValue, name, trailer.value)]
     });
     both.filter(|part| !part.raw.is_empty()).collect()
@@ -101,7 +101,7 @@ fn field<'a>(header: &Header<'a>, parts: &mut Parts<'a>) {
     if !header.forwarded || matches!(is, Some(Is::Host | Is::ContentLength)) {
         return;
     }
-    let name = header.name.as_bytes();
+    let name = header.name;
     if header.known.is_none() && names::is_odd(name) {
         parts.push(Part::plain(Place::HeaderName, b"", name));
     }

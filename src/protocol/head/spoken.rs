@@ -29,6 +29,8 @@ pub static SPOKEN: &[(&str, Fits)] = &[
 pub struct Shape<'h> {
     method: &'h str,
     path: &'h str,
+    /// The first of the path's.
+    segments: [Option<&'h str>; 3],
     query: &'h [u8],
     websocket: bool,
     grpc: bool,
@@ -42,9 +44,12 @@ pub struct Shape<'h> {
 impl<'h> Shape<'h> {
     /// Of a head.
     pub fn of(head: &Head<'h>) -> Self {
+        let path = std::str::from_utf8(head.path).unwrap_or_default();
+        let mut segments = path.split('/').skip(1);
         let mut shape = Self {
             method: head.method,
-            path: std::str::from_utf8(head.path).unwrap_or_default(),
+            path,
+            segments: std::array::from_fn(|_| segments.next()),
             query: head.query.unwrap_or_default(),
             websocket: head.upgrade == Some("websocket"),
             grpc: false,
@@ -54,11 +59,12 @@ impl<'h> Shape<'h> {
             elastic: false,
         };
         for header in &head.headers {
-            match header.known.map_or(header.name, |known| known.lower) {
-                "content-type" => shape.content_type = header.value,
-                "accept" => shape.accept = header.value,
-                "user-agent" => shape.agent = header.value,
-                name => shape.elastic |= name.eq_ignore_ascii_case("x-elastic-client-meta"),
+            match header.known.map(|known| known.lower) {
+                Some("content-type") => shape.content_type = header.value,
+                Some("accept") => shape.accept = header.value,
+                Some("user-agent") => shape.agent = header.value,
+                Some(_) => {}
+                None => shape.elastic |= header.is_named("x-elastic-client-meta"),
             }
         }
         shape.grpc =
@@ -69,10 +75,6 @@ impl<'h> Shape<'h> {
     /// What it speaks, the most particular first.
     pub fn speaks(&self) -> impl Iterator<Item = &'static str> {
         SPOKEN.iter().filter(|(_, fits)| fits(self)).map(|(name, _)| *name)
-    }
-
-    fn segments(&self) -> impl Iterator<Item = &'h str> + use<'h> {
-        self.path.split('/').skip(1)
     }
 }
 
@@ -88,7 +90,10 @@ fn grpc(shape: &Shape<'_>) -> bool {
 
 /// RFC 8484 §4.1, and the JSON in which public resolvers answer besides.
 fn doh(shape: &Shape<'_>) -> bool {
-    let declared = |value| contains(value, b"application/dns-message") || contains(value, b"application/dns-json");
+    let declared = |value: &[u8]| {
+        let kind = cursor::find_exact(value, b"application/dns-").and_then(|at| value.get(at + 16..));
+        kind.is_some_and(|kind| kind.starts_with(b"message") || kind.starts_with(b"json"))
+    };
     if declared(shape.content_type) || declared(shape.accept) {
         return true;
     }
@@ -117,11 +122,12 @@ fn is_question(value: &[u8]) -> bool {
 
 /// Services of version 3, the same as JSON, and version 2.
 fn etcd(shape: &Shape<'_>) -> bool {
-    let mut segments = shape.segments();
-    match (segments.next().unwrap_or_default(), segments.next(), segments.next()) {
-        ("v3" | "v3beta" | "v3alpha", Some(service), Some(_)) => shape.method == "POST" && ETCD.contains(&service),
-        ("v2", Some("keys" | "members" | "stats"), _) => true,
-        (service, Some(_), None) => {
+    match shape.segments {
+        [Some("v3" | "v3beta" | "v3alpha"), Some(service), Some(_)] => {
+            shape.method == "POST" && ETCD.contains(&service)
+        }
+        [Some("v2"), Some("keys" | "members" | "stats"), _] => true,
+        [Some(service), Some(_), None] => {
             shape.grpc && ["etcdserverpb.", "v3lockpb.", "v3electionpb."].iter().any(|named| service.starts_with(named))
         }
         _ => false,
@@ -132,20 +138,17 @@ const ETCD: &[&str] = &["auth", "cluster", "election", "kv", "lease", "lock", "m
 
 /// The Engine API, with its version or without it.
 fn docker(shape: &Shape<'_>) -> bool {
-    let mut segments = shape.segments().peekable();
-    let versioned = segments.peek().is_some_and(|segment| {
-        segment.strip_prefix("v1.").is_some_and(|minor| !minor.is_empty() && minor.bytes().all(|b| b.is_ascii_digit()))
-    });
-    if versioned {
-        segments.next();
-        return segments.next().is_some_and(|area| DOCKER.contains(&area));
+    let [first, second, _] = shape.segments;
+    let minor = first.and_then(|segment| segment.strip_prefix("v1."));
+    if minor.is_some_and(|minor| !minor.is_empty() && minor.bytes().all(|b| b.is_ascii_digit())) {
+        return second.is_some_and(|area| DOCKER.contains(&area));
     }
-    match (segments.next(), segments.next(), segments.next()) {
-        (Some("_ping"), None, None) => true,
-        (Some("containers"), Some("json" | "create" | "prune"), None) => true,
-        (Some("containers"), Some(_), Some(verb)) => CONTAINER.contains(&verb),
-        (Some("images"), Some("json" | "create" | "load" | "prune"), None) => true,
-        (Some("exec"), Some(_), Some("start" | "json" | "resize")) => true,
+    match shape.segments {
+        [Some("_ping"), None, None] => true,
+        [Some("containers"), Some("json" | "create" | "prune"), None] => true,
+        [Some("containers"), Some(_), Some(verb)] => CONTAINER.contains(&verb),
+        [Some("images"), Some("json" | "create" | "load" | "prune"), None] => true,
+        [Some("exec"), Some(_), Some("start" | "json" | "resize")] => true,
         _ => shape.agent.starts_with(b"Docker-Client/") || shape.agent.starts_with(b"docker-sdk-python/"),
     }
 }
@@ -183,15 +186,14 @@ const CONTAINER: &[&str] = &[
 
 /// Resources of the core group and of any other, what there is of them, and what clients of their own ask in.
 fn kubernetes(shape: &Shape<'_>) -> bool {
-    let mut segments = shape.segments();
-    match (segments.next(), segments.next(), segments.next()) {
-        (Some("api"), Some("v1"), Some(resource)) => KUBERNETES.contains(&resource),
-        (Some("apis"), Some(group), Some(version)) => !group.is_empty() && is_version(version),
-        (Some("api"), Some("v1"), None) | (Some("apis" | "api" | "version"), None | Some(""), None) => {
+    match shape.segments {
+        [Some("api"), Some("v1"), Some(resource)] => KUBERNETES.contains(&resource),
+        [Some("apis"), Some(group), Some(version)] => !group.is_empty() && is_version(version),
+        [Some("api"), Some("v1"), None] | [Some("apis" | "api" | "version"), None | Some(""), None] => {
             is_kubernetes_client(shape)
         }
-        (Some("apis"), Some(group), None) => group.contains('.') || is_kubernetes_client(shape),
-        (Some("openapi"), Some("v2" | "v3"), _) => is_kubernetes_client(shape),
+        [Some("apis"), Some(group), None] => group.contains('.') || is_kubernetes_client(shape),
+        [Some("openapi"), Some("v2" | "v3"), _] => is_kubernetes_client(shape),
         _ => false,
     }
 }
@@ -241,10 +243,9 @@ fn elasticsearch(shape: &Shape<'_>) -> bool {
     if agents.iter().any(|agent| shape.agent.starts_with(agent)) {
         return true;
     }
-    let mut segments = shape.segments();
-    match (segments.next(), segments.next()) {
-        (Some(verb), _) if verb.starts_with('_') => CLUSTER.contains(&verb),
-        (Some(_), Some(verb)) if verb.starts_with('_') => INDEX.contains(&verb),
+    match shape.segments {
+        [Some(verb), ..] if verb.starts_with('_') => CLUSTER.contains(&verb),
+        [Some(_), Some(verb), _] if verb.starts_with('_') => INDEX.contains(&verb),
         _ => false,
     }
 }

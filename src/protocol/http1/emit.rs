@@ -148,10 +148,13 @@ pub(super) fn status_line(out: &mut Vec<u8>, status: u16, reason: &[u8]) {
 }
 
 /// A field that we write ourselves. A control byte in the value, which would end the line, becomes a question mark.
-pub(super) fn ours(out: &mut Vec<u8>, name: &str, value: &str) {
-    out.extend_from_slice(name.as_bytes());
+pub(super) fn ours(out: &mut Vec<u8>, name: impl AsRef<[u8]>, value: &str) {
+    out.extend_from_slice(name.as_ref());
     out.extend_from_slice(b": ");
-    out.extend(value.bytes().map(|b| if b < b' ' || b == 0x7f { b'?' } else { b }));
+    let start = out.len();
+    out.extend_from_slice(value.as_bytes());
+    let written = out.get_mut(start..).unwrap_or_default();
+    written.iter_mut().filter(|b| b.is_ascii_control()).for_each(|b| *b = b'?');
     out.extend_from_slice(b"\r\n");
 }
 
@@ -169,7 +172,7 @@ pub(super) fn framing(out: &mut Vec<u8>, framing: Framing) {
 
 /// Extensions change what frames mean; none is spoken (RFC 6455 §9).
 fn is_extension(header: &Header<'_>) -> bool {
-    header.name.eq_ignore_ascii_case("sec-websocket-extensions")
+    header.is_named("sec-websocket-extensions")
 }
 
 /// Trailers travel in chunks only, and so does their announcement.
@@ -180,11 +183,11 @@ fn goes_on(header: &Header<'_>, framing: Framing) -> bool {
 
 /// Asks for a coded answer (RFC 9110 §12.5.3), or for a range of it (§14.2): a leak could hide behind either.
 fn asks_for_less(header: &Header<'_>) -> bool {
-    ["accept-encoding", "range", "if-range"].iter().any(|name| header.name.eq_ignore_ascii_case(name))
+    ["accept-encoding", "range", "if-range"].iter().any(|name| header.is_named(name))
 }
 
 fn spelled(out: &mut Vec<u8>, header: &Header<'_>) {
-    out.extend_from_slice(header.name.as_bytes());
+    out.extend_from_slice(header.name);
     out.extend_from_slice(b": ");
     out.extend_from_slice(header.value);
     out.extend_from_slice(b"\r\n");

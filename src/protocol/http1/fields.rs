@@ -60,7 +60,7 @@ pub(super) struct Field {
 impl Field {
     pub(super) fn view<'a>(&self, buffer: &'a [u8]) -> Header<'a> {
         Header {
-            name: self.name.text(buffer),
+            name: self.name.bytes(buffer),
             value: self.value.bytes(buffer),
             known: self.known,
             forwarded: !self.dropped,

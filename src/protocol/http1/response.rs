@@ -208,6 +208,6 @@ impl<'a> ResponseView<'a> {
 
     /// The value of the first header of this name, in any letter case.
     pub fn header(&self, name: &str) -> Option<&'a [u8]> {
-        self.headers().find(|header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value)
+        self.headers().find(|header| header.is_named(name)).map(|header| header.value)
     }
 }

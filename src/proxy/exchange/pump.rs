@@ -123,7 +123,7 @@ impl Wire<'_> {
 async fn connect(worker: &Worker, port: &Port, wire: &Wire<'_>) -> Result<crate::proxy::tls::Stream, Reason> {
     const NO_NAME: Reason =
         Reason::new("upstream-no-name", Kind::Ours, "the upstream is to prove a name, and none is configured");
-    let target = port.target(wire.connection.to, None, &wire.proof, &worker.shared.settings.roots).ok_or(NO_NAME)?;
+    let target = port.target(wire.connection.to, || None, &wire.proof, &worker.shared.settings.roots).ok_or(NO_NAME)?;
     let connected = upstream::connect(worker, &target, Alpn::default()).await;
     connected.map(|connected| connected.stream).map_err(|unreached| unreached.reason)
 }

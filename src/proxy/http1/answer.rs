@@ -258,8 +258,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Leaves + Unpin> Answer<'_, R, W> {
 
     /// What comes in a content coding cannot be looked at.
     fn check_coding(&self, head: &ResponseHead, bytes: &[u8]) -> Result<(), Broken> {
-        let codings =
-            || head.view(bytes).headers().filter(|header| header.name.eq_ignore_ascii_case("content-encoding"));
+        let codings = || head.view(bytes).headers().filter(|header| header.is_named("content-encoding"));
         let coded = codings().any(|header| !header.value.trim_ascii().eq_ignore_ascii_case(b"identity"));
         let blocks = self.seen.screen.as_ref().is_some_and(|screen| screen.blocks());
         if coded && blocks { Err(Broken::Upstream(CODED)) } else { Ok(()) }

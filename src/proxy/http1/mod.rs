@@ -210,8 +210,7 @@ impl Guest {
         request: &exchange::Request,
         terms: Option<&Terms>,
     ) -> Result<Arc<Target>, Reason> {
-        let host = request.view().host();
-        let asked = host.as_ref().map(|host| &*host.name);
+        let asked = || request.view().host().map(|host| host.name.into_owned());
         let proof = terms.map_or(&Proof::Unasked, |terms| &terms.proof);
         let target =
             self.port.target(self.connection.to, asked, proof, &worker.shared.settings.roots).ok_or(NO_NAME)?;

@@ -305,8 +305,12 @@ impl Conversation<'_> {
     pub(super) async fn end_call(&mut self, told: &Told, denial: Denial) -> Next {
         let event = told.event.map(|id| id.to_string()).unwrap_or_default();
         let fields = http1::refusal::grpc_fields(grpc::status(&denial.reason), &event);
-        let headers =
-            fields.iter().map(|(name, value)| Header { name, value: value.as_bytes(), known: None, forwarded: true });
+        let headers = fields.iter().map(|(name, value)| Header {
+            name: name.as_bytes(),
+            value: value.as_bytes(),
+            known: None,
+            forwarded: true,
+        });
         emit::last_chunk(self.client.outbox.buffer(), headers);
         match self.client.send(self.worker).await {
             Ok(()) => Next::Close,

@@ -184,9 +184,7 @@ pub(super) fn fields<'a>(headers: impl Iterator<Item = Header<'a>>, bytes: &[u8]
     for header in headers {
         let value = shared(header.value).unwrap_or_else(|| Bytes::copy_from_slice(header.value));
         // Both hold for every field that our codec has let through.
-        if let (Ok(name), Ok(value)) =
-            (HeaderName::from_bytes(header.name.as_bytes()), HeaderValue::from_maybe_shared(value))
-        {
+        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(header.name), HeaderValue::from_maybe_shared(value)) {
             map.append(name, value);
         }
     }

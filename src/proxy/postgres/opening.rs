@@ -63,7 +63,7 @@ impl<'w> Opening<'w> {
     pub(super) async fn open(mut self, port: &Port) -> Option<Wire<'w>> {
         // What a rule asks of the server is looked at when the session is judged, before a word of it goes on.
         let roots = &self.worker.shared.settings.roots;
-        let Some(target) = port.target(self.connection.to, None, &Proof::Unasked, roots) else {
+        let Some(target) = port.target(self.connection.to, || None, &Proof::Unasked, roots) else {
             return self.refuse(&Who::default(), upstream::CONNECT).await;
         };
         for _ in 0..MOST_REQUESTS {
