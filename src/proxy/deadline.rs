@@ -15,9 +15,17 @@ use tokio::time::{Instant, Sleep, sleep_until};
 pub(super) struct Deadline {
     /// Made, or taken over, when it is first waited for.
     timer: Option<Timer>,
-    at: Instant,
+    due: Due,
     reason: Reason,
     timers: Timers,
+}
+
+/// When a deadline passes. Most are set for what is done at once, and the clock need not be read for these.
+#[derive(Clone, Copy)]
+enum Due {
+    /// So long after it is first waited for.
+    After(Duration),
+    At(Instant),
 }
 
 type Timer = Pin<Box<Sleep>>;
@@ -32,7 +40,7 @@ impl Timers {
 
     /// A deadline that uses one of them.
     pub(super) fn deadline(&self, wait: Duration, reason: Reason) -> Deadline {
-        Deadline { timer: None, at: Instant::now() + wait, reason, timers: self.clone() }
+        Deadline { timer: None, due: Due::After(wait), reason, timers: self.clone() }
     }
 
     fn take(&self, at: Instant) -> Timer {
@@ -62,23 +70,35 @@ impl Deadline {
         Timers::default().deadline(wait, reason)
     }
 
-    /// Replaces the deadline.
+    /// Replaces the deadline. It is then to be waited for before anything else is: it counts from there.
     pub(super) fn set(&mut self, wait: Duration, reason: Reason) {
-        self.at = Instant::now() + wait;
+        self.due = Due::After(wait);
         self.reason = reason;
-        if let Some(timer) = self.timer.as_mut().filter(|timer| timer.deadline() > self.at + SLACK) {
-            timer.as_mut().reset(self.at);
+    }
+
+    fn at(&mut self) -> Instant {
+        match self.due {
+            Due::At(at) => at,
+            Due::After(wait) => {
+                let at = Instant::now() + wait;
+                self.due = Due::At(at);
+                if let Some(timer) = self.timer.as_mut().filter(|timer| timer.deadline() > at + SLACK) {
+                    timer.as_mut().reset(at);
+                }
+                at
+            }
         }
     }
 
     /// Ready once the deadline has passed.
     pub(super) fn poll_passed(&mut self, cx: &mut Context<'_>) -> Poll<Reason> {
-        let timer = self.timer.get_or_insert_with(|| self.timers.take(self.at));
+        let at = self.at();
+        let timer = self.timer.get_or_insert_with(|| self.timers.take(at));
         while timer.as_mut().poll(cx).is_ready() {
-            if Instant::now() >= self.at {
+            if Instant::now() >= at {
                 return Poll::Ready(self.reason);
             }
-            timer.as_mut().reset(self.at);
+            timer.as_mut().reset(at);
         }
         Poll::Pending
     }

@@ -3,6 +3,7 @@
 
 pub mod bans;
 mod budget;
+mod clock;
 mod connection;
 mod database;
 mod deadline;

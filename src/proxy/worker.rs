@@ -1,6 +1,7 @@
 //! One worker: one thread, one current-thread runtime, listening sockets and an upstream pool of its own. What workers
 //! share is immutable and swapped whole, or made for sharing (the byte account, counters, the recorder).
 
+use super::clock::Clock;
 use super::deadline::Timers;
 use super::door::Door;
 use super::held::{Account, Holding};
@@ -14,7 +15,7 @@ use crate::behave::dns::Watch;
 use crate::behave::{self, Beacons, Budgets, Pins, Rates};
 use crate::engine::Engine;
 use crate::engine::correlate::Memory;
-use crate::flow::{ClientAddr, ConnectionId};
+use crate::flow::{ClientAddr, ConnectionId, Now};
 use crate::identity;
 use crate::record::{Aggregate, Caller, Handles, Metrics, Recorder, Revision};
 use arc_swap::ArcSwap;
@@ -136,6 +137,7 @@ pub(super) struct Worker {
     pub(super) own: Arc<[SocketAddr]>,
     pub(super) acceptor: tls::Acceptor,
     pub(super) timers: Timers,
+    clock: Clock,
     pub(super) held: Rc<Holding>,
     pub(super) stop: watch::Receiver<bool>,
     /// Counts what this worker lets through.
@@ -150,6 +152,11 @@ pub(super) struct Worker {
 impl Worker {
     pub(super) fn limits(&self) -> &Limits {
         &self.shared.settings.limits
+    }
+
+    /// The time, as judgements are told it.
+    pub(super) fn now(&self) -> Now {
+        self.clock.now()
     }
 
     /// Whether the sidecar has been told to stop.
@@ -262,6 +269,7 @@ pub(super) fn run(shared: Arc<Shared>, sockets: Own, stop: watch::Receiver<bool>
             own: Arc::clone(&sockets.addresses),
             acceptor: tls::Acceptor::new(shared.identity.clone(), limits.tls),
             timers: Timers::default(),
+            clock: Clock::new(shared.started),
             held: Holding::new(&shared.held),
             stop: stop.clone(),
             aggregate: shared.recorder.worker(),
@@ -312,7 +320,7 @@ async fn accept(worker: Rc<Worker>, index: usize, socket: TcpListener, mut stop:
 
 async fn sweep(worker: Rc<Worker>, mut stop: watch::Receiver<bool>) {
     while tokio::time::timeout(SWEEP, stop.wait_for(|stop| *stop)).await.is_err() {
-        worker.pool.sweep();
+        worker.pool.sweep(worker.now());
         worker.connections.sweep();
         worker.circuits.sweep();
     }

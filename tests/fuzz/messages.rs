@@ -22,7 +22,12 @@ pub(crate) fn call(bytes: &[u8]) {
     let whole = grpc::whole(bytes, 1 << 16);
     assert!(whole.is_err() || whole == grpc::whole(&bytes[..whole.unwrap_or(0)], 1 << 16));
     for kind in ["application/grpc", "application/grpc-web", "application/grpc-web-text"] {
-        let header = |name: &'static str, value: &'static [u8]| Header { name: name.as_bytes(), value, known: None, forwarded: true };
+        let header = |name: &'static str, value: &'static [u8]| Header {
+            name: name.as_bytes(),
+            value,
+            known: None,
+            forwarded: true,
+        };
         let headers = [header("content-type", kind.as_bytes()), header("grpc-encoding", b"gzip")];
         let call = Call::of(headers.into_iter()).unwrap();
         assert_eq!(call.flavour == Flavour::Native, kind == "application/grpc");

@@ -1,6 +1,6 @@
 //! The client's half of an HTTP/1.1 connection: heads and held bodies are read here, each under its deadline.
 
-use crate::flow::{Direction, Kind, Reason};
+use crate::flow::{Direction, Kind, Now, Reason};
 use crate::protocol::http1::{BodyDecoder, RequestHead, Scan};
 use crate::protocol::{Guess, Malformed, http2};
 use crate::proxy::deadline::Deadline;
@@ -13,7 +13,7 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 
 /// A head that was begun is not ended in time.
@@ -42,6 +42,8 @@ pub(super) struct Client {
     direction: Direction,
     /// Ready when the sidecar stops; made when it is first waited for.
     stopped: Option<Pin<Box<dyn Future<Output = ()>>>>,
+    /// When a head was last decoded.
+    pub(super) decoded: Now,
     /// What came instead of the first bytes.
     over: Option<NoHead>,
 }
@@ -75,6 +77,7 @@ impl Client {
             direction,
             stopped: None,
             over: None,
+            decoded: worker.now(),
         }
     }
 
@@ -105,9 +108,10 @@ impl Client {
         let mut scan = Scan::default();
         loop {
             if !self.inbox.is_empty() {
-                let began = Instant::now();
+                let began = worker.now().since_start;
                 let decoded = RequestHead::decode_on(self.inbox.unread(), &mut scan, &limits.http1);
-                worker.metrics.decoded(self.direction, began.elapsed());
+                self.decoded = worker.now();
+                worker.metrics.decoded(self.direction, self.decoded.since_start.saturating_sub(began));
                 if let Some(head) = decoded.map_err(NoHead::Refused)? {
                     self.give_back();
                     return Ok(head);

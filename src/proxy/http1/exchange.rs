@@ -75,13 +75,14 @@ impl<'w> Conversation<'w> {
     pub(super) async fn exchange(&mut self, head: RequestHead) -> Next {
         let request = Request { bytes: self.client.inbox.take(head.len), head };
         let engine = self.worker.engine();
-        let mut told = Told::begin(&engine);
+        let mut told = Told::begin(&engine, &self.now);
         let mut case = engine.open(&self.scene(&Past::default()));
         let memory = &self.worker.shared.correlate;
         if memory.is_active() && self.guest.connection.direction == Direction::Inbound {
             case.remember(memory);
         }
-        let judgement = told.timed(|| self.judge_head(&mut case, &request));
+        let judgement = self.judge_head(&mut case, &request);
+        self.judged(&mut told);
         if let Some(denial) = self.note(&mut told, &request, &judgement) {
             return self.refuse(&told, &request, denial, request.head.framing.has_body()).await;
         }
@@ -101,7 +102,8 @@ impl<'w> Conversation<'w> {
         };
         if let Body::Whole(bytes, trailers) = &body {
             self.now = self.worker.now();
-            let judgement = told.timed(|| self.judge_body(&mut case, &request, bytes, trailers));
+            let judgement = self.judge_body(&mut case, &request, bytes, trailers);
+            self.judged(&mut told);
             if let Some(denial) = self.note(&mut told, &request, &judgement) {
                 return self.refuse(&told, &request, denial, false).await;
             }
@@ -119,6 +121,12 @@ impl<'w> Conversation<'w> {
         let next = self.forward(&mut told, &mut case, &request, body).await;
         self.tell(&mut told, &case, &request);
         next
+    }
+
+    /// Notes how long a judgement took that ends now.
+    fn judged(&mut self, told: &mut Told) {
+        let began = std::mem::replace(&mut self.now, self.worker.now());
+        told.judged(&began, &self.now);
     }
 
     fn judge_head(&self, case: &mut Case<'_>, request: &Request) -> Judgement {
@@ -206,6 +214,7 @@ impl<'w> Conversation<'w> {
             let mut upstream = match self.reach(request, &to, fresh_only).await {
                 Ok(upstream) => upstream,
                 Err(unreached) => {
+                    self.now = self.worker.now();
                     if let Some(attempt) = attempt.take() {
                         attempt.failed();
                     }
@@ -226,6 +235,7 @@ impl<'w> Conversation<'w> {
                 }
                 held => self.ask(told, request, &mut upstream, held).await,
             };
+            self.now = self.worker.now();
             if told.seen.beginning.is_telling()
                 && let Some(next) = self.unmasked(told, case, request).await
             {
@@ -289,7 +299,7 @@ impl<'w> Conversation<'w> {
     /// Keeps a connection for the next exchange.
     fn keep(&mut self, mut upstream: Upstream) {
         match self.tunnel {
-            Tunnel::None => self.worker.pool.put(upstream),
+            Tunnel::None => self.worker.pool.put(upstream, self.now),
             Tunnel::Open(_) | Tunnel::Over => {
                 upstream.reused = true;
                 self.tunnel = Tunnel::Open(Box::new(upstream));
@@ -332,7 +342,7 @@ impl<'w> Conversation<'w> {
         let either = to.tls != Tls::Off && self.guest.port.speaks == Speaks::Auto;
         if !stale
             && (!http2 || either)
-            && let Some(upstream) = pool.take(self.worker, to, http2)
+            && let Some(upstream) = pool.take(self.worker, to, http2, self.now)
         {
             return Ok(upstream);
         }
@@ -409,6 +419,7 @@ impl<'w> Conversation<'w> {
             Err(cut) => cut,
         };
         upstream.abort();
+        self.now = self.worker.now();
         let cut = match cut {
             upload::Cut::Broken(broken) => return Ok(Err(broken)),
             upload::Cut::Denied(judgement) => judgement,

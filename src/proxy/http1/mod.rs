@@ -157,7 +157,7 @@ impl Conversation<'_> {
             let exchanges = self.session.exchanges;
             let welcome = match &self.client.stream {
                 Wire::Own(_) => Ok(()),
-                Wire::Stream(_) => Guest::still_welcome(&mut self.guest, self.worker, chain),
+                Wire::Stream(_) => Guest::still_welcome(&mut self.guest, self.worker, chain, self.now.wall),
             };
             let next = self.turn(welcome).await;
             if next != Next::Request || self.session.exchanges == exchanges {
@@ -169,15 +169,15 @@ impl Conversation<'_> {
     /// One exchange. `welcome` says whether the connection is still trusted where only its streams are here.
     async fn turn(&mut self, welcome: Result<(), Unwelcome>) -> Next {
         let first = self.session.exchanges == 0;
-        let head = match self.client.head(self.worker, first, self.guest.trusted_for()).await {
+        let head = match self.client.head(self.worker, first, self.guest.trusted_for(self.now.wall)).await {
             Ok(head) => head,
             Err(NoHead::Over) => return Next::Request,
             Err(NoHead::Refused(malformed)) => return self.refuse_unread(malformed).await,
         };
         self.session.exchanges += 1;
-        self.now = self.worker.now();
+        self.now = self.client.decoded;
         let welcome = match &self.client.stream {
-            Wire::Own(stream) => Guest::still_welcome(&mut self.guest, self.worker, stream.peer_chain()),
+            Wire::Own(stream) => Guest::still_welcome(&mut self.guest, self.worker, stream.peer_chain(), self.now.wall),
             Wire::Stream(_) => welcome,
         };
         let next = match welcome {
@@ -232,8 +232,8 @@ impl Guest {
     }
 
     /// How long the peer's certificate still lasts.
-    pub(super) fn trusted_for(&self) -> Duration {
-        self.connection.peer.lasts(SystemTime::now())
+    pub(super) fn trusted_for(&self, now: SystemTime) -> Duration {
+        self.connection.peer.lasts(now)
     }
 
     /// Before each message: trust ends when it ends. `chain` is the peer's.
@@ -241,20 +241,13 @@ impl Guest {
         self: &mut Rc<Self>,
         worker: &Worker,
         chain: &[CertificateDer<'_>],
+        now: SystemTime,
     ) -> Result<(), Unwelcome> {
-        let now = SystemTime::now();
         worker.still_welcomes(&self.connection, now)?;
         let (Some(handshake), Some(store)) = (&self.handshake, &worker.shared.identity) else { return Ok(()) };
         if handshake.is_of(store) {
             return Ok(());
         }
         worker.still_trusts(&mut Rc::make_mut(self).handshake, chain, now)
-    }
-}
-
-impl Worker {
-    /// The time, as judgements are told it.
-    pub(super) fn now(&self) -> Now {
-        Now { wall: SystemTime::now(), since_start: self.shared.started.elapsed() }
     }
 }

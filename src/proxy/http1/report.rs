@@ -6,7 +6,9 @@ use super::exchange::{Request, speaks_grpc};
 use super::{Conversation, Next};
 use crate::canon::path::Readings;
 use crate::engine::{Case, LEAK, NO_RULE};
-use crate::flow::{Access, Cut, Denial, Direction, Judgement, Mode, Outcome, Past, Reason, RuleName, Scene, Verdict};
+use crate::flow::{
+    Access, Cut, Denial, Direction, Judgement, Mode, Now, Outcome, Past, Reason, RuleName, Scene, Verdict,
+};
 use crate::protocol::head::Header;
 use crate::protocol::http1::emit;
 use crate::protocol::http1::{self, Refusal, RequestHead};
@@ -18,12 +20,12 @@ use crate::record::flows::Carried;
 use crate::record::{Event, EventId, Exchange, Revision, Traffic};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::Instant;
 
 /// What is told of one exchange, gathered on its way.
 pub(super) struct Told {
     pub(super) revision: Arc<Revision>,
-    began: Instant,
+    /// Since the start of the process.
+    began: Duration,
     pub(super) seen: Seen,
     /// Bytes of the request's body that went on.
     pub(super) sent: u64,
@@ -37,11 +39,11 @@ pub(super) struct Told {
 }
 
 impl Told {
-    pub(super) fn begin(engine: &InPlace) -> Self {
+    pub(super) fn begin(engine: &InPlace, now: &Now) -> Self {
         let revision = Arc::clone(engine.revision());
         Self {
             revision,
-            began: Instant::now(),
+            began: now.since_start,
             seen: Seen::default(),
             sent: 0,
             judging: Duration::ZERO,
@@ -57,12 +59,9 @@ impl Told {
         Progress { revision: &self.revision, sent: self.sent, status: self.seen.status }
     }
 
-    /// Notes how long a judgement takes.
-    pub(super) fn timed(&mut self, judge: impl FnOnce() -> Judgement) -> Judgement {
-        let began = Instant::now();
-        let judgement = judge();
-        self.judging += began.elapsed();
-        judgement
+    /// Notes how long judging took.
+    pub(super) fn judged(&mut self, from: &Now, until: &Now) {
+        self.judging += until.since_start.saturating_sub(from.since_start);
     }
 }
 
@@ -216,7 +215,7 @@ impl Conversation<'_> {
     /// Refuses a request because of its connection: the certificate has ended, or its bundle has gone.
     pub(super) async fn refuse_connection(&mut self, head: RequestHead, reason: Reason, detail: &str) -> Next {
         let request = Request { bytes: self.client.inbox.take(head.len), head };
-        let mut told = Told::begin(&self.worker.engine());
+        let mut told = Told::begin(&self.worker.engine(), &self.now);
         let id = self.note_failure(&mut told, &request, reason, Some(detail));
         self.say(Some(id), reason, (true, false, None), Some(&request)).await
     }
@@ -256,9 +255,10 @@ impl Conversation<'_> {
     /// Tells the metrics and the aggregates of a request that was let through.
     pub(super) fn tell(&self, told: &mut Told, case: &Case<'_>, request: &Request) {
         self.tell_outcome(told, case, request);
+        let took = self.now.since_start.saturating_sub(told.began);
         let metrics = &self.worker.metrics;
         metrics.took_judging(self.guest.connection.direction, told.judging);
-        metrics.answered(self.guest.connection.direction, told.seen.status.unwrap_or_default(), told.began.elapsed());
+        metrics.answered(self.guest.connection.direction, told.seen.status.unwrap_or_default(), took);
         if case.is_to_be_learned() {
             let stream = told.sent > self.worker.limits().inspect_bytes as u64;
             let answer = told.seen.status.unwrap_or_default();
@@ -283,7 +283,7 @@ impl Conversation<'_> {
         if self.guest.connection.direction == Direction::Outbound {
             let host = request.view().host();
             let name = host.as_ref().map(|host| &*host.name);
-            let carried = Carried::once(traffic.bytes_in, traffic.bytes_out, told.began.elapsed());
+            let carried = Carried::once(traffic.bytes_in, traffic.bytes_out, took);
             self.worker.flowed(&self.guest.connection, name, Some(rule), carried);
         }
     }

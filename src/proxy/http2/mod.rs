@@ -163,7 +163,9 @@ pub(super) async fn serve(worker: &Rc<Worker>, stream: Stream, early: Inbox, gue
     watch.gather(true);
     let streams = Rc::new(Streams { open: Cell::new(0), last: Cell::new(Instant::now()) });
     let ping = connection.ping_pong();
-    let deadline = worker.timers.deadline(limits.idle.min(limits.http2.ping_after).min(guest.trusted_for()), LOOK);
+    let deadline = worker
+        .timers
+        .deadline(limits.idle.min(limits.http2.ping_after).min(guest.trusted_for(worker.now().wall)), LOOK);
     let (asked, begun, closing) = (false, 0, false);
     let mut held = Held { worker, guest, chain, connection, watch, streams, ping, asked, deadline, begun, closing };
     if let Err((reason, detail)) = held.hold().await {
@@ -249,7 +251,7 @@ impl Held<'_> {
     fn begin(&mut self, (request, respond): (Request<RecvStream>, SendResponse<Bytes>)) {
         self.begun += 1;
         let id = u64::from(respond.stream_id().as_u32());
-        let welcome = Guest::still_welcome(&mut self.guest, self.worker, &self.chain);
+        let welcome = Guest::still_welcome(&mut self.guest, self.worker, &self.chain, self.worker.now().wall);
         let unwelcome = welcome.is_err();
         let carried = Carried::open(request, respond, self.worker.limits());
         let (worker, guest, open) = (Rc::clone(self.worker), Rc::clone(&self.guest), Open::new(&self.streams));
@@ -282,7 +284,7 @@ impl Held<'_> {
         let limits = self.worker.limits();
         let busy = self.streams.open.get() > 0;
         let since = self.streams.last.get().elapsed();
-        let trusted = self.guest.trusted_for();
+        let trusted = self.guest.trusted_for(self.worker.now().wall);
         if !busy && self.closing {
             return self.deadline.set(limits.write_progress.saturating_sub(since), CLOSE_SLOW);
         }

@@ -16,7 +16,7 @@ use super::outbox::Outbox;
 use super::tls::Stream;
 use super::wire::{UpstreamWire, Wire};
 use super::worker::Worker;
-use crate::flow::Peer;
+use crate::flow::{Now, Peer};
 use crate::record::Handles;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -27,7 +27,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::io::{AsyncRead, ReadBuf};
-use tokio::time::Instant;
 
 /// One connection to an upstream, with what was read from it and not yet used.
 pub(super) struct Upstream {
@@ -123,7 +122,8 @@ pub(super) struct Pool {
 
 struct Idle {
     upstream: Upstream,
-    since: Instant,
+    /// Since the start of the process.
+    since: Duration,
 }
 
 impl Pool {
@@ -134,7 +134,7 @@ impl Pool {
 
     /// An idle connection that is still whole, if there is one. `instead_of_http2` asks for one that its upstream has
     /// chosen over HTTP/2.
-    pub(super) fn take(&self, worker: &Worker, to: &Target, instead_of_http2: bool) -> Option<Upstream> {
+    pub(super) fn take(&self, worker: &Worker, to: &Target, instead_of_http2: bool, now: Now) -> Option<Upstream> {
         let mut idle = self.idle.borrow_mut();
         let waiting = idle.get_mut(to)?;
         let fits = |idle: &Idle| !instead_of_http2 || idle.upstream.declined_http2;
@@ -142,7 +142,7 @@ impl Pool {
             let Idle { mut upstream, since } = waiting.remove(last);
             let Proof { peer, generation } = &upstream.proof;
             let trusted = Connected::is_trusted(worker, &to.tls, peer, *generation);
-            if trusted && since.elapsed() < self.keep && is_whole(&mut upstream) {
+            if trusted && now.since_start.saturating_sub(since) < self.keep && is_whole(&mut upstream) {
                 return Some(upstream);
             }
         }
@@ -150,7 +150,7 @@ impl Pool {
     }
 
     /// Puts a connection back after a complete exchange.
-    pub(super) fn put(&self, mut upstream: Upstream) {
+    pub(super) fn put(&self, mut upstream: Upstream, now: Now) {
         if matches!(upstream.socket, Wire::Stream(_)) {
             return;
         }
@@ -161,14 +161,14 @@ impl Pool {
         }
         let waiting = idle.entry(Arc::clone(&upstream.to)).or_default();
         if waiting.len() < self.most {
-            waiting.push(Idle { upstream, since: Instant::now() });
+            waiting.push(Idle { upstream, since: now.since_start });
         }
     }
 
     /// Closes what has been idle for too long.
-    pub(super) fn sweep(&self) {
+    pub(super) fn sweep(&self, now: Now) {
         self.idle.borrow_mut().retain(|_, waiting| {
-            waiting.retain(|idle| idle.since.elapsed() < self.keep);
+            waiting.retain(|idle| now.since_start.saturating_sub(idle.since) < self.keep);
             !waiting.is_empty()
         });
     }
