@@ -95,11 +95,11 @@ fn disguised(bytes: &[u8]) -> Option<&'static str> {
 /// Where a banner of SSH ends that is a line of its own, at the beginning or behind the few octets of a tunnel's framing. (One
 /// tunnel says its own name where the version stands.)
 pub(super) fn banner_end(bytes: &[u8]) -> Option<usize> {
-    let head = bytes.get(..bytes.len().min(FRAMING + BANNER)).unwrap_or_default();
-    let at = cursor::find_exact(head, b"SSH-")?;
-    let (before, banner) = head.split_at_checked(at)?;
+    let name = b"SSH-";
+    let at = cursor::find_exact(bytes.get(..bytes.len().min(FRAMING + name.len())).unwrap_or_default(), name)?;
+    let (before, banner) = bytes.get(..bytes.len().min(FRAMING + BANNER)).unwrap_or_default().split_at_checked(at)?;
     let starts: [&[u8]; 3] = [b"SSH-2.0-", b"SSH-1.99-", b"SSH-chisel-"];
-    let framed = at <= FRAMING && (before.is_empty() || before.iter().any(is_framing) && !has_word(before));
+    let framed = before.is_empty() || before.iter().any(is_framing) && !has_word(before);
     let line = memchr::memchr(b'\n', banner)?;
     let plain = |byte: &u8| (b' '..=b'~').contains(byte) || *byte == b'\r';
     let spoken = starts.iter().any(|start| banner.starts_with(start));

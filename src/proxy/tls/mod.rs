@@ -6,9 +6,11 @@
 
 mod asked;
 mod gate;
+mod socket;
 mod stream;
 
 pub use gate::{TOO_MANY, TOO_OFTEN};
+pub use socket::Socket;
 pub use stream::Stream;
 
 use crate::flow::{Kind, Peer, Reason};
@@ -194,7 +196,7 @@ impl Acceptor {
         let store = self.store.as_ref().ok_or_else(|| Refusal::new(NO_MATERIAL, "this port needs one"))?;
         let material = Arc::clone(&store.current());
         let accepting = TlsAcceptor::from(material.server(alpn))
-            .accept_with(tcp, |tls| tls.set_buffer_limit(Some(self.limits.unsent_bytes)));
+            .accept_with(Socket(tcp), |tls| tls.set_buffer_limit(Some(self.limits.unsent_bytes)));
         let stream = match timeout(self.limits.handshake, accepting).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => return Err(Refusal::of_io(&error)),
@@ -207,7 +209,7 @@ impl Acceptor {
 /// A finished handshake's facts. What was verified under material that has been replaced meanwhile is verified against
 /// the material in use.
 fn accepted(
-    stream: TlsStream<TcpStream>,
+    stream: TlsStream<Socket>,
     material: &Material,
     store: &Store,
     took: Duration,

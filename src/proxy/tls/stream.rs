@@ -1,6 +1,7 @@
 //! One connection's bytes, accepted or opened by us, whether they come in plaintext or out of TLS. What is written may be held until it
 //! is flushed (tokio-rustls writes through, but keeps what the socket does not take).
 
+use super::socket::Socket;
 use rustls::pki_types::CertificateDer;
 use socket2::SockRef;
 use std::io::{self, IoSlice};
@@ -17,7 +18,7 @@ pub enum Stream {
     /// Bytes as they are on the wire.
     Plain(TcpStream),
     /// Bytes out of TLS; boxed, so that a plaintext connection does not carry its size.
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsStream<Socket>>),
 }
 
 impl Stream {
@@ -25,7 +26,7 @@ impl Stream {
     pub fn tcp(&self) -> &TcpStream {
         match self {
             Self::Plain(tcp) => tcp,
-            Self::Tls(tls) => tls.get_ref().0,
+            Self::Tls(tls) => &tls.get_ref().0.0,
         }
     }
 
@@ -58,14 +59,14 @@ impl Stream {
     }
 }
 
-impl From<server::TlsStream<TcpStream>> for Stream {
-    fn from(stream: server::TlsStream<TcpStream>) -> Self {
+impl From<server::TlsStream<Socket>> for Stream {
+    fn from(stream: server::TlsStream<Socket>) -> Self {
         Self::Tls(Box::new(stream.into()))
     }
 }
 
-impl From<client::TlsStream<TcpStream>> for Stream {
-    fn from(stream: client::TlsStream<TcpStream>) -> Self {
+impl From<client::TlsStream<Socket>> for Stream {
+    fn from(stream: client::TlsStream<Socket>) -> Self {
         Self::Tls(Box::new(stream.into()))
     }
 }

@@ -5,7 +5,7 @@ use super::target::{Target, Tls};
 use crate::flow::{Kind, Peer, Reason};
 use crate::identity::refusal::{BAD_HANDSHAKE, NOTHING_IN_COMMON, OTHER_SERVER, PEER_ALERT, PEER_LEFT};
 use crate::identity::{Alpn, Refusal};
-use crate::proxy::tls::Stream;
+use crate::proxy::tls::{Socket, Stream};
 use crate::proxy::worker::Worker;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
@@ -106,8 +106,8 @@ pub(in crate::proxy) async fn secure(
 ) -> Result<Connected, Unreached> {
     let limits = &worker.limits().tls;
     let Origin { name, config, generation } = Origin::of(worker, tls, socket.peer_addr().ok(), alpn)?;
-    let handshake =
-        TlsConnector::from(config).connect_with(name, socket, |tls| tls.set_buffer_limit(Some(limits.unsent_bytes)));
+    let handshake = TlsConnector::from(config)
+        .connect_with(name, Socket(socket), |tls| tls.set_buffer_limit(Some(limits.unsent_bytes)));
     let stream = match timeout(limits.handshake, handshake).await {
         Ok(Ok(stream)) => Stream::from(stream),
         Ok(Err(error)) => return Err(Refusal::of_io(&error).into()),
