@@ -4,8 +4,11 @@
 mod answer;
 mod client;
 mod exchange;
+mod forward;
 mod frames;
+mod reach;
 mod report;
+mod switched;
 mod upload;
 
 use crate::flow::{Connection, Direction, Kind, Now, Past, Proof, Reason, Scene, Session, Terms};

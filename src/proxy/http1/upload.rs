@@ -4,10 +4,10 @@
 
 use super::answer::{Answer, Answered, Broken, Seen, Sending, Wish};
 use super::client::{BODY_SLOW, BROKE_OFF, Client};
-use super::exchange::{REQUEST_SLOW, Request};
+use super::exchange::Request;
 use super::report::Progress;
 use crate::engine::{Case, Content};
-use crate::flow::{self, Judgement, Reason, Scene, Verdict};
+use crate::flow::{self, Judgement, Kind, Reason, Scene, Verdict};
 use crate::protocol::body::{Declared, Windows};
 use crate::protocol::grpc;
 use crate::protocol::http1::{BodyDecoder, Framing, emit};
@@ -25,6 +25,10 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
+
+/// The upstream does not take the request.
+pub(super) const REQUEST_SLOW: Reason =
+    Reason::new("upstream-request-timeout", Kind::Upstream, "the upstream did not take the request in time");
 
 /// So much of a unit is looked at at once: a body of short values has some 16,000 parts in it, half of what one may have.
 const PIECE_BYTES: usize = 64 << 10;
