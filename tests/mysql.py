@@ -18,7 +18,7 @@ from clients_kit import doors
 from clients_kit.checks import Failed, Skipped, expect, run
 from clients_kit.mariadb import PASSWORD, MariaDB
 from clients_kit.programs import certificates
-from mysql_kit import binary, correlation, lost
+from mysql_kit import binary, correlation, lost, values
 
 try:
     import pymysql
@@ -386,7 +386,7 @@ def counted(door):
 
 
 EVERYTHING = (client, client_denied, executes_comments_as_the_server, pymysql_works, pymysql_denied, large, rows, mysql2, sysbench, dump,
-              statement_log, modes, databases_followed, stranger, local_infile, binary.binary, binary.cursors)
+              statement_log, modes, databases_followed, stranger, local_infile, binary.binary, binary.cursors, values.values, values.values_malformed)
 
 
 def check(tally, binary, folder, programs, only):
@@ -411,6 +411,8 @@ def check(tally, binary, folder, programs, only):
         title = function.__name__.replace("_", "-")
         if only in title:
             tally.check(title, function, door)
+    if only in "values are recorded":
+        tally.check("values are recorded", values.recorded, binary, folder, certs, server)
     if only in "packets that are lost":
         tally.check("packets that are lost", lost.lost, binary, folder, certs, server, INBOUND)
     if only in "injection is proved":

@@ -7,7 +7,9 @@ use podwall::protocol::mysql::answer::{Answer, HEAD_BYTES, Shape};
 use podwall::protocol::mysql::command;
 use podwall::protocol::mysql::packet::{HEADER, Packet, put};
 use podwall::protocol::mysql::settings::Settings;
+use podwall::protocol::mysql::values::{Binding, Values};
 use podwall::protocol::mysql::{Limits, handshake};
+use std::borrow::Cow;
 
 pub(crate) fn texts() -> Vec<Vec<u8>> {
     let texts: &[&[u8]] = &[
@@ -75,11 +77,28 @@ pub(crate) fn ask(bytes: &[u8]) {
         assert_eq!(short, Ok(None), "a command is read before what is held of it has come");
         let (one, other) = (command::read(&unit, rest), command::read(&unit, &rest[..unit.held]));
         assert_eq!(format!("{one:?}"), format!("{other:?}"));
-        if let Ok(command::Command::ChangeUser(body)) = one {
-            let _ = handshake::change_user(body, 0);
+        match one {
+            Ok(command::Command::ChangeUser(body)) => drop(handshake::change_user(body, 0)),
+            Ok(command::Command::Execute { binding, .. }) => (0..4).for_each(|count| bind(count, binding)),
+            _ => {}
         }
         let Some(after) = rest.get(unit.packet.whole()..) else { return };
         rest = after;
+    }
+}
+
+/// What is bound is read or refused; what is held of it says no more than all of it does.
+fn bind(count: u16, binding: Binding<'_>) {
+    let texts = |values: &mut Values, binding| {
+        values.bind(binding, usize::MAX).ok().map(|bound| bound.texts().map(Cow::into_owned).collect::<Vec<_>>())
+    };
+    let mut values = Values::new(count);
+    let _ = values.send_ahead(1, b"ahead", usize::MAX);
+    let Some(whole) = texts(&mut values, binding) else { return };
+    for cut in 0..binding.held.len() {
+        let part = Binding { held: &binding.held[..cut], len: binding.len };
+        let beginning = texts(&mut values, part).unwrap_or_default();
+        assert!(whole.starts_with(&beginning));
     }
 }
 

@@ -64,8 +64,8 @@ pub struct Seen {
     pub status: Option<u16>,
     /// The error's number and SQLSTATE.
     pub failed: Option<(u16, [u8; 5])>,
-    /// The number of the statement that was prepared.
-    pub prepared: Option<u32>,
+    /// The number of the statement that was prepared, and how many values it has.
+    pub prepared: Option<(u32, u16)>,
     /// The client must answer.
     pub asks: bool,
 }
@@ -154,11 +154,11 @@ impl Answer {
     fn prepared(&mut self, head: &[u8]) -> Result<Seen, Reason> {
         let [_, a, b, c, d, columns_0, columns_1, values_0, values_1, ..] = *head else { return Err(FORM) };
         let columns = u64::from(u16::from_le_bytes([columns_0, columns_1]));
-        let values = u64::from(u16::from_le_bytes([values_0, values_1]));
+        let values = u16::from_le_bytes([values_0, values_1]);
         let ends = if self.deprecate_eof { 0 } else { u64::from(columns > 0) + u64::from(values > 0) };
-        let count = columns + values + ends;
+        let count = columns + u64::from(values) + ends;
         self.state = State::Counted(count);
-        let prepared = Some(u32::from_le_bytes([a, b, c, d]));
+        let prepared = Some((u32::from_le_bytes([a, b, c, d]), values));
         Ok(Seen { over: count == 0, prepared, ..Seen::default() })
     }
 }

@@ -1,6 +1,6 @@
 //! MySQL's and MariaDB's client/server protocol, sans-io: bytes become packets ([`packet`]), the greeting and its answer
 //! ([`handshake`]), what a client commands ([`command`]), where the server's answer ends ([`answer`]), what has been prepared
-//! ([`prepared`]), and how the session reads its texts ([`settings`]). A command is answered before the next one goes on, so
+//! ([`prepared`]), what is bound to it ([`values`]), and how the session reads its texts ([`settings`]). A command is answered before the next one goes on, so
 //! a denial is an error of our own ([`emit`]) of which the server never hears, and both ends agree on the session.
 //!
 //! Tolerates: commands that are sent ahead (they wait), any authentication method, packets of 16 MiB and more where values
@@ -15,6 +15,7 @@ pub mod handshake;
 pub mod packet;
 pub mod prepared;
 pub mod settings;
+pub mod values;
 
 use super::{Carriage, Protocol};
 use crate::flow::{Kind, Reason, Side};
@@ -59,10 +60,12 @@ pub struct Limits {
     pub statement_bytes: usize,
     /// Prepared statements.
     pub statements: usize,
+    /// Bytes that are remembered of the values of prepared statements: types, beginnings of what was sent ahead.
+    pub value_bytes: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { statement_bytes: 256 << 10, statements: 4096 }
+        Self { statement_bytes: 256 << 10, statements: 4096, value_bytes: 1 << 20 }
     }
 }

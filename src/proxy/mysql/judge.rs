@@ -11,6 +11,7 @@ use crate::protocol::mysql::command::Command;
 use crate::protocol::mysql::emit::{self, DENIED, NO_COMMAND, NO_SESSION, NO_STATEMENT};
 use crate::protocol::mysql::handshake;
 use crate::protocol::mysql::settings::Settings;
+use crate::protocol::mysql::values::Binding;
 use crate::protocol::mysql::{TOO_MANY, UNKNOWN_STATEMENT, UNSUPPORTED};
 use crate::proxy::database::{End, Granted, Judged, Run, TEXT_BYTES, Who};
 use crate::record::EventId;
@@ -36,14 +37,18 @@ impl Wire<'_> {
             Command::ChangeUser(rest) => self.change_user(rest),
             Command::Query(text) => self.query(text),
             Command::Prepare(text) => self.prepare(text),
-            Command::Execute { statement, cursor } => self.execute(*statement, *cursor),
+            Command::Execute { statement, cursor, binding } => self.execute(*statement, *cursor, *binding),
             Command::Fetch(statement) => self.fetch(*statement),
             Command::Reset(statement) if self.statements.of(*statement).is_some() => {
+                self.statements.forget_ahead(*statement);
                 self.goes_on(Shape::Simple, Then::Plain)
             }
             Command::Reset(_) => Ok(self.unknown_statement()),
             // These are not answered: what no statement stands behind is left out.
-            Command::LongData(statement) => Ok(self.statements.of(*statement).is_some()),
+            Command::LongData { statement, value, piece } => {
+                self.statements.send_ahead(*statement, *value, piece).map_err(End::Refused)?;
+                Ok(self.statements.of(*statement).is_some())
+            }
             Command::Close(statement) => {
                 let known = self.statements.of(*statement).is_some();
                 self.statements.close(*statement);
@@ -160,12 +165,14 @@ impl Wire<'_> {
         self.goes_on(Shape::Prepared, Then::Plain)
     }
 
-    fn execute(&mut self, number: u32, cursor: bool) -> Result<bool, End> {
+    fn execute(&mut self, number: u32, cursor: bool, binding: Binding<'_>) -> Result<bool, End> {
         self.begins()?;
         let Some(statement) = self.statements.of(number) else { return Ok(self.unknown_statement()) };
         if let Err(denied) = self.still_granted(&statement) {
             return Ok(self.deny(denied));
         }
+        self.binds(number, &statement, binding).map_err(End::Refused)?;
+        self.statements.forget_ahead(number);
         statement.brought.set(0);
         let granted = statement.runs();
         // Rows of a cursor count over all that is fetched.

@@ -155,7 +155,7 @@ impl<'w> Opening<'w> {
             share: Share::none(&worker.held),
             subject: Subject::new(worker, &DIALECT, self.connection, self.who),
             deadline: self.deadline,
-            statements: Statements::new(limits.statements),
+            statements: Statements::new(limits),
             limits,
             settings,
             first,

@@ -69,7 +69,7 @@ impl Wire<'_> {
             }
         };
         self.sides.from_client = inbox;
-        let held = self.sides.from_client.len() + self.texts.get();
+        let held = self.sides.from_client.len() + self.texts.get() + self.statements.bytes();
         dealt.and_then(|()| self.share.resize(held).map_err(End::Refused))
     }
 
@@ -154,8 +154,8 @@ impl Wire<'_> {
         if let Some(status) = seen.status {
             self.settings.status(status);
         }
-        if let Some(number) = seen.prepared {
-            self.statements.confirm(number);
+        if let Some((number, values)) = seen.prepared {
+            self.statements.confirm(number, values);
         }
         let Some(awaited) = &mut self.awaited else { return Ok(()) };
         awaited.asks |= seen.asks;
