@@ -63,8 +63,9 @@ pub(crate) fn asked() -> Vec<Vec<u8>> {
 
 /// Every command read, as far as it goes; the same whether the bytes come at once or one by one.
 pub(crate) fn ask(bytes: &[u8]) {
-    let greeting = handshake::greeting(&greeting()).unwrap();
+    let greeting = handshake::greeting(&greeting(), handshake::Port { tls: true, files: true }).unwrap();
     let payload = bytes.get(HEADER..).unwrap_or_default();
+    let _ = handshake::answer(payload, &greeting);
     if let Ok(handshake::First::Answer(answer)) = handshake::first(payload, &greeting) {
         assert_eq!(handshake::forwarded(payload, &answer, false).len(), payload.len());
         assert_eq!(handshake::asks_for_tls(payload, &answer).len(), 32);
@@ -122,8 +123,9 @@ pub(crate) fn answers() -> Vec<Vec<u8>> {
 
 /// Every answer followed, as far as it goes. What is taken out of an offer stays out.
 pub(crate) fn answer(bytes: &[u8]) {
-    if let Ok(greeting) = handshake::greeting(bytes.get(HEADER..).unwrap_or_default()) {
-        let again = handshake::greeting(&greeting.payload).unwrap();
+    let port = handshake::Port::default();
+    if let Ok(greeting) = handshake::greeting(bytes.get(HEADER..).unwrap_or_default(), port) {
+        let again = handshake::greeting(&greeting.payload, port).unwrap();
         assert_eq!((again.offers, again.server), (greeting.offered, greeting.server));
     }
     for shape in [Shape::Simple, Shape::Results, Shape::Prepared, Shape::Rows, Shape::Fields, Shape::Authentication] {

@@ -68,6 +68,8 @@ pub struct Seen {
     pub prepared: Option<(u32, u16)>,
     /// The client must answer.
     pub asks: bool,
+    /// The client is asked for a file, whose name is the rest of the packet.
+    pub file: bool,
 }
 
 impl Answer {
@@ -83,7 +85,7 @@ impl Answer {
     /// Follows a packet, of whose payload [`HEAD_BYTES`] or all stand in `head`.
     ///
     /// # Errors
-    /// [`FORM`], [`INFILE`].
+    /// [`FORM`]; [`INFILE`] where no statement was to be run.
     pub fn packet(&mut self, packet: &Packet, head: &[u8]) -> Result<Seen, Reason> {
         if std::mem::replace(&mut self.goes_on, packet.goes_on()) {
             return Ok(Seen::default());
@@ -130,7 +132,8 @@ impl Answer {
                 let (changed, status) = ok(head)?;
                 Ok(Seen { over: status & MORE_RESULTS == 0, changed, status: Some(status), ..Seen::default() })
             }
-            (Shape::Results, 0xfb) => Err(INFILE),
+            (Shape::Results, 0xfb) => Ok(Seen { file: true, ..Seen::default() }),
+            (_, 0xfb) => Err(INFILE),
             (Shape::Results, _) => {
                 let (count, _) = length_encoded(head).filter(|(count, _)| (1..=65_535).contains(count)).ok_or(FORM)?;
                 self.state = State::Columns(count);
@@ -265,8 +268,11 @@ mod tests {
         assert_eq!((seen.changed, seen.status), (3, Some(2)));
         let seen = Answer::new(Shape::Results, false).packet(&Packet { len: ERR.len(), number: 1 }, ERR).unwrap();
         assert_eq!(seen.failed, Some((1096, *b"HY000")));
-        let asked = Answer::new(Shape::Results, false).packet(&Packet { len: 4, number: 1 }, b"\xfb/etc");
-        assert_eq!(asked, Err(INFILE));
+        let asked = |shape| Answer::new(shape, false).packet(&Packet { len: 5, number: 1 }, b"\xfb/etc");
+        assert_eq!(asked(Shape::Results), Ok(Seen { file: true, ..Seen::default() }));
+        for shape in [Shape::Simple, Shape::Prepared, Shape::Authentication] {
+            assert_eq!(asked(shape), Err(INFILE));
+        }
         for broken in [&b""[..], b"\0\xfc", b"\xff", b"\xfe"] {
             assert!(Answer::new(Shape::Results, false).packet(&Packet { len: 9, number: 1 }, broken).is_err());
         }

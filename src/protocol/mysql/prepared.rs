@@ -138,7 +138,7 @@ mod tests {
             statements.bind(number, binding, |bound| seen.extend(bound.texts().map(|text| text.into_owned())))
         };
         assert_eq!(bind(&mut statements, 1, &[0, 1, 1, 0, 7]), Ok(()));
-        assert_eq!(bind(&mut statements, 2, &[0, 0, 7]), Err(super::super::FORM));
+        assert_eq!(bind(&mut statements, 2, &[0, 0, 7]), Err(crate::protocol::mysql::FORM));
         assert_eq!(bind(&mut statements, 1, &[0, 0, 8]), Ok(()));
         assert_eq!(bind(&mut statements, 3, &[0, 0, 8]), Ok(()));
         assert_eq!((seen, statements.bytes()), (vec![b"7".to_vec(), b"8".to_vec()], 2));

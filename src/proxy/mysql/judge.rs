@@ -2,7 +2,7 @@
 
 use super::report::seen;
 use super::texts::Statement;
-use super::{Asked as Then, Awaited, SETTING, Wire};
+use super::{Asked as Then, Awaited, Due, SETTING, Wire};
 use crate::canon::sql::Reading;
 use crate::flow::{Direction, Verdict};
 use crate::protocol::mysql::accesses::{Asked, Understood};
@@ -74,7 +74,8 @@ impl Wire<'_> {
         (most, brought): (Option<u64>, Rc<Cell<u64>>),
     ) {
         let answer = Answer::new(shape, self.deprecate_eof);
-        let awaited = Awaited { answer, asked, asks: false, next: 1, run, most, brought, rows: 0, changed: 0 };
+        let (due, files) = (Due::Nothing, 0);
+        let awaited = Awaited { answer, asked, due, files, next: 1, run, most, brought, rows: 0, changed: 0 };
         self.awaited = Some(awaited);
     }
 
