@@ -18,7 +18,7 @@ from clients_kit import doors
 from clients_kit.checks import Failed, Skipped, expect, run
 from clients_kit.mariadb import PASSWORD, MariaDB
 from clients_kit.programs import certificates
-from mysql_kit import binary, correlation, files, lost, tls, values
+from mysql_kit import binary, correlation, files, lost, redirected, tls, values
 
 try:
     import pymysql
@@ -426,6 +426,8 @@ def check(tally, binary, folder, programs, only):
         tally.check("tls by the database's name", tls.shown, binary, folder, certs, server)
     if only in "tls on one side only":
         tally.check("tls on one side only", tls.half_in_tls, binary, folder, certs)
+    if only in "redirected connections":
+        tally.check("redirected connections", redirected.judged, binary, folder, server)
     if only in "packets that are lost":
         tally.check("packets that are lost", lost.lost, binary, folder, certs, server, INBOUND)
     if only in "injection is proved":

@@ -135,6 +135,18 @@ pub(super) async fn serve(
     follow(opening::Opening::new(worker, (client, None), connection, handshake), port).await;
 }
 
+/// Serves an outbound connection whose server was connected to before, with what each side has said.
+pub(super) async fn serve_from(
+    worker: &Worker,
+    client: (Stream, Inbox),
+    server: (Stream, Inbox),
+    connection: Connection,
+    port: Port,
+) {
+    let legs = (Leg::new(client.0, client.1), Some(Leg::new(server.0, server.1)));
+    follow(opening::Opening::new(worker, legs, connection, None), port).await;
+}
+
 async fn follow(opening: opening::Opening<'_>, port: Port) {
     let Some(mut wire) = opening.open(&port).await else { return };
     let end = wire.carry().await;
