@@ -19,6 +19,7 @@ pub(crate) fn texts() -> Vec<Vec<u8>> {
         b"SELECT /*!40101 SQL_NO_CACHE */ a /*M!100100 , b */ FROM t FORCE INDEX (i) LIMIT 1, 2 FOR UPDATE",
         b"SET NAMES utf8mb4, @a = (SELECT 1), @@session.sql_mode = 'ANSI'; USE x; SHOW TABLES WHERE f(1)",
         b"CREATE TABLE t (a int REFERENCES u (b)) AS SELECT 1.5e3, 0x41, 1a FROM v; LOAD DATA INFILE 'x' INTO TABLE t",
+        b"LOAD DATA LOCAL INFILE '/x' REPLACE INTO TABLE s.t FIELDS TERMINATED BY ',' (a, @b) SET c = @b",
     ];
     texts.iter().map(|text| text.to_vec()).collect()
 }
@@ -48,10 +49,11 @@ pub(crate) fn asked() -> Vec<Vec<u8>> {
     answer.extend_from_slice(&[0, 0, 0, 1, 45]);
     answer.extend_from_slice(&[0; 23]);
     answer.extend_from_slice(b"ann\0\x02xyshop\0mysql_native_password\0\x12\x0cprogram_name\x04till");
-    let commands: [&[u8]; 8] = [
+    let commands: [&[u8]; 9] = [
         b"\x03SELECT 1",
         b"\x16SELECT ?",
         b"\x17\x01\0\0\0\0\x01\0\0\0\0\x01\x03\0\x07\0\0\0",
+        b"\x17\x01\0\0\0\0\x01\0\0\0\x02\x01\xfd\0\x06\0\x0c\0\x03abc\x07\xea\x07\x01\x1f\x17\x3b\x3b",
         b"\x18\x01\0\0\0\0\0data",
         b"\x11ann\0\x02xyshop\0\x2d\0mysql_native_password\0",
         b"\x02shop",
@@ -80,7 +82,7 @@ pub(crate) fn ask(bytes: &[u8]) {
         assert_eq!(format!("{one:?}"), format!("{other:?}"));
         match one {
             Ok(command::Command::ChangeUser(body)) => drop(handshake::change_user(body, 0)),
-            Ok(command::Command::Execute { binding, .. }) => (0..4).for_each(|count| bind(count, binding)),
+            Ok(command::Command::Execute { binding, .. }) => (0..5).for_each(|count| bind(count, binding)),
             _ => {}
         }
         let Some(after) = rest.get(unit.packet.whole()..) else { return };

@@ -108,13 +108,15 @@ def nothing_slips_in(port, server):
 
 def half_in_tls(binary, folder, certs):
     """A way to prove oneself that depends on TLS is refused where only one side speaks it, at login and for another user."""
-    for name, rogue in (("full", Rogue({}, login=FULL)), ("old", Rogue({}, login=OLD)), ("another user", Rogue({b"\x11": FULL}))):
+    for name, rogue, plugin in (("full", Rogue({}, login=FULL), ""), ("old", Rogue({}, login=OLD), ""),
+                                ("another user", Rogue({b"\x11": FULL}), "caching_sha2_password"),
+                                ("another user, old", Rogue({}), "mysql_clear_password")):
         port = free_port()
         listeners = [{"listen": f"127.0.0.1:{port}", "tls": "permissive", "protocol": "mysql", "upstream": f"127.0.0.1:{rogue.port}"}]
-        podwall = Podwall(binary, folder / f"half-{name.replace(' ', '-')}", listeners, ALLOWLIST, certs)
+        podwall = Podwall(binary, folder / f"half-{name.replace(' ', '-').replace(',', '')}", listeners, ALLOWLIST, certs)
         try:
             podwall.wait_ready()
-            expect(name, refusal(port, certs), (1235, True))
+            expect(name, refusal(port, certs, plugin), (1235, True))
             podwall.recorded(reason="mysql-authentication")
             expect("passwords sent", [packet for packet in rogue.heard if PASSWORD.encode() in packet], [])
         finally:
@@ -122,13 +124,13 @@ def half_in_tls(binary, folder, certs):
             rogue.end()
 
 
-def refusal(port, certs):
+def refusal(port, certs, plugin):
     proof = ssl.create_default_context(cafile=f"{certs}/ca.crt")
     proof.load_cert_chain(f"{certs}/client.crt", f"{certs}/client.key")
     try:
         session = pymysql.connect(host="localhost", port=port, user="app", password=PASSWORD, database="shop", ssl=proof)
         session._next_seq_id = 0
-        session.write_packet(b"\x11app\0\0shop\0\x2d\0caching_sha2_password\0")
+        session.write_packet(b"\x11app\0\0shop\0\x2d\0" + plugin.encode() + b"\0")
         session._next_seq_id = 1
         session._read_packet()
     except pymysql.MySQLError as error:

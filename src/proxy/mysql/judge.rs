@@ -12,7 +12,7 @@ use crate::protocol::mysql::emit::{self, DENIED, NO_COMMAND, NO_SESSION, NO_STAT
 use crate::protocol::mysql::handshake;
 use crate::protocol::mysql::settings::Settings;
 use crate::protocol::mysql::values::Binding;
-use crate::protocol::mysql::{TOO_MANY, UNKNOWN_STATEMENT, UNSUPPORTED};
+use crate::protocol::mysql::{AUTHENTICATION, TOO_MANY, UNKNOWN_STATEMENT, UNSUPPORTED};
 use crate::proxy::database::{End, Granted, Judged, Run, TEXT_BYTES, Who};
 use crate::record::EventId;
 use std::cell::Cell;
@@ -126,6 +126,9 @@ impl Wire<'_> {
         self.begins()?;
         let takes = if self.deprecate_eof { handshake::DEPRECATE_EOF } else { 0 };
         let answer = handshake::change_user(rest, takes).map_err(|malformed| End::Refused(malformed.why))?;
+        if self.half_in_tls && handshake::depends_on_tls(answer.plugin.as_bytes()) {
+            return Err(End::Refused(AUTHENTICATION));
+        }
         let who =
             Who { user: answer.user, database: answer.database, application: self.subject.who.application.clone() };
         let asked = Asked::session(&who.user, &who.database);

@@ -3,12 +3,14 @@
 //! to it that no command goes on that was not judged. The next command waits until the last is answered, so a denied one is
 //! answered here and the server never hears of it.
 
+mod files;
 mod judge;
 mod leg;
 mod login;
 mod opening;
 mod pump;
 mod report;
+mod secure;
 mod texts;
 
 pub(super) use texts::Texts;

@@ -22,7 +22,7 @@ use crate::proxy::deadline::Deadline;
 use crate::proxy::held::Share;
 use crate::proxy::inbox::Inbox;
 use crate::proxy::settings::Port;
-use crate::proxy::tls::{self, Handshake, Mode, Stream};
+use crate::proxy::tls::{Handshake, Mode};
 use crate::proxy::upstream::{self, Connected, Target, Tls};
 use crate::proxy::worker::Worker;
 use crate::record::Caller;
@@ -31,7 +31,7 @@ use crate::record::Caller;
 pub(super) struct Opening<'w> {
     pub(super) worker: &'w Worker,
     pub(super) connection: Connection,
-    handshake: Option<Handshake>,
+    pub(super) handshake: Option<Handshake>,
     pub(super) client: Leg,
     pub(super) deadline: Deadline,
     /// The number of the next packet for the client.
@@ -198,22 +198,6 @@ impl<'w> Opening<'w> {
         }
     }
 
-    /// The client has asked for TLS: what follows must be that.
-    async fn in_tls(mut self, port: &Port) -> Option<Self> {
-        let (Stream::Plain(socket), true) = (self.client.stream, self.client.inbox.is_empty()) else { return None };
-        let tls::Accepted { stream, peer, handshake } = match self.worker.acceptor.secure(socket, &port.tls).await {
-            Ok(accepted) => accepted,
-            Err(refusal) => {
-                self.worker.refused_handshake(&self.connection, &refusal);
-                return None;
-            }
-        };
-        self.client = Leg::new(stream, Inbox::default());
-        let is_let_in = self.worker.lets_in(&mut self.connection, peer, handshake.as_ref());
-        self.handshake = handshake;
-        is_let_in.then_some(self)
-    }
-
     async fn client_payload(&mut self) -> Option<Vec<u8>> {
         let mut packet = self.client_packet().await?;
         Some(packet.split_off(HEADER.min(packet.len())))
@@ -277,24 +261,6 @@ impl<'w> Opening<'w> {
         let plain = Target { address: target.address, tls: Tls::Off };
         let target = if matches!(target.tls, Tls::Named(..)) { &plain } else { target };
         upstream::connect(self.worker, target, Alpn::default()).await.map_err(|unreached| unreached.reason)
-    }
-
-    /// Asks the server for TLS, and goes on in it.
-    async fn secure(&mut self, mut server: Leg, payload: &[u8], answer: &Answer, trust: &mut Proved) -> Option<Leg> {
-        put(server.outbox.buffer(), 1, &handshake::asks_for_tls(payload, answer));
-        if let Err(failed) = server.send(&mut self.deadline).await {
-            return self.fail(failed, true).await;
-        }
-        let (Stream::Plain(socket), true) = (server.stream, server.inbox.is_empty()) else {
-            return self.refuse(Reason { kind: Kind::Upstream, ..STATE }).await;
-        };
-        match Box::pin(upstream::secure(self.worker, socket, &trust.tls, Alpn::default())).await {
-            Ok(Connected { stream, peer, generation, .. }) => {
-                (trust.peer, trust.generation) = (peer, generation);
-                Some(Leg::new(stream, Inbox::default()))
-            }
-            Err(unreached) => self.refuse(unreached.reason).await,
-        }
     }
 
     /// Whoever has gone is told nothing; a rule that was broken is told, and whose fault it was.

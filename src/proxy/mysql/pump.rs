@@ -2,7 +2,7 @@
 //! nothing more is read for a side that does not take what it has. A command waits until the one before it is answered.
 
 use super::login::asks_for_other;
-use super::{Asked, Awaited, CLIENT_SLOW, Due, IDLE_LONG, MESSAGE_SLOW, SERVER_SLOW, Wire, report};
+use super::{Asked, Awaited, CLIENT_SLOW, Due, IDLE_LONG, MESSAGE_SLOW, SERVER_SLOW, Wire, files, report};
 use crate::flow::{Kind, Reason};
 use crate::protocol::Malformed;
 use crate::protocol::mysql::answer::{HEAD_BYTES, Seen};
@@ -101,20 +101,6 @@ impl Wire<'_> {
         Ok(Some(Rest { bytes: packet.whole(), dropped: false }))
     }
 
-    /// A piece of the file that the client was asked for, which goes on as it comes; an empty one is its end.
-    fn piece(&mut self, bytes: &[u8]) -> Result<Option<Rest>, End> {
-        let Some(packet) = Packet::of(bytes) else { return Ok(None) };
-        self.goes_on = packet.goes_on();
-        if let Some(awaited) = &mut self.awaited {
-            if packet.number != awaited.next {
-                return Err(End::Refused(STATE));
-            }
-            awaited.next = packet.number.wrapping_add(1);
-            awaited.due = if packet.len == 0 { Due::Nothing } else { Due::File };
-        }
-        Ok(Some(Rest { bytes: packet.whole(), dropped: false }))
-    }
-
     fn client_command(&mut self, bytes: &[u8]) -> Result<Option<Rest>, End> {
         let refused = |malformed: Malformed| End::Refused(malformed.why);
         let Some(unit) = command::from_client(bytes, &self.limits).map_err(refused)? else { return Ok(None) };
@@ -165,7 +151,7 @@ impl Wire<'_> {
             return Err(AUTHENTICATION);
         }
         if seen.file {
-            let Some(name) = file_name(&packet, bytes)? else { return Ok(None) };
+            let Some(name) = files::name(&packet, bytes)? else { return Ok(None) };
             awaited.is_asked_for(name)?;
         }
         awaited.next = packet.number.wrapping_add(1);
@@ -280,30 +266,5 @@ impl Wire<'_> {
     /// A server that has ended the session has said why; one that breaks off has not.
     fn gone(&self, side: Gone) -> End {
         if side == Gone::Client || self.over { End::Over } else { End::Broken(SERVER_GONE) }
-    }
-}
-
-/// Bytes of a file's name, as long as a path may be.
-const FILE_NAME_BYTES: usize = 4096;
-
-/// The name of the file that a server asks for, once it has come whole.
-fn file_name<'a>(packet: &Packet, bytes: &'a [u8]) -> Result<Option<&'a [u8]>, Reason> {
-    if packet.len > FILE_NAME_BYTES {
-        return Err(INFILE);
-    }
-    Ok(bytes.get(HEADER + 1..packet.whole()))
-}
-
-impl Awaited {
-    /// The server asks for a file: the next one that the client's text names, or the session ends.
-    fn is_asked_for(&mut self, name: &[u8]) -> Result<(), Reason> {
-        let Asked::Text(understood) = &self.asked else { return Err(INFILE) };
-        let named = understood.files().nth(self.files).ok_or(INFILE)?;
-        if named.as_bytes() != name {
-            return Err(INFILE);
-        }
-        self.files += 1;
-        self.due = Due::File;
-        Ok(())
     }
 }
