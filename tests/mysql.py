@@ -389,7 +389,8 @@ def counted(door):
 
 
 EVERYTHING = (client, client_denied, executes_comments_as_the_server, pymysql_works, pymysql_denied, large, rows, mysql2, sysbench, dump,
-              statement_log, modes, databases_followed, stranger, local_infile, binary.binary, binary.cursors, values.values, values.values_malformed)
+              statement_log, modes, databases_followed, stranger, local_infile, binary.binary, binary.cursors, values.values, values.values_of_every_type,
+              values.values_malformed)
 
 
 def check(tally, binary, folder, programs, only):
