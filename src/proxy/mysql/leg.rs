@@ -1,11 +1,10 @@
-//! One side of a session that is being opened: its packets, one by one. No further is read than a packet goes, so that TLS may
-//! follow it.
+//! One side of a session that is being opened: its packets, one by one.
 
 use crate::flow::Reason;
 use crate::protocol::mysql::handshake;
 use crate::protocol::mysql::packet::{HEADER, Packet};
 use crate::proxy::deadline::Deadline;
-use crate::proxy::inbox::Inbox;
+use crate::proxy::inbox::{Inbox, Scratch};
 use crate::proxy::outbox::Outbox;
 use crate::proxy::tls::Stream;
 use crate::proxy::worker::Worker;
@@ -16,11 +15,13 @@ pub(super) struct Leg {
     pub(super) stream: Stream,
     pub(super) inbox: Inbox,
     pub(super) outbox: Outbox,
+    /// No further is read than a packet goes: TLS may follow it.
+    pub(super) by_packet: bool,
 }
 
 impl Leg {
     pub(super) fn new(stream: Stream, inbox: Inbox) -> Self {
-        Self { stream, inbox, outbox: Outbox::default() }
+        Self { stream, inbox, outbox: Outbox::default(), by_packet: false }
     }
 
     /// The next packet, header and payload.
@@ -36,8 +37,9 @@ impl Leg {
             if let Some(packet) = found {
                 return Ok(self.inbox.take(packet.whole()));
             }
-            let Self { stream, inbox, .. } = self;
-            let wanted = Packet::of(inbox.unread()).map_or(HEADER, |packet| packet.whole()) - inbox.len();
+            let Self { stream, inbox, by_packet, .. } = self;
+            let packet = Packet::of(inbox.unread()).map_or(HEADER, |packet| packet.whole());
+            let wanted = if *by_packet { packet - inbox.len() } else { Scratch::BYTES };
             let filling = poll_fn(|cx| inbox.poll_fill(cx, &worker.scratch, stream, wanted));
             match deadline.within(filling).await {
                 Ok(Ok(1..)) => {}

@@ -176,6 +176,7 @@ impl<'w> Opening<'w> {
 
     /// What the client says of itself, in TLS if it asks for that.
     async fn answer(mut self, greeting: &Greeting, port: &Port) -> Option<Answered<'w>> {
+        self.client.by_packet = greeting.tls;
         let mut payload = self.client_payload().await?;
         let mut first = handshake::first(&payload, greeting);
         let in_tls = first == Ok(First::Tls);
