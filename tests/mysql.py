@@ -18,7 +18,7 @@ from clients_kit import doors
 from clients_kit.checks import Failed, Skipped, expect, run
 from clients_kit.mariadb import PASSWORD, MariaDB
 from clients_kit.programs import certificates
-from mysql_kit import binary, correlation, lost
+from mysql_kit import binary, correlation, files, lost, redirected, tls, values
 
 try:
     import pymysql
@@ -326,13 +326,16 @@ def stranger(door):
 
 
 def local_infile(door):
-    """The client is never asked for a file: it is not offered, and the server refuses."""
-    with door.pymysql(local_infile=True, user="owner", autocommit=True) as session, session.cursor() as cursor:
-        try:
-            cursor.execute("LOAD DATA LOCAL INFILE '/etc/hostname' INTO TABLE orders (item)")
-        except pymysql.MySQLError as error:
-            return str(error.args[0])
-    raise Failed("a local file was read")
+    """Where it is granted to someone it is offered; who may not is denied."""
+    for user, code in (("app", 1142), ("owner", None)):
+        with door.pymysql(local_infile=True, user=user, autocommit=True) as session, session.cursor() as cursor:
+            try:
+                cursor.execute("LOAD DATA LOCAL INFILE '/etc/hostname' INTO TABLE orders (item)")
+                expect(user, code, None)
+            except pymysql.MySQLError as error:
+                expect(user, error.args[0], code)
+    expect("loaded", door.orders(), Path("/etc/hostname").read_text().strip())
+    door.empty()
 
 
 def refused_commands(door):
@@ -386,7 +389,8 @@ def counted(door):
 
 
 EVERYTHING = (client, client_denied, executes_comments_as_the_server, pymysql_works, pymysql_denied, large, rows, mysql2, sysbench, dump,
-              statement_log, modes, databases_followed, stranger, local_infile, binary.binary, binary.cursors)
+              statement_log, modes, databases_followed, stranger, local_infile, binary.binary, binary.cursors, values.values, values.values_of_every_type,
+              values.values_malformed)
 
 
 def check(tally, binary, folder, programs, only):
@@ -411,6 +415,20 @@ def check(tally, binary, folder, programs, only):
         title = function.__name__.replace("_", "-")
         if only in title:
             tally.check(title, function, door)
+    if only in "values are recorded":
+        tally.check("values are recorded", values.recorded, binary, folder, certs, server)
+    if only in "files of clients":
+        tally.check("files of clients", files.granted, binary, folder, certs, server)
+    if only in "files out of the blue":
+        tally.check("files out of the blue", files.out_of_the_blue, binary, folder, certs)
+    if only in "tls that is asked for":
+        tally.check("tls that is asked for", tls.asked_for, binary, folder, certs, server)
+    if only in "tls by the database's name":
+        tally.check("tls by the database's name", tls.shown, binary, folder, certs, server)
+    if only in "tls on one side only":
+        tally.check("tls on one side only", tls.half_in_tls, binary, folder, certs)
+    if only in "redirected connections":
+        tally.check("redirected connections", redirected.judged, binary, folder, server)
     if only in "packets that are lost":
         tally.check("packets that are lost", lost.lost, binary, folder, certs, server, INBOUND)
     if only in "injection is proved":

@@ -18,7 +18,7 @@ pub use overheard::Overheard;
 pub use screen::{Blocked, LEAK, Screen};
 
 use crate::detect::Detectors;
-use crate::flow::{Direction, Fuel, Kind, Reason, Scene};
+use crate::flow::{Connection, Direction, Fuel, Kind, Mode, Reason, Scene};
 use crate::policy::{Policy, PortTerms};
 use crate::protocol::grpc;
 use crate::record::Revision;
@@ -57,6 +57,13 @@ impl Engine {
     /// How a port's traffic is read and judged.
     pub fn port(&self, direction: Direction, port: u16) -> &PortTerms {
         self.policy.port(direction, port)
+    }
+
+    /// Whether clients may be asked for files of theirs on a connection's port, once a statement that names one is granted: a
+    /// rule grants that to someone, or what is denied goes on.
+    pub fn loads_files(&self, connection: &Connection) -> bool {
+        let enforces = self.port(connection.direction, connection.port).mode == Mode::Enforce;
+        !enforces || self.policy.loads_files(connection)
     }
 
     /// The policy.

@@ -224,7 +224,7 @@ pub struct DatabaseRule {
     /// TRUNCATE, COPY, LOCK, DDL, or `*`. A name without a schema is one of `public`; `*` takes none of the server's own
     /// catalogues, which are `pg_catalog.*` and `information_schema.*`. With `protocol: mysql` schemas are databases, and a
     /// name without one is a table of every database under `database`; its catalogues are `mysql.*`, `information_schema.*`,
-    /// `performance_schema.*` and `sys.*`.
+    /// `performance_schema.*` and `sys.*`; COPY there is what LOAD DATA LOCAL asks for, with INSERT.
     #[serde(default)]
     pub tables: BTreeMap<String, OneOrMany<String>>,
     /// Kinds of statement that name no table: CALL, DDL, DO, EXPLAIN, LISTEN, NOTIFY, PREPARE, COPY (of files and

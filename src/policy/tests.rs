@@ -491,3 +491,19 @@ proptest! {
         let _ = (shorthand::inbound(&line), shorthand::deny(&line), shorthand::outbound(&line), shorthand::caller(&line));
     }
 }
+
+#[test]
+fn files_are_loaded_where_a_rule_of_the_port_says_so() {
+    let rule = |more: &str| {
+        let text = format!("databases: [{{from: shop/web, protocol: mysql, port: 3306, {more}}}]\n");
+        let mut connection = connection(None);
+        [3306, 3307].map(|port| {
+            connection.port = port;
+            policy(&text).loads_files(&connection)
+        })
+    };
+    assert_eq!(rule("tables: {a: [INSERT, COPY]}"), [true, false]);
+    assert_eq!(rule("tables: {a: INSERT}, statements: [COPY]"), [false, false]);
+    let other = policy("databases: [{from: shop/web, tables: {a: [INSERT, COPY]}}]\n");
+    assert!(!other.loads_files(&connection(None)));
+}

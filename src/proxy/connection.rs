@@ -9,6 +9,7 @@ use super::listen;
 use super::mysql;
 use super::postgres;
 use super::settings::{Listener, Port, Protocol};
+use super::tls::Handshake;
 use super::worker::Worker;
 use super::{http1, raw, tls};
 use crate::flow::{ClientAddr, Connection, Direction, Names, OriginalDestination, Peer, Reason};
@@ -54,12 +55,8 @@ pub(super) async fn serve(worker: &Rc<Worker>, listener: usize, socket: TcpStrea
     let _open = CountOpen::new(worker, listener.direction);
     match worker.acceptor.accept(socket, &port.tls).await {
         Ok(tls::Accepted { stream, peer, handshake }) => {
-            connection.peer = peer;
-            if let Some(handshake) = &handshake {
-                worker.metrics.handshake(handshake.resumed, handshake.took);
-            }
-            if let Err(reason) = worker.welcomes(&connection) {
-                return worker.refused_connection(&connection, reason);
+            if !worker.lets_in(&mut connection, peer, handshake.as_ref()) {
+                return;
             }
             match port.protocol {
                 Protocol::Http => {
@@ -84,6 +81,18 @@ pub(super) async fn serve(worker: &Rc<Worker>, listener: usize, socket: TcpStrea
             }
         }
         Err(refusal) => worker.refused_handshake(&connection, &refusal),
+    }
+}
+
+impl Worker {
+    /// Notes who is at the other end, and whether it is let in.
+    pub(super) fn lets_in(&self, connection: &mut Connection, peer: Peer, handshake: Option<&Handshake>) -> bool {
+        connection.peer = peer;
+        if let Some(handshake) = handshake {
+            self.metrics.handshake(handshake.resumed, handshake.took);
+        }
+        let welcomed = self.welcomes(connection);
+        welcomed.inspect_err(|reason| self.refused_connection(connection, *reason)).is_ok()
     }
 }
 

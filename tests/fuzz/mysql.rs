@@ -7,7 +7,9 @@ use podwall::protocol::mysql::answer::{Answer, HEAD_BYTES, Shape};
 use podwall::protocol::mysql::command;
 use podwall::protocol::mysql::packet::{HEADER, Packet, put};
 use podwall::protocol::mysql::settings::Settings;
+use podwall::protocol::mysql::values::{Binding, Values};
 use podwall::protocol::mysql::{Limits, handshake};
+use std::borrow::Cow;
 
 pub(crate) fn texts() -> Vec<Vec<u8>> {
     let texts: &[&[u8]] = &[
@@ -17,6 +19,7 @@ pub(crate) fn texts() -> Vec<Vec<u8>> {
         b"SELECT /*!40101 SQL_NO_CACHE */ a /*M!100100 , b */ FROM t FORCE INDEX (i) LIMIT 1, 2 FOR UPDATE",
         b"SET NAMES utf8mb4, @a = (SELECT 1), @@session.sql_mode = 'ANSI'; USE x; SHOW TABLES WHERE f(1)",
         b"CREATE TABLE t (a int REFERENCES u (b)) AS SELECT 1.5e3, 0x41, 1a FROM v; LOAD DATA INFILE 'x' INTO TABLE t",
+        b"LOAD DATA LOCAL INFILE '/x' REPLACE INTO TABLE s.t FIELDS TERMINATED BY ',' (a, @b) SET c = @b",
     ];
     texts.iter().map(|text| text.to_vec()).collect()
 }
@@ -46,10 +49,11 @@ pub(crate) fn asked() -> Vec<Vec<u8>> {
     answer.extend_from_slice(&[0, 0, 0, 1, 45]);
     answer.extend_from_slice(&[0; 23]);
     answer.extend_from_slice(b"ann\0\x02xyshop\0mysql_native_password\0\x12\x0cprogram_name\x04till");
-    let commands: [&[u8]; 8] = [
+    let commands: [&[u8]; 9] = [
         b"\x03SELECT 1",
         b"\x16SELECT ?",
         b"\x17\x01\0\0\0\0\x01\0\0\0\0\x01\x03\0\x07\0\0\0",
+        b"\x17\x01\0\0\0\0\x01\0\0\0\x02\x01\xfd\0\x06\0\x0c\0\x03abc\x07\xea\x07\x01\x1f\x17\x3b\x3b",
         b"\x18\x01\0\0\0\0\0data",
         b"\x11ann\0\x02xyshop\0\x2d\0mysql_native_password\0",
         b"\x02shop",
@@ -61,8 +65,9 @@ pub(crate) fn asked() -> Vec<Vec<u8>> {
 
 /// Every command read, as far as it goes; the same whether the bytes come at once or one by one.
 pub(crate) fn ask(bytes: &[u8]) {
-    let greeting = handshake::greeting(&greeting()).unwrap();
+    let greeting = handshake::greeting(&greeting(), handshake::Port { tls: true, files: true }).unwrap();
     let payload = bytes.get(HEADER..).unwrap_or_default();
+    let _ = handshake::answer(payload, &greeting);
     if let Ok(handshake::First::Answer(answer)) = handshake::first(payload, &greeting) {
         assert_eq!(handshake::forwarded(payload, &answer, false).len(), payload.len());
         assert_eq!(handshake::asks_for_tls(payload, &answer).len(), 32);
@@ -75,11 +80,28 @@ pub(crate) fn ask(bytes: &[u8]) {
         assert_eq!(short, Ok(None), "a command is read before what is held of it has come");
         let (one, other) = (command::read(&unit, rest), command::read(&unit, &rest[..unit.held]));
         assert_eq!(format!("{one:?}"), format!("{other:?}"));
-        if let Ok(command::Command::ChangeUser(body)) = one {
-            let _ = handshake::change_user(body, 0);
+        match one {
+            Ok(command::Command::ChangeUser(body)) => drop(handshake::change_user(body, 0)),
+            Ok(command::Command::Execute { binding, .. }) => (0..5).for_each(|count| bind(count, binding)),
+            _ => {}
         }
         let Some(after) = rest.get(unit.packet.whole()..) else { return };
         rest = after;
+    }
+}
+
+/// What is bound is read or refused; what is held of it says no more than all of it does.
+fn bind(count: u16, binding: Binding<'_>) {
+    let texts = |values: &mut Values, binding| {
+        values.bind(binding, usize::MAX).ok().map(|bound| bound.texts().map(Cow::into_owned).collect::<Vec<_>>())
+    };
+    let mut values = Values::new(count);
+    let _ = values.send_ahead(1, b"ahead", usize::MAX);
+    let Some(whole) = texts(&mut values, binding) else { return };
+    for cut in 0..binding.held.len() {
+        let part = Binding { held: &binding.held[..cut], len: binding.len };
+        let beginning = texts(&mut values, part).unwrap_or_default();
+        assert!(whole.starts_with(&beginning));
     }
 }
 
@@ -103,8 +125,9 @@ pub(crate) fn answers() -> Vec<Vec<u8>> {
 
 /// Every answer followed, as far as it goes. What is taken out of an offer stays out.
 pub(crate) fn answer(bytes: &[u8]) {
-    if let Ok(greeting) = handshake::greeting(bytes.get(HEADER..).unwrap_or_default()) {
-        let again = handshake::greeting(&greeting.payload).unwrap();
+    let port = handshake::Port::default();
+    if let Ok(greeting) = handshake::greeting(bytes.get(HEADER..).unwrap_or_default(), port) {
+        let again = handshake::greeting(&greeting.payload, port).unwrap();
         assert_eq!((again.offers, again.server), (greeting.offered, greeting.server));
     }
     for shape in [Shape::Simple, Shape::Results, Shape::Prepared, Shape::Rows, Shape::Fields, Shape::Authentication] {

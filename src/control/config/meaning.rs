@@ -36,14 +36,9 @@ impl Protocol {
             let remedy = "remove it: `redirected: true` carries what is granted, whatever it is";
             wrong.push(("protocol", "`tcp` on an outbound listener", remedy));
         }
-        if matches!(self, Self::Tcp | Self::Mysql) && tls == Mode::Permissive {
+        if self == Self::Tcp && tls == Mode::Permissive {
             let remedy = "write `strict` or `off`: a server that speaks first would wait for a client that does";
-            let found = if self == Self::Tcp {
-                "`permissive` with `protocol: tcp`"
-            } else {
-                "`permissive` with `protocol: mysql`"
-            };
-            wrong.push(("tls", found, remedy));
+            wrong.push(("tls", "`permissive` with `protocol: tcp`", remedy));
         }
         wrong
     }

@@ -2,7 +2,8 @@
 //! the server has catalogues, functions and secrets of its own.
 
 use super::{Table, is_among};
-use crate::flow::Access;
+use crate::flow::{Access, Connection};
+use crate::policy::Policy;
 
 /// The server's own databases, in any letter case.
 static CATALOGUES: &[&str] = &["information_schema", "mysql", "performance_schema", "sys"];
@@ -102,6 +103,15 @@ impl Table {
             }
             _ => false,
         }
+    }
+}
+
+impl Policy {
+    /// Whether a rule for a connection's port, whoever it is for, lets clients load files of theirs into a table.
+    pub fn loads_files(&self, connection: &Connection) -> bool {
+        let rules = self.side(connection.direction).rules.iter().map(|rule| &rule.conditions);
+        let mut mine = rules.filter(|rule| rule.ports.is_empty() || rule.ports.contains(&connection.port));
+        mine.any(|rule| rule.database.mysql && rule.database.tables.iter().any(|(_, kinds)| kinds.contains(&"COPY")))
     }
 }
 

@@ -90,7 +90,7 @@ pub static SIGNS: &[Sign] = &[
     client("tor", tor, Depth::Identified),
     client("mongodb", mongodb, Depth::Identified),
     server("ssh", ssh, Depth::Identified),
-    server("mysql", mysql, Depth::Identified),
+    server("mysql", mysql, Depth::Judged),
     server("smtp", smtp_server, Depth::Identified),
     server("ftp", ftp_server, Depth::Identified),
     server("imap", imap_server, Depth::Identified),

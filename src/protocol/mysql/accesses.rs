@@ -67,6 +67,11 @@ impl Understood {
         self.all().iter().flat_map(|statement| statement.functions.iter().map(String::as_str))
     }
 
+    /// The files of the client's that it reads, in order.
+    pub fn files(&self) -> impl Iterator<Item = &str> {
+        self.all().iter().filter_map(|statement| statement.file.as_deref())
+    }
+
     /// Whether it changes a setting without which later statements cannot be read, or one that changes how the rest of
     /// this text is read.
     pub fn is_refused(&self) -> bool {
@@ -163,7 +168,7 @@ impl Asked {
         self.facts.extend(statement.functions.iter().map(|function| fact(FactKind::Function, function)));
         for table in &statement.tables {
             let unbounded = matches!(table.action, "UPDATE" | "DELETE") && !table.has_where;
-            let reads = table.action != "INSERT" || statement.returning;
+            let reads = !matches!(table.action, "COPY" | "INSERT") || statement.returning;
             let named = table.schema.as_slice();
             for database in if named.is_empty() { &settings.databases } else { named } {
                 self.add(table.action, database, format!("/{}", table.name), (unbounded, reads));
@@ -222,7 +227,7 @@ impl Asked {
         self.items.iter().map(|Item { action, database, path, unbounded, .. }| {
             let name = path.trim_start_matches('/');
             let gap = if name.is_empty() { "" } else { " " };
-            let table = mysql::is_on_table(action) && !name.is_empty() && !database.is_empty();
+            let table = mysql::is_on_table(action, name) && !name.is_empty() && !database.is_empty();
             let database = if table { format!("{database}.") } else { String::new() };
             format!("{action}{gap}{database}{name}{}", if *unbounded { WITHOUT_WHERE } else { "" })
         })
@@ -259,6 +264,8 @@ mod tests {
             ("SET foreign_key_checks = 0", "SET foreign_key_checks"),
             ("USE other; SELECT a FROM t", "CONNECT, SELECT other.t"),
             ("SHOW TABLES", "SHOW"),
+            ("LOAD DATA INFILE 'x' INTO TABLE t", "INSERT shop.t, COPY file"),
+            ("LOAD DATA LOCAL INFILE 'x' INTO TABLE t", "COPY shop.t, INSERT shop.t"),
         ] {
             assert_eq!(asked(text), told, "{text}");
         }

@@ -64,10 +64,12 @@ pub struct Seen {
     pub status: Option<u16>,
     /// The error's number and SQLSTATE.
     pub failed: Option<(u16, [u8; 5])>,
-    /// The number of the statement that was prepared.
-    pub prepared: Option<u32>,
+    /// The number of the statement that was prepared, and how many values it has.
+    pub prepared: Option<(u32, u16)>,
     /// The client must answer.
     pub asks: bool,
+    /// The client is asked for a file, whose name is the rest of the packet.
+    pub file: bool,
 }
 
 impl Answer {
@@ -83,7 +85,7 @@ impl Answer {
     /// Follows a packet, of whose payload [`HEAD_BYTES`] or all stand in `head`.
     ///
     /// # Errors
-    /// [`FORM`], [`INFILE`].
+    /// [`FORM`]; [`INFILE`] where no statement was to be run.
     pub fn packet(&mut self, packet: &Packet, head: &[u8]) -> Result<Seen, Reason> {
         if std::mem::replace(&mut self.goes_on, packet.goes_on()) {
             return Ok(Seen::default());
@@ -130,7 +132,8 @@ impl Answer {
                 let (changed, status) = ok(head)?;
                 Ok(Seen { over: status & MORE_RESULTS == 0, changed, status: Some(status), ..Seen::default() })
             }
-            (Shape::Results, 0xfb) => Err(INFILE),
+            (Shape::Results, 0xfb) => Ok(Seen { file: true, ..Seen::default() }),
+            (_, 0xfb) => Err(INFILE),
             (Shape::Results, _) => {
                 let (count, _) = length_encoded(head).filter(|(count, _)| (1..=65_535).contains(count)).ok_or(FORM)?;
                 self.state = State::Columns(count);
@@ -154,11 +157,11 @@ impl Answer {
     fn prepared(&mut self, head: &[u8]) -> Result<Seen, Reason> {
         let [_, a, b, c, d, columns_0, columns_1, values_0, values_1, ..] = *head else { return Err(FORM) };
         let columns = u64::from(u16::from_le_bytes([columns_0, columns_1]));
-        let values = u64::from(u16::from_le_bytes([values_0, values_1]));
+        let values = u16::from_le_bytes([values_0, values_1]);
         let ends = if self.deprecate_eof { 0 } else { u64::from(columns > 0) + u64::from(values > 0) };
-        let count = columns + values + ends;
+        let count = columns + u64::from(values) + ends;
         self.state = State::Counted(count);
-        let prepared = Some(u32::from_le_bytes([a, b, c, d]));
+        let prepared = Some((u32::from_le_bytes([a, b, c, d]), values));
         Ok(Seen { over: count == 0, prepared, ..Seen::default() })
     }
 }
@@ -265,8 +268,11 @@ mod tests {
         assert_eq!((seen.changed, seen.status), (3, Some(2)));
         let seen = Answer::new(Shape::Results, false).packet(&Packet { len: ERR.len(), number: 1 }, ERR).unwrap();
         assert_eq!(seen.failed, Some((1096, *b"HY000")));
-        let asked = Answer::new(Shape::Results, false).packet(&Packet { len: 4, number: 1 }, b"\xfb/etc");
-        assert_eq!(asked, Err(INFILE));
+        let asked = |shape| Answer::new(shape, false).packet(&Packet { len: 5, number: 1 }, b"\xfb/etc");
+        assert_eq!(asked(Shape::Results), Ok(Seen { file: true, ..Seen::default() }));
+        for shape in [Shape::Simple, Shape::Prepared, Shape::Authentication] {
+            assert_eq!(asked(shape), Err(INFILE));
+        }
         for broken in [&b""[..], b"\0\xfc", b"\xff", b"\xfe"] {
             assert!(Answer::new(Shape::Results, false).packet(&Packet { len: 9, number: 1 }, broken).is_err());
         }

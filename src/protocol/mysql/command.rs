@@ -2,9 +2,10 @@
 //! and how long it may be. Lengths are checked before anything is kept.
 
 use super::packet::{FULL, HEADER, Packet};
+use super::values::{AHEAD_BYTES, Binding};
 use super::{FORM, LENGTH, Limits, STATE};
 use crate::protocol::Malformed;
-use nom::number::complete::{le_u8, le_u32};
+use nom::number::complete::{le_u8, le_u16, le_u32};
 use nom::sequence::pair;
 use nom::{IResult, Parser};
 
@@ -12,6 +13,9 @@ use nom::{IResult, Parser};
 const CONTROL_BYTES: usize = 68 << 10;
 /// Bytes of COM_STMT_EXECUTE before its values: number, flags, how often.
 const EXECUTE_BYTES: usize = 10;
+/// Bytes of values that are held: what says which are NULL and of which types is in them for as many as there can be.
+const VALUES_BYTES: usize = 256 << 10;
+const _: () = assert!(VALUES_BYTES >= 0xffff / 8 + 1 + 1 + 2 * 0xffff);
 /// Bytes of COM_STMT_SEND_LONG_DATA before its data.
 const LONG_DATA_BYTES: usize = 7;
 /// MariaDB: the statement that was prepared last.
@@ -42,9 +46,18 @@ pub enum Command<'a> {
         statement: u32,
         /// Its rows are to be fetched.
         cursor: bool,
+        /// Its values.
+        binding: Binding<'a>,
     },
-    /// A value is sent ahead. It is not answered.
-    LongData(u32),
+    /// A piece of a value is sent ahead. It is not answered.
+    LongData {
+        /// The number of the statement.
+        statement: u32,
+        /// The number of the value.
+        value: u16,
+        /// Its first bytes.
+        piece: &'a [u8],
+    },
     /// A statement is forgotten. It is not answered.
     Close(u32),
     /// Values that were sent ahead are forgotten, and rows that wait.
@@ -83,8 +96,8 @@ pub fn from_client(bytes: &[u8], limits: &Limits) -> Result<Option<Unit>, Malfor
     let Some(number) = bytes.get(HEADER) else { return Ok(None) };
     let (most, start) = match number {
         0x03 | 0x16 => (limits.statement_bytes.saturating_add(1), None),
-        0x17 => (FULL, Some(EXECUTE_BYTES)),
-        0x18 => (FULL, Some(LONG_DATA_BYTES)),
+        0x17 => (FULL, Some(EXECUTE_BYTES + VALUES_BYTES)),
+        0x18 => (FULL, Some(LONG_DATA_BYTES + AHEAD_BYTES)),
         _ => (CONTROL_BYTES, None),
     };
     if packet.len > most || packet.goes_on() && start.is_none() {
@@ -115,11 +128,16 @@ pub fn read<'a>(unit: &Unit, bytes: &'a [u8]) -> Result<Command<'a>, Malformed> 
         0x11 => Command::ChangeUser(body),
         0x16 => Command::Prepare(body),
         0x17 => {
-            let read: IResult<&[u8], (u32, u8)> = pair(le_u32, le_u8).parse(body);
-            let (_, (statement, flags)) = read.map_err(|_| form)?;
-            Command::Execute { statement, cursor: flags & 0x07 != 0 }
+            let read: IResult<&[u8], (u32, u8, u32)> = (le_u32, le_u8, le_u32).parse(body);
+            let (held, (statement, flags, _)) = read.map_err(|_| form)?;
+            let len = (!unit.packet.goes_on()).then_some(unit.packet.len - EXECUTE_BYTES);
+            Command::Execute { statement, cursor: flags & 0x07 != 0, binding: Binding { held, len } }
         }
-        0x18 => Command::LongData(statement()?.1),
+        0x18 => {
+            let read: IResult<&[u8], (u32, u16)> = pair(le_u32, le_u16).parse(body);
+            let (piece, (statement, value)) = read.map_err(|_| form)?;
+            Command::LongData { statement, value, piece }
+        }
         0x19 => Command::Close(statement()?.1),
         0x1a => Command::Reset(statement()?.1),
         0x1b => Command::SetOption,
@@ -132,7 +150,7 @@ pub fn read<'a>(unit: &Unit, bytes: &'a [u8]) -> Result<Command<'a>, Malformed> 
 impl Command<'_> {
     /// Whether the server answers it.
     pub fn is_answered(&self) -> bool {
-        !matches!(self, Self::Quit | Self::LongData(_) | Self::Close(_))
+        !matches!(self, Self::Quit | Self::LongData { .. } | Self::Close(_))
     }
 }
 
@@ -155,12 +173,14 @@ mod tests {
 
     #[test]
     fn commands_are_read() {
+        let binding = Binding { held: b"xyz", len: Some(3) };
+        let execute = Command::Execute { statement: 1, cursor: false, binding };
         for (payload, command) in [
             (&b"\x03SELECT 1"[..], Command::Query(b"SELECT 1")),
             (b"\x02shop", Command::InitDb(b"shop")),
             (b"\x16a", Command::Prepare(b"a")),
-            (b"\x17\x01\0\0\0\0\x01\0\0\0xyz", Command::Execute { statement: 1, cursor: false }),
-            (b"\x18\x02\0\0\0\x01\0data", Command::LongData(2)),
+            (b"\x17\x01\0\0\0\0\x01\0\0\0xyz", execute),
+            (b"\x18\x02\0\0\0\x01\0data", Command::LongData { statement: 2, value: 1, piece: b"data" }),
             (b"\x19\x03\0\0\0", Command::Close(3)),
             (b"\x04t\0%", Command::FieldList(b"t")),
             (b"\x12", Command::Refused(0x12)),
@@ -180,5 +200,19 @@ mod tests {
         assert_eq!(from_client(&packet(b""), &limits), Err(Malformed::new(0, FORM)));
         assert_eq!(from_client(&[1, 0, 0, 1, 3], &limits), Err(Malformed::new(3, STATE)));
         assert!(read_all(b"\x17\x01").is_err());
+    }
+
+    #[test]
+    fn values_are_held_as_far_as_is_needed() {
+        let long = |number: u8, len: usize| [&[0xff, 0xff, 0xff, 0, number][..], &vec![0; len - 1]].concat();
+        for (number, held) in [(0x17, EXECUTE_BYTES + VALUES_BYTES), (0x18, LONG_DATA_BYTES + AHEAD_BYTES)] {
+            assert_eq!(from_client(&long(number, held - 1), &Limits::default()), Ok(None));
+            let bytes = long(number, held);
+            let unit = from_client(&bytes, &Limits::default()).unwrap().unwrap();
+            assert_eq!(unit.held, HEADER + held);
+            if let Command::Execute { binding, .. } = read(&unit, &bytes).unwrap() {
+                assert_eq!((binding.held.len(), binding.len), (VALUES_BYTES, None));
+            }
+        }
     }
 }

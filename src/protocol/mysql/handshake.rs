@@ -36,16 +36,21 @@ const MULTI_FACTOR: u32 = 1 << 28;
 const EXTENSION: u32 = 1 << 29;
 const REMEMBER_OPTIONS: u32 = 1 << 31;
 
-/// What is taken out of the offer.
-const LEFT_OUT: u32 = COMPRESS
-    | LOCAL_FILES
-    | SSL
-    | OPTIONAL_METADATA
-    | ZSTD
-    | QUERY_ATTRIBUTES
-    | MULTI_FACTOR
-    | EXTENSION
-    | REMEMBER_OPTIONS;
+/// What is taken out of the offer, whatever the port takes.
+const LEFT_OUT: u32 =
+    COMPRESS | SSL | OPTIONAL_METADATA | ZSTD | QUERY_ATTRIBUTES | MULTI_FACTOR | EXTENSION | REMEMBER_OPTIONS;
+
+/// Bytes of a request for TLS: the beginning of an answer.
+pub const TLS_REQUEST: usize = 32;
+
+/// What depends on the port that a client has come to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Port {
+    /// It takes clients that ask for TLS.
+    pub tls: bool,
+    /// Files of clients may be loaded.
+    pub files: bool,
+}
 
 /// A server's greeting.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +63,9 @@ pub struct Greeting {
     pub offers: u32,
     /// What client and server can agree on.
     pub offered: u32,
-    /// The payload, with what is not carried taken out.
+    /// The client may ask for TLS.
+    pub tls: bool,
+    /// The payload, with what is not carried taken out, and TLS as the port has it.
     pub payload: Vec<u8>,
 }
 
@@ -84,15 +91,15 @@ pub struct Answer {
 pub enum First {
     /// A session begins.
     Answer(Answer),
-    /// TLS is asked for, though it was not offered.
+    /// TLS is asked for.
     Tls,
 }
 
-/// Reads a greeting, and takes out of it what is not carried.
+/// Reads a greeting, and takes out of it what is not carried on a port.
 ///
 /// # Errors
 /// [`FORM`]; another version than 10, or a server whose version is not told.
-pub fn greeting(payload: &[u8]) -> Result<Greeting, Malformed> {
+pub fn greeting(payload: &[u8], port: Port) -> Result<Greeting, Malformed> {
     let form = Malformed::new(HEADER, FORM);
     if payload.first().is_some_and(|version| *version != 10) {
         return Err(Malformed::new(HEADER, UNSUPPORTED));
@@ -116,10 +123,10 @@ pub fn greeting(payload: &[u8]) -> Result<Greeting, Malformed> {
     if offers & PROTOCOL_41 == 0 {
         return Err(Malformed::new(HEADER, UNSUPPORTED));
     }
-    let offered = offers & !LEFT_OUT;
+    let offered = offers & !LEFT_OUT & if port.files { u32::MAX } else { !LOCAL_FILES };
     let mut payload_out = payload.to_vec();
     let at = payload.len() - rest.len();
-    let [low_0, low_1, high_0, high_1] = offered.to_le_bytes();
+    let [low_0, low_1, high_0, high_1] = (offered | if port.tls { SSL } else { 0 }).to_le_bytes();
     // Behind the version and its zero, the connection's number and eight bytes of the scramble with theirs.
     let mut set = |at: usize, byte: u8| {
         if let Some(place) = payload_out.get_mut(at) {
@@ -131,20 +138,31 @@ pub fn greeting(payload: &[u8]) -> Result<Greeting, Malformed> {
         .for_each(|(at, byte)| set(at, byte));
     // The length of the scramble, six zeros, and what MariaDB offers besides, of which nothing is carried.
     (at + 7..at + 11).for_each(|at| set(at, 0));
-    Ok(Greeting { server, collation, offers, offered, payload: payload_out })
+    Ok(Greeting { server, collation, offers, offered, tls: port.tls, payload: payload_out })
 }
 
-/// Reads what a client answers to an offer.
+/// Reads what a client answers to an offer, or asks before that.
 ///
 /// # Errors
 /// [`FORM`]; what was not offered, or must be.
 pub fn first(payload: &[u8], greeting: &Greeting) -> Result<First, Malformed> {
+    let says: IResult<&[u8], u32> = le_u32.parse(payload);
+    match says {
+        Ok((_, says)) if says & SSL == 0 => answer(payload, greeting).map(First::Answer),
+        Ok(_) if !greeting.tls => Err(Malformed::new(HEADER, UNSUPPORTED)),
+        Ok(_) if payload.len() == TLS_REQUEST => Ok(First::Tls),
+        _ => Err(Malformed::new(HEADER, FORM)),
+    }
+}
+
+/// Reads a client's answer, in TLS or not.
+///
+/// # Errors
+/// [`FORM`]; what must be said.
+pub fn answer(payload: &[u8], greeting: &Greeting) -> Result<Answer, Malformed> {
     let malformed = |why| Malformed::new(HEADER, why);
     let fields: IResult<&[u8], (u32, u32, u8, &[u8])> = (le_u32, le_u32, le_u8, take(23_usize)).parse(payload);
     let (rest, (says, _, collation, _)) = fields.map_err(|_| malformed(FORM))?;
-    if says & SSL != 0 {
-        return Ok(First::Tls);
-    }
     // What is said without having been offered does not go on: then it does not hold.
     if says & PROTOCOL_41 == 0 {
         return Err(malformed(UNSUPPORTED));
@@ -153,7 +171,7 @@ pub fn first(payload: &[u8], greeting: &Greeting) -> Result<First, Malformed> {
         return Err(malformed(CHARSET));
     }
     let answer = body(rest, says, collation).ok_or(malformed(FORM))?;
-    Ok(First::Answer(Answer { takes: says & greeting.offered, ..answer }))
+    Ok(Answer { takes: says & greeting.offered, ..answer })
 }
 
 fn body(rest: &[u8], says: u32, collation: u8) -> Option<Answer> {
@@ -212,7 +230,7 @@ pub fn forwarded(payload: &[u8], answer: &Answer, tls: bool) -> Vec<u8> {
 /// What asks a server for TLS: the beginning of the answer.
 pub fn asks_for_tls(payload: &[u8], answer: &Answer) -> Vec<u8> {
     let mut out = forwarded(payload, answer, true);
-    out.truncate(32);
+    out.truncate(TLS_REQUEST);
     out
 }
 
@@ -308,12 +326,14 @@ mod tests {
         out
     }
 
+    const PLAIN: Port = Port { tls: false, files: false };
+
     #[test]
     fn what_is_not_carried_is_not_offered() {
-        let read = greeting(&hello(u32::MAX)).unwrap();
-        assert_eq!(read.offered & LEFT_OUT, 0);
+        let read = greeting(&hello(u32::MAX), PLAIN).unwrap();
+        assert_eq!(read.offered & (LEFT_OUT | LOCAL_FILES), 0);
         assert!(read.server.mariadb && read.server.version == 101_106);
-        let again = greeting(&read.payload).unwrap();
+        let again = greeting(&read.payload, PLAIN).unwrap();
         assert_eq!((again.offers, again.payload), (read.offered, read.payload.clone()));
         assert!(!read.payload.windows(4).any(|bytes| bytes == [0x1d, 0, 0, 0]));
         assert_eq!(identify(&[&[90, 0, 0, 0][..], &read.payload].concat()), Guess::Yes);
@@ -321,7 +341,7 @@ mod tests {
 
     #[test]
     fn answer_says_who_and_where() {
-        let offer = greeting(&hello(u32::MAX)).unwrap();
+        let offer = greeting(&hello(u32::MAX), PLAIN).unwrap();
         let takes = PROTOCOL_41 | SECURE_CONNECTION | CONNECT_WITH_DB | PLUGIN_AUTH | CONNECT_ATTRS | LOCAL_FILES;
         let payload = says(takes, b"ann\0\x02xyshop\0mysql_native_password\0\x12\x0cprogram_name\x04till");
         let First::Answer(answer) = first(&payload, &offer).unwrap() else { panic!("no answer") };
@@ -336,9 +356,9 @@ mod tests {
 
     #[test]
     fn what_was_not_offered_is_refused() {
-        let offer = greeting(&hello(u32::MAX)).unwrap();
+        let offer = greeting(&hello(u32::MAX), PLAIN).unwrap();
         let why = |payload: &[u8]| first(payload, &offer).map_err(|malformed| malformed.why);
-        assert_eq!(why(&says(PROTOCOL_41 | SSL, b"")), Ok(First::Tls));
+        assert_eq!(why(&says(PROTOCOL_41 | SSL, b"")), Err(UNSUPPORTED));
         let Ok(First::Answer(answer)) = first(&says(PROTOCOL_41 | COMPRESS, b"a\0\0"), &offer) else {
             panic!("refused")
         };
@@ -348,8 +368,24 @@ mod tests {
         let mut gbk = says(PROTOCOL_41, b"a\0\0");
         gbk[8] = 28;
         assert_eq!(why(&gbk), Err(CHARSET));
-        assert_eq!(greeting(b"\x09x"), Err(Malformed::new(HEADER, UNSUPPORTED)));
-        assert_eq!(greeting(b"\x0ax\0"), Err(Malformed::new(HEADER, FORM)));
+        assert_eq!(greeting(b"\x09x", PLAIN), Err(Malformed::new(HEADER, UNSUPPORTED)));
+        assert_eq!(greeting(b"\x0ax\0", PLAIN), Err(Malformed::new(HEADER, FORM)));
+    }
+
+    #[test]
+    fn port_offers_what_it_takes() {
+        // A server without TLS: what is offered is the sidecar's own.
+        let offer = greeting(&hello(!SSL), Port { tls: true, files: true }).unwrap();
+        let told = greeting(&offer.payload, PLAIN).unwrap().offers;
+        assert_eq!((told & SSL, told & LOCAL_FILES, told & COMPRESS), (SSL, LOCAL_FILES, 0));
+        let request = says(PROTOCOL_41 | SSL, b"");
+        assert_eq!(first(&request, &offer), Ok(First::Tls));
+        let full = says(PROTOCOL_41 | SSL | LOCAL_FILES, b"ann\0\0");
+        assert_eq!(first(&full, &offer), Err(Malformed::new(HEADER, FORM)));
+        let answer = answer(&full, &offer).unwrap();
+        assert_eq!((&*answer.user, answer.takes), ("ann", PROTOCOL_41 | LOCAL_FILES));
+        let sent = |tls| u32::from_le_bytes(*forwarded(&full, &answer, tls).first_chunk::<4>().unwrap());
+        assert_eq!((sent(false) & SSL, sent(true) & SSL), (0, SSL));
     }
 
     #[test]

@@ -1,11 +1,10 @@
 //! MySQL's and MariaDB's client/server protocol, sans-io: bytes become packets ([`packet`]), the greeting and its answer
 //! ([`handshake`]), what a client commands ([`command`]), where the server's answer ends ([`answer`]), what has been prepared
-//! ([`prepared`]), and how the session reads its texts ([`settings`]). A command is answered before the next one goes on, so
+//! ([`prepared`]), what is bound to it ([`values`]), and how the session reads its texts ([`settings`]). A command is answered before the next one goes on, so
 //! a denial is an error of our own ([`emit`]) of which the server never hears, and both ends agree on the session.
 //!
 //! Tolerates: commands that are sent ahead (they wait), any authentication method, packets of 16 MiB and more where values
-//! are carried. Rejects: protocol 9 and clients before 4.1, compression, TLS asked for in the protocol, LOCAL INFILE,
-//! MariaDB's extensions, character sets in which ASCII is part of other characters, commands that rule the server.
+//! are carried. Rejects: protocol 9 and clients before 4.1, compression, files that no statement names, MariaDB's extensions, character sets in which ASCII is part of other characters, commands that rule the server.
 
 pub mod accesses;
 pub mod answer;
@@ -15,6 +14,7 @@ pub mod handshake;
 pub mod packet;
 pub mod prepared;
 pub mod settings;
+pub mod values;
 
 use super::{Carriage, Protocol};
 use crate::flow::{Kind, Reason, Side};
@@ -43,8 +43,9 @@ pub const ROWS: Reason = Reason::new("mysql-rows", Kind::Policy, "a statement br
 /// A statement is executed that was never prepared.
 pub const UNKNOWN_STATEMENT: Reason =
     Reason::new("mysql-unknown-statement", Kind::Policy, "no statement of this number was prepared in this session");
-/// The server asks the client for a file.
-pub const INFILE: Reason = Reason::new("mysql-local-infile", Kind::Policy, "the server asks the client for a file");
+/// The server asks the client for a file that no statement of the client's names.
+pub const INFILE: Reason =
+    Reason::new("mysql-local-infile", Kind::Policy, "the server asks the client for a file that no statement names");
 /// A way to prove oneself that depends on whether TLS is spoken, which differs between client and server.
 pub const AUTHENTICATION: Reason = Reason::new(
     "mysql-authentication",
@@ -59,10 +60,12 @@ pub struct Limits {
     pub statement_bytes: usize,
     /// Prepared statements.
     pub statements: usize,
+    /// Bytes that are remembered of the values of prepared statements: types, beginnings of what was sent ahead.
+    pub value_bytes: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { statement_bytes: 256 << 10, statements: 4096 }
+        Self { statement_bytes: 256 << 10, statements: 4096, value_bytes: 1 << 20 }
     }
 }

@@ -57,13 +57,17 @@ impl Subject<'_> {
         stops.then_some(id)
     }
 
+    /// What the event that waits says of its statement, if it is the one of this fingerprint: values may be added to it.
+    pub(in crate::proxy) fn waiting_of(&mut self, fingerprint: &str) -> Option<&mut Sql> {
+        let sql = self.waiting.as_mut().and_then(Waiting::event)?.sql.as_deref_mut()?;
+        (*sql.statement.what().fingerprint == *fingerprint).then_some(sql)
+    }
+
     /// Notes a statement that the server is to run.
     pub(in crate::proxy) fn run(&mut self, granted: &Granted) -> Run {
-        let mut waiting = self.waiting.take();
-        let event = waiting.as_mut().and_then(Waiting::event);
-        let sql = event.and_then(|event| event.sql.as_ref());
-        let its_own = sql.is_some_and(|sql| sql.statement.what().fingerprint == granted.counts.what().fingerprint);
-        Run { granted: granted.clone(), began: Instant::now(), waiting: waiting.filter(|_| its_own) }
+        let its_own = self.waiting_of(&granted.counts.what().fingerprint).is_some();
+        let waiting = self.waiting.take().filter(|_| its_own);
+        Run { granted: granted.clone(), began: Instant::now(), waiting }
     }
 
     /// Tells of a statement that has run.

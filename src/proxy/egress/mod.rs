@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! dial (is the destination granted?) → open (what is spoken, by the first bytes of either side) → connect (is that granted?)
-//!   → HTTP, PostgreSQL: judged message by message | everything else: carried as bytes, chunk by chunk
+//!   → HTTP, PostgreSQL, MySQL: judged message by message | everything else: carried as bytes, chunk by chunk
 //! ```
 //!
 //! Nothing is sent to the destination before the connection is judged. Where the server may speak first it is connected to
@@ -18,7 +18,7 @@ use super::inbox::Inbox;
 use super::settings::{Port, Protocol, Speaks, UpstreamTls};
 use super::tls::{self, Stream};
 use super::worker::Worker;
-use super::{exchange, postgres, stream};
+use super::{exchange, mysql, postgres, stream};
 use crate::engine::egress::{Dialled, Opening as Opened};
 use crate::flow::{Connection, Names, OriginalDestination, Past, Scene, Session, Verdict};
 use crate::protocol;
@@ -68,6 +68,14 @@ pub(super) async fn serve(worker: &Rc<Worker>, client: TcpStream, mut connection
             let port = port(&connection, Protocol::Postgres);
             let (stream, early) = (Stream::Plain(known.client), early(&known.from_client));
             Box::pin(postgres::serve_from(worker, stream, early, connection, port)).await;
+        }
+        Some("mysql") if known.server.is_some() && worker.judges_messages(&connection, "mysql", &known) => {
+            worker.metrics.called(known.opened.protocol, "judged");
+            let Some(server) = known.server else { return };
+            let port = port(&connection, Protocol::Mysql);
+            let client = (Stream::Plain(known.client), early(&known.from_client));
+            let server = (Stream::Plain(server), early(&known.from_server));
+            Box::pin(mysql::serve_from(worker, client, server, connection, port)).await;
         }
         Some(name) if let Some(decoder) = worker.decoder(&connection, name, &known) => {
             worker.metrics.called(known.opened.protocol, "judged");
@@ -125,14 +133,18 @@ impl Worker {
 }
 
 impl Worker {
-    /// What takes a protocol of questions and answers apart, where rules for what is asked reach the destination and none
-    /// grants the connection as a whole.
-    fn decoder(&self, connection: &Connection, name: &'static str, known: &Known) -> Option<Box<dyn Decoder>> {
-        let judged = self.judging(connection, |scene| {
+    /// Whether rules for what is asked in a protocol reach the destination, and none grants the connection as a whole.
+    fn judges_messages(&self, connection: &Connection, name: &str, known: &Known) -> bool {
+        self.judging(connection, |scene| {
             let engine = self.engine();
             let whole = || engine.connect(scene, &known.opened.opening()).judgement.verdict == Verdict::Allow;
             engine.judges_messages(scene, name) && !whole()
-        });
+        })
+    }
+
+    /// What takes a protocol of questions and answers apart, where it is judged message by message.
+    fn decoder(&self, connection: &Connection, name: &'static str, known: &Known) -> Option<Box<dyn Decoder>> {
+        let judged = self.judges_messages(connection, name, known);
         judged.then(|| protocol::exchanges(name, self.limits().inspect_bytes)).flatten()
     }
 }

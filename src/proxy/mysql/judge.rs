@@ -2,7 +2,7 @@
 
 use super::report::seen;
 use super::texts::Statement;
-use super::{Asked as Then, Awaited, SETTING, Wire};
+use super::{Asked as Then, Awaited, Due, SETTING, Wire};
 use crate::canon::sql::Reading;
 use crate::flow::{Direction, Verdict};
 use crate::protocol::mysql::accesses::{Asked, Understood};
@@ -11,7 +11,8 @@ use crate::protocol::mysql::command::Command;
 use crate::protocol::mysql::emit::{self, DENIED, NO_COMMAND, NO_SESSION, NO_STATEMENT};
 use crate::protocol::mysql::handshake;
 use crate::protocol::mysql::settings::Settings;
-use crate::protocol::mysql::{TOO_MANY, UNKNOWN_STATEMENT, UNSUPPORTED};
+use crate::protocol::mysql::values::Binding;
+use crate::protocol::mysql::{AUTHENTICATION, TOO_MANY, UNKNOWN_STATEMENT, UNSUPPORTED};
 use crate::proxy::database::{End, Granted, Judged, Run, TEXT_BYTES, Who};
 use crate::record::EventId;
 use std::cell::Cell;
@@ -36,14 +37,18 @@ impl Wire<'_> {
             Command::ChangeUser(rest) => self.change_user(rest),
             Command::Query(text) => self.query(text),
             Command::Prepare(text) => self.prepare(text),
-            Command::Execute { statement, cursor } => self.execute(*statement, *cursor),
+            Command::Execute { statement, cursor, binding } => self.execute(*statement, *cursor, *binding),
             Command::Fetch(statement) => self.fetch(*statement),
             Command::Reset(statement) if self.statements.of(*statement).is_some() => {
+                self.statements.forget_ahead(*statement);
                 self.goes_on(Shape::Simple, Then::Plain)
             }
             Command::Reset(_) => Ok(self.unknown_statement()),
             // These are not answered: what no statement stands behind is left out.
-            Command::LongData(statement) => Ok(self.statements.of(*statement).is_some()),
+            Command::LongData { statement, value, piece } => {
+                self.statements.send_ahead(*statement, *value, piece).map_err(End::Refused)?;
+                Ok(self.statements.of(*statement).is_some())
+            }
             Command::Close(statement) => {
                 let known = self.statements.of(*statement).is_some();
                 self.statements.close(*statement);
@@ -69,7 +74,8 @@ impl Wire<'_> {
         (most, brought): (Option<u64>, Rc<Cell<u64>>),
     ) {
         let answer = Answer::new(shape, self.deprecate_eof);
-        let awaited = Awaited { answer, asked, asks: false, next: 1, run, most, brought, rows: 0, changed: 0 };
+        let (due, files) = (Due::Nothing, 0);
+        let awaited = Awaited { answer, asked, due, files, next: 1, run, most, brought, rows: 0, changed: 0 };
         self.awaited = Some(awaited);
     }
 
@@ -120,6 +126,9 @@ impl Wire<'_> {
         self.begins()?;
         let takes = if self.deprecate_eof { handshake::DEPRECATE_EOF } else { 0 };
         let answer = handshake::change_user(rest, takes).map_err(|malformed| End::Refused(malformed.why))?;
+        if self.half_in_tls && handshake::depends_on_tls(answer.plugin.as_bytes()) {
+            return Err(End::Refused(AUTHENTICATION));
+        }
         let who =
             Who { user: answer.user, database: answer.database, application: self.subject.who.application.clone() };
         let asked = Asked::session(&who.user, &who.database);
@@ -160,12 +169,14 @@ impl Wire<'_> {
         self.goes_on(Shape::Prepared, Then::Plain)
     }
 
-    fn execute(&mut self, number: u32, cursor: bool) -> Result<bool, End> {
+    fn execute(&mut self, number: u32, cursor: bool, binding: Binding<'_>) -> Result<bool, End> {
         self.begins()?;
         let Some(statement) = self.statements.of(number) else { return Ok(self.unknown_statement()) };
         if let Err(denied) = self.still_granted(&statement) {
             return Ok(self.deny(denied));
         }
+        self.binds(number, &statement, binding).map_err(End::Refused)?;
+        self.statements.forget_ahead(number);
         statement.brought.set(0);
         let granted = statement.runs();
         // Rows of a cursor count over all that is fetched.

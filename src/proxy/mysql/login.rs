@@ -1,8 +1,9 @@
-//! The exchange by which a client proves itself to the server, in turns. It is passed as it is; where TLS is spoken to the
-//! server only, packets are numbered from one more on, and what would be sent as the other kind of connection asks for is
+//! The exchange by which a client proves itself to the server, in turns. It is passed as it is; where TLS is spoken on one side
+//! only, packets are numbered from one more on there, and what would be sent as the other kind of connection asks for is
 //! refused.
 
-use super::opening::{Leg, Opening};
+use super::leg::Leg;
+use super::opening::Opening;
 use crate::flow::{Kind, Reason};
 use crate::protocol::mysql::answer::{Answer, HEAD_BYTES, Shape};
 use crate::protocol::mysql::packet::{HEADER, Packet, put};
@@ -14,8 +15,8 @@ const MOST_PACKETS: usize = 32;
 pub(super) struct Login<'o, 'w> {
     pub(super) opening: &'o mut Opening<'w>,
     pub(super) server: &'o mut Leg,
-    /// The server counts one packet more than the client.
-    pub(super) shifted: bool,
+    /// How many packets more the server counts than the client, as it wraps.
+    pub(super) shift: u8,
 }
 
 impl Login<'_, '_> {
@@ -26,7 +27,7 @@ impl Login<'_, '_> {
             let packet = self.opening.server_packet(self.server).await?;
             let header = Packet::of(&packet)?;
             let payload = packet.get(HEADER..).unwrap_or_default();
-            let number = header.number.wrapping_sub(u8::from(self.shifted));
+            let number = header.number.wrapping_sub(self.shift);
             if number != self.opening.next {
                 return self.opening.refuse(Reason { kind: Kind::Upstream, ..STATE }).await;
             }
@@ -35,7 +36,7 @@ impl Login<'_, '_> {
                 Ok(seen) => seen,
                 Err(reason) => return self.opening.refuse(Reason { kind: Kind::Upstream, ..reason }).await,
             };
-            if self.shifted && asks_for_other(payload) {
+            if self.shift != 0 && asks_for_other(payload) {
                 return self.opening.refuse(AUTHENTICATION).await;
             }
             put(self.opening.client.outbox.buffer(), number, payload);
@@ -57,7 +58,7 @@ impl Login<'_, '_> {
 
     /// Passes what the client sends.
     async fn reply(&mut self) -> Option<()> {
-        let number = self.opening.next.wrapping_add(u8::from(self.shifted));
+        let number = self.opening.next.wrapping_add(self.shift);
         let packet = self.opening.client_packet().await?;
         put(self.server.outbox.buffer(), number, packet.get(HEADER..).unwrap_or_default());
         Some(())
@@ -70,7 +71,7 @@ impl Login<'_, '_> {
 }
 
 /// Whether the client is asked for what it would not send to a server in TLS, or only there.
-fn asks_for_other(payload: &[u8]) -> bool {
+pub(super) fn asks_for_other(payload: &[u8]) -> bool {
     let switch = payload.first() == Some(&0xfe);
     handshake::asks_for_password(payload) || switch && handshake::depends_on_tls(handshake::switched_to(payload))
 }

@@ -3,11 +3,14 @@
 //! to it that no command goes on that was not judged. The next command waits until the last is answered, so a denied one is
 //! answered here and the server never hears of it.
 
+mod files;
 mod judge;
+mod leg;
 mod login;
 mod opening;
 mod pump;
 mod report;
+mod secure;
 mod texts;
 
 pub(super) use texts::Texts;
@@ -20,9 +23,11 @@ use crate::protocol::mysql::settings::Settings;
 use crate::proxy::database::{Run, Sides, Subject, Who};
 use crate::proxy::deadline::Deadline;
 use crate::proxy::held::Share;
+use crate::proxy::inbox::Inbox;
 use crate::proxy::settings::Port;
 use crate::proxy::tls::{Handshake, Stream};
 use crate::proxy::worker::Worker;
+use leg::Leg;
 use std::cell::Cell;
 use std::rc::Rc;
 use texts::Statement;
@@ -63,6 +68,8 @@ struct Wire<'w> {
     first: Settings,
     /// Rows end with an OK packet.
     deprecate_eof: bool,
+    /// TLS is spoken on one side only.
+    half_in_tls: bool,
     statements: Statements<Statement>,
     /// The command that the server has not yet answered to its end.
     awaited: Option<Awaited>,
@@ -78,8 +85,10 @@ struct Wire<'w> {
 struct Awaited {
     answer: Answer,
     asked: Asked,
-    /// The client must send something before the server goes on.
-    asks: bool,
+    /// What the client must send before the server goes on.
+    due: Due,
+    /// Files that the client was asked for.
+    files: usize,
     /// The number of the server's next packet.
     next: u8,
     /// The statement that is run.
@@ -89,6 +98,17 @@ struct Awaited {
     brought: Rc<Cell<u64>>,
     rows: u64,
     changed: u64,
+}
+
+/// What a client must send besides commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Due {
+    /// Nothing.
+    Nothing,
+    /// A packet that proves who it is.
+    Proof,
+    /// A file, up to an empty packet.
+    File,
 }
 
 /// What the session must do when an answer is over.
@@ -113,9 +133,24 @@ pub(super) async fn serve(
     handshake: Option<Handshake>,
     port: Port,
 ) {
-    let Some(mut wire) = opening::Opening::new(worker, stream, connection, handshake).open(&port).await else {
-        return;
-    };
+    let client = Leg::new(stream, Inbox::default());
+    follow(opening::Opening::new(worker, (client, None), connection, handshake), port).await;
+}
+
+/// Serves an outbound connection whose server was connected to before, with what each side has said.
+pub(super) async fn serve_from(
+    worker: &Worker,
+    client: (Stream, Inbox),
+    server: (Stream, Inbox),
+    connection: Connection,
+    port: Port,
+) {
+    let legs = (Leg::new(client.0, client.1), Some(Leg::new(server.0, server.1)));
+    follow(opening::Opening::new(worker, legs, connection, None), port).await;
+}
+
+async fn follow(opening: opening::Opening<'_>, port: Port) {
+    let Some(mut wire) = opening.open(&port).await else { return };
     let end = wire.carry().await;
     wire.close(end).await;
 }

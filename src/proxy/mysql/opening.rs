@@ -1,103 +1,65 @@
 //! The beginning of a session: the server greets, the client says who it is, which is judged before the server hears of it,
 //! and proves it.
 
+use super::leg::{Failed, Leg};
 use super::login::Login;
 use super::report;
 use super::report::DIALECT;
 use super::{NO_TLS, STARTUP_SLOW, Wire};
 use crate::engine::Engine;
 use crate::flow::{
-    Connection, Direction, Kind, Message, Past, Place, Proof, Reason, Scene, Session as Exchanges, Side,
+    Connection, Direction, Kind, Message, Past, Peer, Place, Proof, Reason, Scene, Session as Exchanges, Side,
 };
 use crate::identity::Alpn;
 use crate::protocol::mysql::accesses::Asked;
 use crate::protocol::mysql::handshake::{self, Answer, First, Greeting};
-use crate::protocol::mysql::packet::{Packet, put};
+use crate::protocol::mysql::packet::{HEADER, Packet, put};
 use crate::protocol::mysql::prepared::Statements;
 use crate::protocol::mysql::settings::Settings;
 use crate::protocol::mysql::{AUTHENTICATION, Limits, STATE, UNSUPPORTED, emit};
 use crate::proxy::database::{Proved, SERVER_GONE, Sides, Subject, Who, decided, refused};
 use crate::proxy::deadline::Deadline;
 use crate::proxy::held::Share;
-use crate::proxy::inbox::{Inbox, Scratch};
-use crate::proxy::outbox::Outbox;
+use crate::proxy::inbox::Inbox;
 use crate::proxy::settings::Port;
-use crate::proxy::tls::{Handshake, Stream};
+use crate::proxy::tls::{Handshake, Mode};
 use crate::proxy::upstream::{self, Connected, Target, Tls};
 use crate::proxy::worker::Worker;
 use crate::record::Caller;
-use std::future::poll_fn;
 
 /// A connection that has not yet begun its session.
 pub(super) struct Opening<'w> {
     pub(super) worker: &'w Worker,
     pub(super) connection: Connection,
-    handshake: Option<Handshake>,
+    pub(super) handshake: Option<Handshake>,
     pub(super) client: Leg,
     pub(super) deadline: Deadline,
     /// The number of the next packet for the client.
     pub(super) next: u8,
     pub(super) who: Who,
+    /// The server, where it was connected to before.
+    server: Option<Leg>,
 }
 
-/// One side with what has been read of it.
-pub(super) struct Leg {
-    pub(super) stream: Stream,
-    pub(super) inbox: Inbox,
-    pub(super) outbox: Outbox,
-}
-
-impl Leg {
-    fn new(stream: Stream) -> Self {
-        Self { stream, inbox: Inbox::default(), outbox: Outbox::default() }
-    }
-
-    /// The next packet, header and payload.
-    async fn packet(&mut self, worker: &Worker, deadline: &mut Deadline, most: usize) -> Result<Vec<u8>, Failed> {
-        loop {
-            let found =
-                handshake::packet(self.inbox.unread(), most).map_err(|malformed| Failed::Said(malformed.why))?;
-            if let Some(packet) = found {
-                return Ok(self.inbox.take(packet.whole()));
-            }
-            let Self { stream, inbox, .. } = self;
-            let filling = poll_fn(|cx| inbox.poll_fill(cx, &worker.scratch, stream, Scratch::BYTES));
-            match deadline.within(filling).await {
-                Ok(Ok(1..)) => {}
-                Ok(_) => return Err(Failed::Gone),
-                Err(slow) => return Err(Failed::Said(slow)),
-            }
-        }
-    }
-
-    async fn send(&mut self, deadline: &mut Deadline) -> Result<(), Failed> {
-        let Self { stream, outbox, .. } = self;
-        match deadline.within(outbox.send(stream)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(Failed::Gone),
-            Err(slow) => Err(Failed::Said(slow)),
-        }
-    }
-}
-
-/// Why nothing came of a packet.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Failed {
-    /// The side has gone.
-    Gone,
-    /// A rule was broken.
-    Said(Reason),
+/// What a client has said of itself.
+struct Answered<'w> {
+    opening: Opening<'w>,
+    payload: Vec<u8>,
+    answer: Answer,
+    /// It has asked for TLS.
+    in_tls: bool,
 }
 
 impl<'w> Opening<'w> {
+    /// Of a client, and of a server if it was connected to before.
     pub(super) fn new(
         worker: &'w Worker,
-        stream: Stream,
+        (client, server): (Leg, Option<Leg>),
         connection: Connection,
         handshake: Option<Handshake>,
     ) -> Self {
         let deadline = Deadline::after(worker.limits().header, STARTUP_SLOW);
-        Self { worker, connection, handshake, client: Leg::new(stream), deadline, next: 0, who: Who::default() }
+        Self { worker, connection, handshake, client, deadline, next: 0, who: Who::default(), server }
     }
 
     /// Reads up to the end of the login, and opens the session.
@@ -107,6 +69,34 @@ impl<'w> Opening<'w> {
         let Some(target) = port.target(self.connection.to, || None, &Proof::Unasked, roots) else {
             return self.refuse(upstream::CONNECT).await;
         };
+        let (mut server, mut trust) = self.reach(target).await?;
+        let greeting = self.greeting(&mut server, port).await?;
+        let Answered { mut opening, payload, answer, in_tls } = self.answer(&greeting, port).await?;
+        if !opening.is_granted().await {
+            return None;
+        }
+        let to_tls = matches!(trust.tls, Tls::Named(..));
+        if to_tls {
+            if greeting.offers & handshake::SSL == 0 {
+                return opening.refuse(NO_TLS).await;
+            }
+            server = opening.secure(server, &payload, &answer, &mut trust).await?;
+        }
+        // Who asks for TLS counts one packet more.
+        let shift = u8::from(to_tls).wrapping_sub(u8::from(in_tls));
+        if shift != 0 && handshake::depends_on_tls(answer.plugin.as_bytes()) {
+            return opening.refuse(AUTHENTICATION).await;
+        }
+        put(server.outbox.buffer(), 1 + u8::from(to_tls), &handshake::forwarded(&payload, &answer, to_tls));
+        let status = Login { opening: &mut opening, server: &mut server, shift }.follow().await?;
+        Some(opening.begin(server, trust, &greeting, &answer, (status, shift != 0)))
+    }
+
+    /// The server, and what it has proved; one that was connected to before has proved nothing.
+    async fn reach(&mut self, target: Target) -> Option<(Leg, Proved)> {
+        if let Some(server) = self.server.take() {
+            return Some((server, Proved { tls: target.tls, peer: Peer::Unverified, generation: 0 }));
+        }
         let Connected { stream, peer, generation, .. } = match self.connect(&target).await {
             Ok(connected) => connected,
             Err(reason) => return self.refuse(reason).await,
@@ -114,29 +104,17 @@ impl<'w> Opening<'w> {
         if self.connection.direction == Direction::Outbound {
             self.connection.peer = peer.clone();
         }
-        let mut server = Leg::new(stream);
-        let greeting = self.greeting(&mut server).await?;
-        let (payload, answer) = self.answer(&greeting).await?;
-        if !self.is_granted().await {
-            return None;
-        }
-        let mut trust = Proved { tls: target.tls, peer, generation };
-        let shifted = matches!(trust.tls, Tls::Named(..));
-        if shifted {
-            if greeting.offers & handshake::SSL == 0 {
-                return self.refuse(NO_TLS).await;
-            }
-            server = self.secure(server, &payload, &answer, &mut trust).await?;
-        }
-        if shifted && handshake::depends_on_tls(answer.plugin.as_bytes()) {
-            return self.refuse(AUTHENTICATION).await;
-        }
-        put(server.outbox.buffer(), 1 + u8::from(shifted), &handshake::forwarded(&payload, &answer, shifted));
-        let status = Login { opening: &mut self, server: &mut server, shifted }.follow().await?;
-        Some(self.begin(server, trust, &greeting, &answer, status))
+        Some((Leg::new(stream, Inbox::default()), Proved { tls: target.tls, peer, generation }))
     }
 
-    fn begin(self, server: Leg, trust: Proved, greeting: &Greeting, answer: &Answer, status: u16) -> Wire<'w> {
+    fn begin(
+        self,
+        server: Leg,
+        trust: Proved,
+        greeting: &Greeting,
+        answer: &Answer,
+        (status, half_in_tls): (u16, bool),
+    ) -> Wire<'w> {
         let worker = self.worker;
         if self.connection.direction == Direction::Outbound {
             worker.shared.correlate.activate();
@@ -155,11 +133,12 @@ impl<'w> Opening<'w> {
             share: Share::none(&worker.held),
             subject: Subject::new(worker, &DIALECT, self.connection, self.who),
             deadline: self.deadline,
-            statements: Statements::new(limits.statements),
+            statements: Statements::new(limits),
             limits,
             settings,
             first,
             deprecate_eof: answer.takes & handshake::DEPRECATE_EOF != 0,
+            half_in_tls,
             awaited: None,
             goes_on: false,
             texts: std::rc::Rc::default(),
@@ -168,19 +147,21 @@ impl<'w> Opening<'w> {
     }
 
     /// The server's greeting, which goes on without what is not carried.
-    async fn greeting(&mut self, server: &mut Leg) -> Option<Greeting> {
+    async fn greeting(&mut self, server: &mut Leg, port: &Port) -> Option<Greeting> {
         let packet = match server.packet(self.worker, &mut self.deadline, handshake::GREETING_BYTES).await {
             Ok(packet) => packet,
             Err(failed) => return self.fail(failed, true).await,
         };
-        let payload = packet.get(crate::protocol::mysql::packet::HEADER..).unwrap_or_default();
+        let payload = packet.get(HEADER..).unwrap_or_default();
         if payload.first() == Some(&0xff) {
             // It does not take us: it says why.
             self.client.outbox.buffer().extend_from_slice(&packet);
             let _ = self.client.send(&mut self.deadline).await;
             return None;
         }
-        match handshake::greeting(payload) {
+        let files = self.worker.engine().loads_files(&self.connection);
+        let tls = port.tls.mode == Mode::Permissive;
+        match handshake::greeting(payload, handshake::Port { tls, files }) {
             Ok(greeting) => {
                 put(self.client.outbox.buffer(), 0, &greeting.payload);
                 self.next = 1;
@@ -193,22 +174,34 @@ impl<'w> Opening<'w> {
         }
     }
 
-    /// What the client says of itself.
-    async fn answer(&mut self, greeting: &Greeting) -> Option<(Vec<u8>, Answer)> {
-        let packet = self.client_packet().await?;
-        let payload = packet.get(crate::protocol::mysql::packet::HEADER..).unwrap_or_default().to_vec();
-        match handshake::first(&payload, greeting) {
+    /// What the client says of itself, in TLS if it asks for that.
+    async fn answer(mut self, greeting: &Greeting, port: &Port) -> Option<Answered<'w>> {
+        self.client.by_packet = greeting.tls;
+        let mut payload = self.client_payload().await?;
+        let mut first = handshake::first(&payload, greeting);
+        let in_tls = first == Ok(First::Tls);
+        if in_tls {
+            self = self.in_tls(port).await?;
+            payload = self.client_payload().await?;
+            first = handshake::answer(&payload, greeting).map(First::Answer);
+        }
+        match first {
             Ok(First::Answer(answer)) => {
                 self.who = Who {
                     user: answer.user.clone(),
                     database: answer.database.clone(),
                     application: answer.application.chars().take(64).collect(),
                 };
-                Some((payload, answer))
+                Some(Answered { opening: self, payload, answer, in_tls })
             }
-            Ok(First::Tls) => self.refuse(UNSUPPORTED).await,
+            Ok(First::Tls) => self.refuse(STATE).await,
             Err(malformed) => self.refuse(malformed.why).await,
         }
+    }
+
+    async fn client_payload(&mut self) -> Option<Vec<u8>> {
+        let mut packet = self.client_packet().await?;
+        Some(packet.split_off(HEADER.min(packet.len())))
     }
 
     /// The client's next packet; its number must be the next one.
@@ -271,24 +264,6 @@ impl<'w> Opening<'w> {
         upstream::connect(self.worker, target, Alpn::default()).await.map_err(|unreached| unreached.reason)
     }
 
-    /// Asks the server for TLS, and goes on in it.
-    async fn secure(&mut self, mut server: Leg, payload: &[u8], answer: &Answer, trust: &mut Proved) -> Option<Leg> {
-        put(server.outbox.buffer(), 1, &handshake::asks_for_tls(payload, answer));
-        if let Err(failed) = server.send(&mut self.deadline).await {
-            return self.fail(failed, true).await;
-        }
-        let (Stream::Plain(socket), true) = (server.stream, server.inbox.is_empty()) else {
-            return self.refuse(Reason { kind: Kind::Upstream, ..STATE }).await;
-        };
-        match Box::pin(upstream::secure(self.worker, socket, &trust.tls, Alpn::default())).await {
-            Ok(Connected { stream, peer, generation, .. }) => {
-                (trust.peer, trust.generation) = (peer, generation);
-                Some(Leg::new(stream))
-            }
-            Err(unreached) => self.refuse(unreached.reason).await,
-        }
-    }
-
     /// Whoever has gone is told nothing; a rule that was broken is told, and whose fault it was.
     pub(super) async fn fail<T>(&mut self, failed: Failed, by_server: bool) -> Option<T> {
         match failed {
@@ -307,7 +282,7 @@ impl<'w> Opening<'w> {
             reason if reason == AUTHENTICATION => {
                 "this way to authenticate needs TLS on both sides of the sidecar, or on neither"
             }
-            reason if reason == UNSUPPORTED => "TLS, compression and old protocols are not offered here",
+            reason if reason == UNSUPPORTED => "what was asked for is not offered here",
             Reason { kind: Kind::Upstream, .. } => "the database cannot be reached",
             _ => "refused",
         };

@@ -1,13 +1,14 @@
 //! Both directions of a session, driven by one task: what was read is dealt with, what is to be said is written, and
 //! nothing more is read for a side that does not take what it has. A command waits until the one before it is answered.
 
-use super::{Asked, Awaited, CLIENT_SLOW, IDLE_LONG, MESSAGE_SLOW, SERVER_SLOW, Wire, report};
+use super::login::asks_for_other;
+use super::{Asked, Awaited, CLIENT_SLOW, Due, IDLE_LONG, MESSAGE_SLOW, SERVER_SLOW, Wire, files, report};
 use crate::flow::{Kind, Reason};
 use crate::protocol::Malformed;
 use crate::protocol::mysql::answer::{HEAD_BYTES, Seen};
 use crate::protocol::mysql::command;
 use crate::protocol::mysql::packet::{HEADER, Packet};
-use crate::protocol::mysql::{LENGTH, ROWS, STATE, emit, handshake};
+use crate::protocol::mysql::{AUTHENTICATION, INFILE, LENGTH, ROWS, STATE, emit, handshake};
 use crate::proxy::database::{End, Gone, HIGH_BYTES, IDLE, Rest, SERVER_GONE, pass};
 use std::future::poll_fn;
 use std::task::{Context, Poll};
@@ -58,7 +59,8 @@ impl Wire<'_> {
             }
             let dealt = match (&self.awaited, self.goes_on) {
                 (_, true) => Ok(self.further(inbox.unread())),
-                (Some(Awaited { asks: true, .. }), _) => self.reply(inbox.unread()),
+                (Some(Awaited { due: Due::Proof, .. }), _) => self.reply(inbox.unread()),
+                (Some(Awaited { due: Due::File, .. }), _) => self.piece(inbox.unread()),
                 (Some(_), _) => break Ok(()),
                 (None, _) => self.client_command(inbox.unread()),
             };
@@ -69,7 +71,7 @@ impl Wire<'_> {
             }
         };
         self.sides.from_client = inbox;
-        let held = self.sides.from_client.len() + self.texts.get();
+        let held = self.sides.from_client.len() + self.texts.get() + self.statements.bytes();
         dealt.and_then(|()| self.share.resize(held).map_err(End::Refused))
     }
 
@@ -94,7 +96,7 @@ impl Wire<'_> {
             if packet.number == 0 || packet.number != awaited.next.wrapping_sub(1) {
                 return Err(End::Refused(STATE));
             }
-            awaited.asks = false;
+            awaited.due = Due::Nothing;
         }
         Ok(Some(Rest { bytes: packet.whole(), dropped: false }))
     }
@@ -123,7 +125,7 @@ impl Wire<'_> {
             match self.server_packet(inbox.unread()) {
                 Ok(Some(bytes)) => self.sides.server_rest = Rest { bytes, dropped: false },
                 Ok(None) => break Ok(()),
-                Err(why) if why == ROWS => break Err(End::Refused(ROWS)),
+                Err(why) if [ROWS, INFILE, AUTHENTICATION].contains(&why) => break Err(End::Refused(why)),
                 Err(why) => break Err(End::Broken(Reason { kind: Kind::Upstream, ..why })),
             }
         };
@@ -141,11 +143,18 @@ impl Wire<'_> {
             self.over = head.first() == Some(&0xff);
             return if self.over { Ok(Some(packet.whole())) } else { Err(STATE) };
         };
-        if awaited.next != packet.number {
+        if awaited.next != packet.number || awaited.due == Due::File {
             return Err(STATE);
         }
-        awaited.next = packet.number.wrapping_add(1);
         let seen = awaited.answer.packet(&packet, head)?;
+        if self.half_in_tls && matches!(awaited.asked, Asked::User(_)) && asks_for_other(head) {
+            return Err(AUTHENTICATION);
+        }
+        if seen.file {
+            let Some(name) = files::name(&packet, bytes)? else { return Ok(None) };
+            awaited.is_asked_for(name)?;
+        }
+        awaited.next = packet.number.wrapping_add(1);
         self.seen(&seen)?;
         Ok(Some(packet.whole()))
     }
@@ -154,12 +163,12 @@ impl Wire<'_> {
         if let Some(status) = seen.status {
             self.settings.status(status);
         }
-        if let Some(number) = seen.prepared {
-            self.statements.confirm(number);
+        if let Some((number, values)) = seen.prepared {
+            self.statements.confirm(number, values);
         }
         let Some(awaited) = &mut self.awaited else { return Ok(()) };
-        awaited.asks |= seen.asks;
         if seen.asks {
+            awaited.due = Due::Proof;
             awaited.next = awaited.next.wrapping_add(1);
         }
         awaited.changed = awaited.changed.saturating_add(seen.changed);
@@ -215,10 +224,7 @@ impl Wire<'_> {
             (limits.write_progress, CLIENT_SLOW)
         } else if !self.sides.to_server.is_empty() {
             (limits.response, SERVER_SLOW)
-        } else if self.sides.client_rest.bytes > 0
-            || self.goes_on
-            || self.awaited.is_none() && !self.sides.from_client.is_empty()
-        {
+        } else if self.client_is_due() || self.awaited.is_none() && !self.sides.from_client.is_empty() {
             (limits.body_progress, MESSAGE_SLOW)
         } else {
             (IDLE.min(self.subject.connection.peer.lasts(SystemTime::now())), IDLE_LONG)
@@ -253,7 +259,8 @@ impl Wire<'_> {
 
     /// Whether the server waits for more of the client.
     fn client_is_due(&self) -> bool {
-        self.sides.client_rest.bytes > 0 || self.goes_on || self.awaited.as_ref().is_some_and(|awaited| awaited.asks)
+        let is_asked = self.awaited.as_ref().is_some_and(|awaited| awaited.due != Due::Nothing);
+        self.sides.client_rest.bytes > 0 || self.goes_on || is_asked
     }
 
     /// A server that has ended the session has said why; one that breaks off has not.

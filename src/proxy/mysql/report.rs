@@ -1,10 +1,13 @@
-//! What is told of a session that only MySQL has: the literals of its texts, and its numbers of errors.
+//! What is told of a session that only MySQL has: the literals of its texts, what is bound to them, and its numbers of
+//! errors.
 
 use super::Wire;
+use super::texts::Statement as Prepared;
 use crate::behave::sql::Asked as Seen;
 use crate::canon::sql::mysql::{Mode, literals, normalised, tokens};
 use crate::flow::{Judgement, Kind, Reason};
 use crate::protocol::mysql::accesses::{Asked, Understood};
+use crate::protocol::mysql::values::Binding;
 use crate::proxy::database::Dialect;
 use crate::record::EventId;
 use crate::record::event::{Clipped, Sql};
@@ -51,6 +54,17 @@ impl Wire<'_> {
             literals(text, &tokens).take(Sql::MOST_VALUES).map(Clipped::text).collect()
         };
         self.subject.note(counts, (judgement, more), values, true)
+    }
+
+    /// Reads what is bound to a statement. What is bound to one whose event waits belongs to it, as its literals do.
+    pub(super) fn binds(&mut self, number: u32, statement: &Prepared, binding: Binding<'_>) -> Result<(), Reason> {
+        let sql = self.subject.waiting_of(&statement.understood.fingerprint);
+        self.statements.bind(number, binding, |bound| {
+            if let Some(sql) = sql {
+                let room = Sql::MOST_VALUES.saturating_sub(sql.values.len());
+                sql.values.extend(bound.texts().take(room).map(|text| Clipped::text(&text)));
+            }
+        })
     }
 }
 

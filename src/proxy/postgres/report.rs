@@ -9,7 +9,6 @@ use crate::flow::{Judgement, Kind, Reason};
 use crate::protocol::postgres::accesses::{Asked, Understood};
 use crate::protocol::postgres::front;
 use crate::proxy::database::Dialect;
-use crate::proxy::waiting::Waiting;
 use crate::record::EventId;
 use crate::record::event::{Clipped, Sql};
 use crate::record::statements::Statement;
@@ -63,14 +62,11 @@ impl Wire<'_> {
 
     /// What is bound to a statement whose event waits belongs to it, as its literals do.
     pub(super) fn binds(&mut self, held: &[Rc<Prepared>], bound: &[u8]) {
-        let Some(sql) = self.subject.waiting.as_mut().and_then(Waiting::event).and_then(|event| event.sql.as_mut())
-        else {
-            return;
-        };
-        let fingerprint = &sql.statement.what().fingerprint;
-        if held.iter().any(|statement| statement.understood.fingerprint == **fingerprint) {
-            let room = Sql::MOST_VALUES.saturating_sub(sql.values.len());
-            sql.values.extend(front::values(bound).take(room).map(Clipped::text));
+        for statement in held {
+            if let Some(sql) = self.subject.waiting_of(&statement.understood.fingerprint) {
+                let room = Sql::MOST_VALUES.saturating_sub(sql.values.len());
+                return sql.values.extend(front::values(bound).take(room).map(Clipped::text));
+            }
         }
     }
 }

@@ -49,8 +49,8 @@ pub struct Port {
     pub mode: Mode,
     /// What ALPN offers.
     pub alpn: Alpn,
-    /// Whether its protocol lets the server speak first, so that a plaintext client may be silent. Only with
-    /// [`Mode::Off`] and [`Mode::Strict`]: on a permissive port neither side would speak.
+    /// Whether its protocol lets the server speak first, so that a plaintext client may be silent. On a permissive port TLS
+    /// is then asked for in the protocol, whose reader sees to it.
     pub server_first: bool,
     /// Whether clients may ask for TLS in the clear before they begin it, as PostgreSQL's do.
     pub asked_for: bool,
@@ -151,7 +151,7 @@ impl Acceptor {
     /// The reason why the connection is refused; its socket is closed by then.
     pub async fn accept(&self, mut tcp: TcpStream, port: &Port) -> Result<Accepted, Refusal> {
         let tls = match port {
-            Port { server_first: true, mode: Mode::Off, .. } => false,
+            Port { server_first: true, mode: Mode::Off | Mode::Permissive, .. } => false,
             Port { asked_for: true, mode: Mode::Strict | Mode::Permissive, .. }
                 if asked_for(self, &mut tcp).await? =>
             {
@@ -168,6 +168,17 @@ impl Acceptor {
             // Boxed, so that the memory of a handshake is not kept for as long as the connection lives.
             (true, Mode::Strict | Mode::Permissive) => Box::pin(self.handshake(tcp, port.alpn)).await,
         }
+    }
+
+    /// Goes on in TLS on a connection whose client has asked for it in its protocol.
+    ///
+    /// # Errors
+    /// As [`Self::accept`].
+    pub async fn secure(&self, tcp: TcpStream, port: &Port) -> Result<Accepted, Refusal> {
+        if !self.begins_with_tls(&tcp).await? {
+            return Err(Refusal::new(PLAINTEXT, "the first byte behind a request for TLS is no TLS record"));
+        }
+        Box::pin(self.handshake(tcp, port.alpn)).await
     }
 
     /// Handshakes under way on this worker.

@@ -3,7 +3,7 @@
 use super::keys::Key;
 use super::lexer::{Kind, Places, Token};
 use super::query::Reader;
-use super::{Statement, Table, Unreadable};
+use super::{Statement, Table, Unreadable, literal};
 
 pub(super) type Read = Result<Statement, Unreadable>;
 
@@ -254,21 +254,32 @@ impl<'a> Command<'a> {
         Ok(self.out)
     }
 
-    /// `LOAD DATA INFILE 'x' INTO TABLE t …`; into the keys of a cache, it is a command on the server.
+    /// `LOAD DATA INFILE 'x' INTO TABLE t …`; into the keys of a cache, it is a command on the server. LOCAL is a file of the
+    /// client's, copied into the table; without it, it is one of the server's.
     fn load(mut self) -> Read {
         self.out.verb = "LOAD";
         if self.tokens.key(1) == Some(Key::Index) {
             return self.admin();
         }
-        if !self.tokens.iter().take(5).any(|token| token.kind == Kind::Word(Key::Infile)) {
-            return Err(Unreadable::Command);
-        }
-        self.out.other("COPY", "file");
+        let infile = self.tokens.iter().take(5).position(|token| token.kind == Kind::Word(Key::Infile));
+        let file = infile.ok_or(Unreadable::Command)? + 1;
         let into = self.tokens.windows(2).position(|pair| {
             matches!(pair, [into, table] if into.kind == Kind::Word(Key::Into) && table.kind == Kind::Word(Key::Table))
         });
-        let (schema, name, end) = self.table_at(into.ok_or(Unreadable::Incomplete)? + 2)?;
-        self.table("INSERT", schema, name)?;
+        let into = into.ok_or(Unreadable::Incomplete)?;
+        let (schema, name, end) = self.table_at(into + 2)?;
+        if self.is_word(file.saturating_sub(2), "local") {
+            let token = self.tokens.get(file).filter(|token| token.kind == Kind::Text);
+            self.out.file = Some(token.and_then(|token| literal(self.text, token)).ok_or(Unreadable::Incomplete)?);
+            self.out.by_literal = true;
+            self.table("COPY", schema.clone(), name.clone())?;
+        } else {
+            self.out.other("COPY", "file");
+        }
+        self.table("INSERT", schema.clone(), name.clone())?;
+        if (file..into).any(|at| self.tokens.key(at) == Some(Key::Replace)) {
+            self.out.tables.push(Table { action: "DELETE", schema, name, has_where: true });
+        }
         let tokens = self.tokens.get(end..).unwrap_or_default();
         Reader::new(self.text, tokens, &mut self.out).loose()?;
         Ok(self.out)

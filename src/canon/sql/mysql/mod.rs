@@ -44,6 +44,8 @@ pub struct Statement {
     pub returning: bool,
     /// Settings of the session that it changes, in order.
     pub settings: Vec<Setting>,
+    /// `LOAD DATA LOCAL INFILE`: the file of the client's that it reads.
+    pub file: Option<String>,
     /// `USE database`
     pub uses: Option<String>,
     /// Whether its literals change what it asks for, so that its fingerprint does not tell.
@@ -94,7 +96,8 @@ fn literal(text: &[u8], token: &Token) -> Option<String> {
     (quote == end && !inner.contains(['\'', '"', '\\'])).then(|| inner.to_owned())
 }
 
-/// Whether what is done is done to a table.
-pub fn is_on_table(action: &str) -> bool {
-    matches!(action, "SELECT" | "INSERT" | "UPDATE" | "DELETE" | "TRUNCATE" | "LOCK" | "DDL")
+/// Whether what is done is done to a table; copies may be of the server's files.
+pub fn is_on_table(action: &str, name: &str) -> bool {
+    action == "COPY" && name != "file"
+        || matches!(action, "SELECT" | "INSERT" | "UPDATE" | "DELETE" | "TRUNCATE" | "LOCK" | "DDL")
 }

@@ -75,7 +75,12 @@ fn writes_name_what_they_change() {
         ("DELETE t.*, u FROM t, u", "DELETE t without WHERE, DELETE u without WHERE"),
         ("DELETE FROM t, u USING t JOIN u JOIN v WHERE 1", "DELETE t, DELETE u, SELECT v"),
         ("DELETE z FROM t", "unreadable"),
-        ("LOAD DATA LOCAL INFILE 'x' INTO TABLE t FIELDS TERMINATED BY ','", "INSERT t, COPY file"),
+        ("LOAD DATA INFILE 'x' INTO TABLE t FIELDS TERMINATED BY ','", "INSERT t, COPY file"),
+        ("LOAD DATA INFILE 'x' REPLACE INTO TABLE t", "INSERT t, DELETE t, COPY file"),
+        ("LOAD DATA LOCAL INFILE 'x' INTO TABLE s.t (a) SET b = (SELECT c FROM u)", "COPY s.t, INSERT s.t, SELECT u"),
+        ("LOAD XML CONCURRENT LOCAL INFILE 'x' REPLACE INTO TABLE t", "COPY t, INSERT t, DELETE t"),
+        ("LOAD DATA LOCAL INFILE 'a\\b' INTO TABLE t", "unreadable"),
+        ("LOAD DATA LOCAL INFILE x INTO TABLE t", "unreadable"),
     ] {
         assert_eq!(asked(text), expected, "{text}");
     }
