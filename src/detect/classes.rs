@@ -13,6 +13,8 @@ const LF: u8 = 36;
 const NUL: u8 = 37;
 const CONTROL: u8 = 38;
 const HIGH: u8 = 39;
+/// Comes with [`LETTER`], for letters that are no hex digits. No set asks for it.
+const NO_DIGIT: u8 = 40;
 
 /// The class bit of each byte.
 static BITS: [u64; 256] = bits();
@@ -42,12 +44,19 @@ impl Classes {
 
     /// The classes of the bytes that occur.
     pub fn in_bytes(bytes: &[u8]) -> Self {
-        let (fours, rest) = bytes.as_chunks::<4>();
         let bit = |byte: u8| BITS.get(usize::from(byte)).copied().unwrap_or_default();
-        let four = fours
-            .iter()
-            .fold([0_u64; 2], |[left, right], [a, b, c, d]| [left | bit(*a) | bit(*b), right | bit(*c) | bit(*d)]);
-        Self(rest.iter().fold(four[0] | four[1], |set, byte| set | bit(*byte)))
+        let four = |[a, b, c, d]: [u8; 4]| (bit(a) | bit(b)) | (bit(c) | bit(d));
+        let eight = |[a, b, c, d, e, f, g, h]: [u8; 8]| four([a, b, c, d]) | four([e, f, g, h]);
+        // The last ones overlap with those before them: a class counts once, and where a text ends cannot be foretold.
+        match (bytes.split_first_chunk(), bytes.last_chunk()) {
+            (Some((first, rest)), Some(last)) => {
+                Self(rest.as_chunks().0.iter().fold(eight(*first) | eight(*last), |set, chunk| set | eight(*chunk)))
+            }
+            _ => match (bytes.first_chunk(), bytes.last_chunk()) {
+                (Some(first), Some(last)) => Self(four(*first) | four(*last)),
+                _ => Self(bytes.iter().fold(0, |set, byte| set | bit(*byte))),
+            },
+        }
     }
 
     /// Whether every class of `other` occurs.
@@ -62,7 +71,12 @@ impl Classes {
 
     /// Whether nothing but the classes of `other` occurs.
     pub const fn only(self, other: Self) -> bool {
-        self.0 & !other.0 == 0
+        self.0 & !(other.0 | 1 << NO_DIGIT) == 0
+    }
+
+    /// Whether nothing but hex digits and dashes occurs, as in most identifiers.
+    pub const fn only_hex(self) -> bool {
+        self.0 & !Self::of("a0-").0 == 0
     }
 
     /// These classes without so many of `other` that it cannot be made of them; ordinary ones are left where others are not.
@@ -102,6 +116,9 @@ const fn bits() -> [u64; 256] {
     let mut byte: u8 = 0;
     while let [first, tail @ ..] = rest {
         *first = 1 << class(byte);
+        if byte.is_ascii_alphabetic() && !byte.is_ascii_hexdigit() {
+            *first |= 1 << NO_DIGIT;
+        }
         byte = byte.wrapping_add(1);
         rest = tail;
     }
@@ -121,10 +138,22 @@ mod tests {
     }
 
     #[test]
+    fn no_byte_is_overlooked() {
+        for length in 0..40 {
+            for at in 0..length {
+                let mut text = vec![b'a'; length];
+                text[at] = b'\'';
+                assert!(Classes::in_bytes(&text).has(Classes::of("'")), "{at} of {length}");
+            }
+        }
+    }
+
+    #[test]
     fn classes_of_a_value() {
         let found = Classes::in_bytes(b"a' or 1=1");
         assert!(found.has(Classes::of("'=")) && !found.any(Classes::of("\"")));
         assert!(Classes::in_bytes(b"order17").only(Classes::PLAIN));
+        assert!(Classes::in_bytes(b"7c9e-F1").only_hex() && !Classes::in_bytes(b"7c9g").only_hex());
         assert!(!Classes::in_bytes("\u{e9}".as_bytes()).only(Classes::PLAIN));
     }
 }

@@ -81,19 +81,26 @@ impl Filter {
             at += 8;
         }
         let (start, (front, back)) = tail(text);
-        let skipped = (at - start) as u32;
+        let skipped = at - start;
         if skipped < 8 {
-            let (front, back) = (front | FOLD_EIGHT, back | FOLD_EIGHT);
-            let positions = (text.len() - start).saturating_sub(Self::MIN_LITERAL_BYTES - 1) as u32;
-            for by in skipped..positions {
-                let four = if by < 4 { front >> (8 * by) } else { back >> (8 * (by - 3)) };
-                if self.knows(four as u32) {
-                    compared += 1;
-                    self.look(text, start + by as usize, &mut report);
-                }
+            let positions = (text.len() - start).saturating_sub(Self::MIN_LITERAL_BYTES - 1);
+            let wanted = ((1_u32 << positions) - 1) & (u32::MAX << skipped);
+            let mut known = self.known_of_eight((front | FOLD_EIGHT, back | FOLD_EIGHT)) & wanted;
+            while known != 0 {
+                compared += 1;
+                self.look(text, start + known.trailing_zeros() as usize, &mut report);
+                known &= known - 1;
             }
         }
         compared
+    }
+
+    /// One bit for each of eight positions: whether the table has what stands there. Takes no branch, as where a text ends
+    /// cannot be foretold.
+    #[inline]
+    fn known_of_eight(&self, (front, back): (u64, u64)) -> u32 {
+        let fours = [front, front >> 8, front >> 16, front >> 24, front >> 32, back >> 16, back >> 24, back >> 32];
+        fours.iter().zip(0..).fold(0, |known, (four, by)| known | u32::from(self.knows(*four as u32)) << by)
     }
 
     /// Looks at eight positions. The words are the bytes from the first of them on and from the fourth on.

@@ -34,6 +34,7 @@ fn may_come_again(part: &Part<'_>) -> bool {
 }
 
 /// Whether these detectors are known to find nothing in the part.
+#[inline]
 pub(super) fn is_clean(detectors: u64, part: &Part<'_>) -> bool {
     may_come_again(part)
         && MEMORY.with_borrow(|memory| {
@@ -48,6 +49,7 @@ pub(super) fn is_clean(detectors: u64, part: &Part<'_>) -> bool {
 }
 
 /// Remembers that these detectors find nothing in the part.
+#[inline]
 pub(super) fn remember(detectors: u64, part: &Part<'_>) {
     if !may_come_again(part) {
         return;

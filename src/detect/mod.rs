@@ -4,7 +4,8 @@
 //!
 //! Most of what passes is ordinary, so most of the work is finding that out cheaply. For each part:
 //!
-//! 1. [`Classes`]: which bytes occur? A value of letters and digits needs no further look (unless it may be an encoding).
+//! 1. [`Classes`]: which bytes occur? A value of letters and digits needs no further look (unless it may be an encoding), and
+//!    neither does a UUID or a time.
 //! 2. [`Filter`]: one pass finds every literal that any detector or signature asked for ([`Detector::wakes`]).
 //! 3. peel: a further encoding inside the value gives a derived part, which goes through the same funnel.
 //! 4. Only detectors whose bytes or literals occur are run; they parse. One that was woken by bytes alone is asked first
@@ -19,6 +20,7 @@ mod crlf;
 pub mod filter;
 mod finding;
 mod html;
+mod identifier;
 mod ldap;
 pub mod leak;
 mod literals;
@@ -216,7 +218,10 @@ impl Detectors {
                 continue;
             }
             let classes = Classes::in_bytes(&part.canonical);
-            if is_plain(part, classes) && !peel::may_be_encoded(part) || memo::is_clean(self.id, part) {
+            if is_plain(part, classes) && !peel::may_be_encoded(part) || identifier::is_one(&part.canonical, classes) {
+                continue;
+            }
+            if memo::is_clean(self.id, part) {
                 continue;
             }
             self.inspect_part(part, classes, found, fuel);
@@ -287,10 +292,12 @@ impl Detectors {
         if fuel.spend(STEPS_PER_COMPARISON * compared).is_err() {
             return;
         }
-        if fuel.spend(spans.len()).is_err() {
-            return;
+        if !spans.is_empty() {
+            if fuel.spend(spans.len()).is_err() {
+                return;
+            }
+            self.confirm(part, &spans, found, fuel);
         }
-        self.confirm(part, &spans, found, fuel);
         let mut left = awake | doubtful;
         while left != 0 && fuel.spend(STEPS_PER_DETECTOR).is_ok() {
             let bit = left & left.wrapping_neg();

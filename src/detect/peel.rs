@@ -69,7 +69,8 @@ pub(super) fn may_be_encoded(part: &Part<'_>) -> bool {
 fn whole<'a>(part: &Part<'a>, classes: Classes, derived: &mut Vec<Part<'a>>) -> Result<(), TooDeep> {
     let value: &[u8] = &part.canonical;
     if classes.only(ENCODED) {
-        if let Some(bytes) = encodings::hex(value).or_else(|| encodings::hex_bytes(value)) {
+        let digits = if classes.only(Classes::PLAIN) { encodings::hex(value) } else { None };
+        if let Some(bytes) = digits.or_else(|| encodings::hex_bytes(value)) {
             return push(part, Layer::Hex, part.place, bytes, derived);
         }
         return match encodings::base64(value) {

@@ -92,8 +92,18 @@ impl<'a> Parts<'a> {
         if self.list.len() >= self.most {
             return Err(Malformed { at: 0, why: TOO_MANY });
         }
-        self.list.push(part);
+        // Where there is room, a part is written to its place at once.
+        if self.list.len() < self.list.capacity() {
+            self.list.push(part)
+        } else {
+            self.grow(part)
+        }
         Ok(())
+    }
+
+    #[cold]
+    fn grow(&mut self, part: Part<'a>) {
+        self.list.push(part);
     }
 }
 

@@ -22,7 +22,7 @@ pub(in crate::protocol::body) enum Token<'a> {
 }
 
 /// Cuts a text into tokens.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(in crate::protocol::body) struct Lexer<'a> {
     rest: &'a [u8],
     length: usize,
@@ -50,8 +50,53 @@ impl<'a> Lexer<'a> {
         }
     }
 
+    /// Takes a string in double quotes when it comes next, without a blank before it; whether it holds a backslash.
+    #[inline(always)] // called for every string
+    pub(in crate::protocol::body) fn eat_text(&mut self) -> Option<(&'a [u8], bool)> {
+        let (inside, escaped, after) = quoted(self.rest.strip_prefix(b"\"")?, b'"')?;
+        self.rest = after;
+        Some((inside, escaped))
+    }
+
+    /// Takes a number or literal when it comes next and structure follows it, without blanks.
+    #[inline(always)] // called for every number
+    pub(in crate::protocol::body) fn eat_number(&mut self) -> bool {
+        let after = match self.rest {
+            [b'n', b'u', b'l', b'l', after @ ..]
+            | [b't', b'r', b'u', b'e', after @ ..]
+            | [b'f', b'a', b'l', b's', b'e', after @ ..] => after,
+            rest => behind_digits(rest).unwrap_or_default(),
+        };
+        let ends = matches!(after.first(), Some(b',' | b'}' | b']'));
+        if ends {
+            self.rest = after;
+        }
+        ends
+    }
+
+    /// Takes `}` (true) or `]` when it comes next, without a blank before it.
+    #[inline]
+    pub(in crate::protocol::body) fn eat_close(&mut self) -> Option<bool> {
+        if self.eat(b'}') { Some(true) } else { self.eat(b']').then_some(false) }
+    }
+
+    /// Takes `{` (true) or `[` when it comes next, without a blank before it.
+    #[inline]
+    pub(in crate::protocol::body) fn eat_open(&mut self) -> Option<bool> {
+        if self.eat(b'{') { Some(true) } else { self.eat(b'[').then_some(false) }
+    }
+
+    /// Takes the blanks that come next; whether there were any.
+    #[inline]
+    pub(in crate::protocol::body) fn eat_blanks(&mut self) -> bool {
+        let before = self.rest.len();
+        while let [b' ' | b'\n' | b'\r' | b'\t', after @ ..] = self.rest {
+            self.rest = after;
+        }
+        self.rest.len() < before
+    }
+
     /// The next token.
-    #[inline(always)]
     pub(in crate::protocol::body) fn next(&mut self) -> Option<Token<'a>> {
         loop {
             let (first, after) = self.rest.split_first()?;
@@ -78,15 +123,12 @@ impl<'a> Lexer<'a> {
     }
 
     /// What stands before the closing `quote`; the opening one is taken.
-    #[inline(always)] // called for every string
     fn text(&mut self, quote: u8) -> Token<'a> {
-        let text = self.rest;
-        let Some((end, escaped)) = closing_quote(text, quote) else {
-            self.rest = b"";
-            return Token::Odd(text);
+        let (inside, escaped, after) = match quoted(self.rest, quote) {
+            Some(text) => text,
+            None => return Token::Odd(std::mem::take(&mut self.rest)),
         };
-        let (inside, after) = text.split_at_checked(end).unwrap_or((text, b""));
-        self.rest = after.get(1..).unwrap_or_default();
+        self.rest = after;
         if quote == b'"' { Token::Text { inside, escaped } } else { Token::Odd(inside) }
     }
 
@@ -108,15 +150,12 @@ impl<'a> Lexer<'a> {
 
     /// Takes a number, if it is one up to a sign that may follow it.
     fn number(&mut self) -> bool {
-        let begins = matches!(self.rest, [b'-', b'0'..=b'9', ..] | [b'0'..=b'9', ..]);
-        let in_number = |byte: &u8| matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-');
-        let length = if begins { self.rest.iter().take_while(|byte| in_number(byte)).count() } else { 0 };
-        let after = self.rest.get(length..).unwrap_or_default();
+        let Some(after) = behind_digits(self.rest) else { return false };
         let ends = matches!(after.first(), None | Some(b',' | b'}' | b']' | b':' | b' ' | b'\n' | b'\r' | b'\t'));
-        if begins && ends {
+        if ends {
             self.rest = after;
         }
-        begins && ends
+        ends
     }
 
     fn skip_past(&mut self, end: &[u8]) -> Token<'a> {
@@ -146,6 +185,24 @@ impl<'a> Lexer<'a> {
         self.rest = after;
         Token::Odd(words.trim_ascii())
     }
+}
+
+/// What follows a number, whatever it is.
+#[inline]
+fn behind_digits(mut rest: &[u8]) -> Option<&[u8]> {
+    let ([b'-', b'0'..=b'9', ..] | [b'0'..=b'9', ..]) = rest else { return None };
+    while let [b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-', after @ ..] = rest {
+        rest = after;
+    }
+    Some(rest)
+}
+
+/// What stands before the closing `quote`, whether a backslash is in it, and what follows.
+#[inline(always)] // called for every string
+fn quoted(text: &[u8], quote: u8) -> Option<(&[u8], bool, &[u8])> {
+    let (end, escaped) = closing_quote(text, quote)?;
+    let (inside, after) = text.split_at_checked(end)?;
+    Some((inside, escaped, after.get(1..)?))
 }
 
 /// Where the first `quote` stands that no backslash escapes, and whether there is a backslash before it.

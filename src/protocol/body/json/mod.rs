@@ -11,7 +11,7 @@ mod lexer;
 mod path;
 
 use super::collect::{Parts, Value, spend};
-use super::{Limits, graphql};
+use super::{Limits, graphql, swar};
 use crate::flow::{Fuel, Kind, Place, Reason};
 use crate::protocol::Malformed;
 use std::borrow::Cow;
@@ -51,7 +51,6 @@ struct Frame<'a> {
 }
 
 struct Reader<'a, 'p> {
-    lexer: Lexer<'a>,
     parts: &'p mut Parts<'a>,
     depth: usize,
     frames: Vec<Frame<'a>>,
@@ -66,20 +65,23 @@ struct Reader<'a, 'p> {
 /// Keys that were added not long ago: records of one shape have the same again and again, and there is nothing in the
 /// second that was not in the first.
 #[derive(Default)]
-struct Keys<'a>([&'a [u8]; 32]);
+struct Keys<'a>([[Option<&'a [u8]>; 2]; 16]);
 
 impl<'a> Keys<'a> {
     /// Whether this key is new, or was forgotten.
     #[inline(always)] // called for every key
     fn is_new(&mut self, key: &'a [u8]) -> bool {
         let (Some(first), Some(last)) = (key.first(), key.last()) else { return true };
-        let slot = key.len() ^ usize::from(*first) ^ usize::from(*last) << 2;
-        let Some(known) = self.0.get_mut(slot % 32) else { return true };
-        let new = *known != key;
-        if new {
-            *known = key;
+        let mixed = (key.len() as u32) << 16 ^ u32::from(*first) << 8 ^ u32::from(*last);
+        let Some([latest, earlier]) = self.0.get_mut((mixed.wrapping_mul(0x9e37_79b1) >> 28) as usize) else {
+            return true;
+        };
+        let is_known = |known: &Option<&[u8]>| known.is_some_and(|known| swar::same(known, key));
+        if is_known(latest) || is_known(earlier) {
+            return false;
         }
-        new
+        *earlier = latest.replace(key);
+        true
     }
 }
 
@@ -96,8 +98,8 @@ pub(super) fn read<'a>(
     // Looked at once, and written down once.
     spend(fuel, text)?;
     spend(fuel, text)?;
+    let mut lexer = Lexer::new(text);
     let mut reader = Reader {
-        lexer: Lexer::new(text),
         parts,
         depth: limits.depth,
         frames: Vec::with_capacity(8),
@@ -107,8 +109,12 @@ pub(super) fn read<'a>(
         want: Want::Value,
         read: Read::Strict,
     };
-    while let Some(token) = reader.lexer.next() {
-        reader.take(token).map_err(|why| Malformed { at: reader.lexer.at(), why })?;
+    loop {
+        if reader.read == Read::Strict {
+            lexer = reader.run(lexer)?;
+        }
+        let Some(token) = lexer.next() else { break };
+        reader.take(token, &mut lexer).map_err(|why| Malformed { at: lexer.at(), why })?;
     }
     if !reader.frames.is_empty() {
         reader.read = Read::Lenient;
@@ -117,31 +123,57 @@ pub(super) fn read<'a>(
 }
 
 impl<'a> Reader<'a, '_> {
-    #[inline(always)]
-    fn take(&mut self, token: Token<'a>) -> Result<(), Reason> {
+    /// Takes what nearly all documents are made of, and stops before anything else. The lexer comes and goes as a value, so
+    /// that it stays in registers.
+    fn run(&mut self, mut lexer: Lexer<'a>) -> Result<Lexer<'a>, Malformed> {
+        loop {
+            let taken = if let Some((inside, escaped)) = lexer.eat_text() {
+                self.text(inside, escaped, &mut lexer)
+            } else if lexer.eat_number() {
+                self.value(&mut lexer);
+                Ok(())
+            } else if let Some(object) = lexer.eat_close() {
+                self.close(object);
+                self.after_value(&mut lexer);
+                Ok(())
+            } else if let Some(object) = lexer.eat_open() {
+                self.open(object)
+            } else if lexer.eat_blanks() {
+                Ok(())
+            } else {
+                return Ok(lexer);
+            };
+            taken.map_err(|why| Malformed { at: lexer.at(), why })?;
+        }
+    }
+
+    fn take(&mut self, token: Token<'a>, lexer: &mut Lexer<'a>) -> Result<(), Reason> {
         match token {
-            Token::Text { inside, escaped } => self.text(inside, escaped)?,
+            Token::Text { inside, escaped } => self.text(inside, escaped, lexer)?,
             Token::Colon => self.step(Want::Colon, Want::Value),
             Token::Comma => self.step(Want::CommaOrEnd, self.after_comma()),
             Token::Open(object) => self.open(object)?,
-            Token::Close(object) => self.close(object),
-            Token::Number => self.value(),
-            Token::Odd(inside) => self.odd(inside)?,
+            Token::Close(object) => {
+                self.close(object);
+                self.after_value(lexer);
+            }
+            Token::Number => self.value(lexer),
+            Token::Odd(inside) => self.odd(inside, lexer)?,
         }
         Ok(())
     }
 
     /// What no strict reader takes.
-    fn odd(&mut self, inside: &'a [u8]) -> Result<(), Reason> {
+    fn odd(&mut self, inside: &'a [u8], lexer: &mut Lexer<'a>) -> Result<(), Reason> {
         self.read = Read::Lenient;
-        if inside.is_empty() { Ok(()) } else { self.text(inside, inside.contains(&b'\\')) }
+        if inside.is_empty() { Ok(()) } else { self.text(inside, inside.contains(&b'\\'), lexer) }
     }
 
     #[inline(always)] // called for every string
-    fn text(&mut self, inside: &'a [u8], escaped: bool) -> Result<(), Reason> {
+    fn text(&mut self, inside: &'a [u8], escaped: bool, lexer: &mut Lexer<'a>) -> Result<(), Reason> {
         let (place, name) = if matches!(self.want, Want::Key | Want::KeyOrEnd) {
             self.key = inside;
-            self.want = if self.lexer.eat(b':') { Want::Value } else { Want::Colon };
+            self.want = if lexer.eat(b':') { Want::Value } else { Want::Colon };
             if escaped || inside == b"prototype" {
                 return self.nested_key(inside, escaped).map_err(|malformed| malformed.why);
             }
@@ -150,7 +182,7 @@ impl<'a> Reader<'a, '_> {
             }
             (Place::JsonKey, &b""[..])
         } else {
-            self.value();
+            self.value(lexer);
             if self.key == b"query" && self.graphql(inside, escaped).map_err(|malformed| malformed.why)? {
                 return Ok(());
             }
@@ -175,7 +207,7 @@ impl<'a> Reader<'a, '_> {
     }
 
     fn open(&mut self, object: bool) -> Result<(), Reason> {
-        self.value();
+        self.expect_value();
         if self.frames.len() >= self.depth {
             return Err(TOO_DEEP);
         }
@@ -194,21 +226,26 @@ impl<'a> Reader<'a, '_> {
         if !fits {
             self.read = Read::Lenient;
         }
-        self.after_value();
     }
 
     /// A value stands here.
-    fn value(&mut self) {
+    #[inline(always)] // called for every value
+    fn value(&mut self, lexer: &mut Lexer<'a>) {
+        self.expect_value();
+        self.after_value(lexer);
+    }
+
+    fn expect_value(&mut self) {
         if !matches!(self.want, Want::Value | Want::ValueOrEnd) {
             self.read = Read::Lenient;
         }
-        self.after_value();
     }
 
-    fn after_value(&mut self) {
+    #[inline(always)] // called for every value
+    fn after_value(&mut self, lexer: &mut Lexer<'a>) {
         self.want = if self.frames.is_empty() {
             Want::Value
-        } else if self.lexer.eat(b',') {
+        } else if lexer.eat(b',') {
             self.after_comma()
         } else {
             Want::CommaOrEnd
@@ -314,7 +351,9 @@ mod tests {
             "{\"a\":}",
             "{\"a\" 1}",
             "[1,]",
+            "[,1]",
             "{,}",
+            "{,\"a\":1}",
             "{\"a\":1 \"b\":2}",
             "{'a':1}",
             "{a:1}",
