@@ -18,7 +18,7 @@ from clients_kit import doors
 from clients_kit.checks import Failed, Skipped, expect, run
 from clients_kit.mariadb import PASSWORD, MariaDB
 from clients_kit.programs import certificates
-from mysql_kit import binary, correlation, lost
+from mysql_kit import binary, lost
 
 try:
     import pymysql
@@ -413,8 +413,6 @@ def check(tally, binary, folder, programs, only):
             tally.check(title, function, door)
     if only in "packets that are lost":
         tally.check("packets that are lost", lost.lost, binary, folder, certs, server, INBOUND)
-    if only in "injection is proved":
-        tally.check("injection is proved", correlation.proved, binary, folder, certs, server)
 
 
 def load(server):
