@@ -32,7 +32,7 @@ class MariaDB:
     def __init__(self, port, password):
         several = pymysql.constants.CLIENT.MULTI_STATEMENTS
         self.session = pymysql.connect(host="127.0.0.1", port=int(port), user="app", password=password, database="shop", autocommit=True,
-                                       client_flag=several)
+                                       ssl_disabled=True, client_flag=several)
         self.prepared = {}
 
     def is_closed(self):

@@ -97,12 +97,19 @@ impl<'a> Statement<'a> {
             && is_quoted(last)
             && first.start < range.start
             && range.end < last.end
-            && (first.end, range.end) != (range.start + 1, last.start + 1)
+            && (first.end, Some(range.end)) != (range.start + 1, self.begins(last))
         {
             return Some(Change::ClosesQuote);
         }
         let hides = |token: &&Token| matches!(token.kind, Kind::Comment(_)) && token.start >= range.start;
         inside.last().filter(hides).filter(|last| range.end < last.end).map(|_| Change::OpensComment)
+    }
+
+    /// Where the content of a quoted token begins: behind its prefix, if it has one, and its quote.
+    fn begins(&self, token: &Token) -> Option<usize> {
+        let bytes = self.text.get(token.start..token.end)?;
+        let quote = bytes.iter().position(|byte| matches!(byte, b'\'' | b'"' | b'`'))?;
+        Some(token.start + quote + 1)
     }
 
     /// The tokens that have a byte in `range`.
@@ -357,6 +364,7 @@ mod tests {
             "«SELECT a FROM t /* shop */ WHERE b» = 1",
             "SELECT a FROM t WHERE b = '«x'» OR c = 'y'",
             "SELECT a FROM t WHERE b = 'x«' OR c = '»y'",
+            "SELECT a FROM t WHERE b = 'x«' OR c = E'»y'",
             "SELECT a FROM t WHERE b = '«x»'",
         ] {
             assert_eq!(of_own(text), None, "{text}");
