@@ -18,7 +18,7 @@ from clients_kit import doors
 from clients_kit.checks import Failed, Skipped, expect, run
 from clients_kit.mariadb import PASSWORD, MariaDB
 from clients_kit.programs import certificates
-from mysql_kit import binary, correlation, files, lost, redirected, tls, values
+from mysql_kit import binary, files, lost, redirected, tls, values
 
 try:
     import pymysql
@@ -431,8 +431,6 @@ def check(tally, binary, folder, programs, only):
         tally.check("redirected connections", redirected.judged, binary, folder, server)
     if only in "packets that are lost":
         tally.check("packets that are lost", lost.lost, binary, folder, certs, server, INBOUND)
-    if only in "injection is proved":
-        tally.check("injection is proved", correlation.proved, binary, folder, certs, server)
 
 
 def load(server):

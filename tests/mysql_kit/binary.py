@@ -29,6 +29,13 @@ class Prepared:
     def execute(self, values=b"", cursor=False):
         return self.ask(b"\x17" + struct.pack("<IBI", self.number, int(cursor), 1) + values)
 
+    def ask_text(self, value):
+        """How many rows come for one value, a string."""
+        text = value.encode()
+        answer = self.execute(b"\0\x01\xfd\0\xfe" + struct.pack("<Q", len(text)) + text)
+        self.columns(answer.get_all_data()[0])
+        return self.rows(self.session._read_packet())
+
     def columns(self, count):
         """What the columns are, up to their end."""
         for _ in range(count + 1):

@@ -4,7 +4,7 @@
 //! Values are remembered decoded, and looked for in any letter case. Only those are remembered that could change a
 //! statement ([`change::could`]): of two tokens or more, or with a quote in them. What a value must do in the statement is
 //! in [`change`]. A statement that was seen before without a value that changes it is the application's own: then only a
-//! quote that is closed or a comment that is opened proves anything.
+//! literal that is cut in two or a comment that hides the rest proves anything.
 //!
 //! Memory is bounded per request and over all; what is over is not remembered, and told as [`OVERFLOW`].
 
@@ -37,16 +37,17 @@ const LONGEST: usize = 8 << 10;
 const MOST_IN_ALL: usize = 32 << 20;
 /// Values that begin alike.
 const MOST_ALIKE: usize = 256;
-/// Shorter values are not remembered, unless they hold a quote or open a comment: then from [`SHORTEST_MARK`] on.
-const SHORTEST: usize = 4;
-const SHORTEST_MARK: usize = 2;
+/// Bytes by which values are sought; shorter ones are sought only while there are some.
+const SOUGHT: usize = 4;
+/// Shorter values are not remembered, unless they hold a quote, end with a backslash or open a comment.
+const SHORTEST: usize = 3;
 /// Statements known to be the application's own.
 const MOST_OWN: usize = 65_536;
 /// What stands for a sign in an exception: `signs: [correlate]`.
 const DETECTOR: &str = "correlate";
 
 /// The first bytes of a value, in lower case, the rest zero.
-type Beginning = [u8; SHORTEST];
+type Beginning = [u8; SOUGHT];
 
 /// What all requests in flight have sent.
 #[derive(Debug, Default)]
@@ -128,15 +129,13 @@ impl Memory {
         proof
     }
 
-    /// What an application's own statement holds is its own, but it closes no quote in the middle of a value.
+    /// What an application's own statement holds is its own, but no value cuts its literals or hides a part of it.
     fn compare(&self, text: &[u8], is_own: bool, reading: Reading) -> Option<Proof> {
-        let counts = |change: &Change| !is_own || matches!(change, Change::ClosesQuote | Change::OpensComment);
         let lower = text.to_ascii_lowercase();
         let mut statement = None;
         for at in 0..lower.len() {
             let rest = lower.get(at..)?;
-            let lengths =
-                if self.short.load(Ordering::Relaxed) > 0 { SHORTEST_MARK..=SHORTEST } else { SHORTEST..=SHORTEST };
+            let lengths = if self.short.load(Ordering::Relaxed) > 0 { 1..=SOUGHT } else { SOUGHT..=SOUGHT };
             for length in lengths {
                 let Some(first) = rest.get(..length) else { break };
                 let Some(alike) = self.values.get(&beginning(first)) else { continue };
@@ -144,7 +143,8 @@ impl Memory {
                 for value in alike.iter().filter(here) {
                     let statement = statement.get_or_insert_with(|| change::Statement::new(text, reading));
                     let range = at..at + value.lower.len();
-                    if let Some(change) = statement.change(&range).filter(counts) {
+                    let change = if is_own { statement.change_of_own(&range) } else { statement.change(&range) };
+                    if let Some(change) = change {
                         return Some(Proof { change, source: value.source(), range });
                     }
                 }
@@ -188,9 +188,7 @@ impl Remembered {
     fn value(&mut self, part: &Part<'_>, bytes: &[u8]) {
         let bytes = bytes.trim_ascii();
         let bytes = bytes.get(..LONGEST).unwrap_or(bytes);
-        let marked = bytes.iter().any(|byte| matches!(byte, b'\'' | b'"')) || change::opens_comment(bytes);
-        let least = if marked { SHORTEST_MARK } else { SHORTEST };
-        if bytes.len() < least || !change::could(bytes) {
+        if bytes.len() < SHORTEST && !change::is_marked(bytes) || !change::could(bytes) {
             return;
         }
         let over = self.held.len() >= MOST_VALUES || self.bytes + bytes.len() > MOST_BYTES;
@@ -213,7 +211,7 @@ impl Remembered {
         alike.push(Arc::clone(&value));
         drop(alike);
         self.memory.count.fetch_add(1, Ordering::Relaxed);
-        self.memory.short.fetch_add(usize::from(bytes.len() < SHORTEST), Ordering::Relaxed);
+        self.memory.short.fetch_add(usize::from(bytes.len() < SOUGHT), Ordering::Relaxed);
         self.memory.bytes.fetch_add(bytes.len(), Ordering::Relaxed);
         self.bytes += bytes.len();
         self.held.push(value);
@@ -228,7 +226,7 @@ impl Drop for Remembered {
                 alike.retain(|other| other.request != self.number || !Arc::ptr_eq(other, value));
             }
             self.memory.values.remove_if(&key, |_, alike| alike.is_empty());
-            self.memory.short.fetch_sub(usize::from(value.lower.len() < SHORTEST), Ordering::Relaxed);
+            self.memory.short.fetch_sub(usize::from(value.lower.len() < SOUGHT), Ordering::Relaxed);
             self.memory.count.fetch_sub(1, Ordering::Relaxed);
         }
         self.memory.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
@@ -376,9 +374,9 @@ mod tests {
     #[test]
     fn short_and_single_values_are_not_remembered() {
         let memory = Arc::new(Memory::default());
-        let (remembered, _) = remember(&memory, &["1+1", "name", "12345", "'", "hello world", "2026"]);
+        let (remembered, _) = remember(&memory, &["1;", "name", "12345", "()", "hello world", "2026"]);
         assert!(remembered.held.is_empty(), "{:?}", remembered.held);
-        let (remembered, _) = remember(&memory, &["1+11", "';", "--x", "name desc, id"]);
+        let (remembered, _) = remember(&memory, &["1+1", "'", "--x", "name desc, id"]);
         assert_eq!(remembered.held.len(), 3);
     }
 }
