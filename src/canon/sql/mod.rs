@@ -6,9 +6,11 @@
 mod lexer;
 pub mod mysql;
 pub mod postgres;
+mod shape;
 mod words;
 
 pub use lexer::Lexer;
+pub use shape::{Names, shape};
 pub use words::Word;
 
 /// How a server reads the spellings on which dialects differ.

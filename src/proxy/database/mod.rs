@@ -4,6 +4,7 @@
 
 mod report;
 mod sides;
+pub(in crate::proxy) mod texts;
 
 pub(in crate::proxy) use report::{Run, decided, refused};
 pub(in crate::proxy) use sides::{Gone, Proved, Rest, Sides, pass};

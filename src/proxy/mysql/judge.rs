@@ -1,10 +1,11 @@
 //! What a client commands, judged: what goes on as it is, and what is answered here instead.
 
 use super::report::seen;
-use super::texts::Statement;
+use super::texts::{self, Statement};
 use super::{Asked as Then, Awaited, Due, SETTING, Wire};
 use crate::canon::sql::Reading;
-use crate::flow::{Direction, Verdict};
+use crate::behave::sql::is_extracting;
+use crate::flow::{Direction, Mode, Verdict};
 use crate::protocol::mysql::accesses::{Asked, Understood};
 use crate::protocol::mysql::answer::{Answer, Shape};
 use crate::protocol::mysql::command::Command;
@@ -13,6 +14,7 @@ use crate::protocol::mysql::handshake;
 use crate::protocol::mysql::settings::Settings;
 use crate::protocol::mysql::values::Binding;
 use crate::protocol::mysql::{AUTHENTICATION, TOO_MANY, UNKNOWN_STATEMENT, UNSUPPORTED};
+use crate::proxy::database::texts::Cleared;
 use crate::proxy::database::{End, Granted, Judged, Run, TEXT_BYTES, Who};
 use crate::record::EventId;
 use std::cell::Cell;
@@ -141,9 +143,8 @@ impl Wire<'_> {
 
     fn query(&mut self, text: &[u8]) -> Result<bool, End> {
         self.begins()?;
-        let understood = self.subject.worker.mysql_texts.understand(text, &self.settings);
-        let settings = self.settings.clone();
-        match self.judge(text, &understood, &settings) {
+        let (understood, shape) = self.subject.worker.mysql_texts.shape(text, &self.settings);
+        match self.known_or_judged(text, &understood, shape) {
             Err(denied) => Ok(self.deny(denied)),
             Ok(granted) => {
                 let most = granted.rows;
@@ -158,7 +159,7 @@ impl Wire<'_> {
         let settings = self.settings.clone();
         let granted = match self.judge(text, &understood, &settings) {
             Err(denied) => return Ok(self.deny(denied)),
-            Ok(granted) => granted,
+            Ok(cleared) => cleared.granted,
         };
         if self.texts.get() + text.len() > TEXT_BYTES {
             return Err(End::Refused(TOO_MANY));
@@ -200,9 +201,9 @@ impl Wire<'_> {
     fn still_granted(&mut self, statement: &Statement) -> Result<(), Denied> {
         let generation = self.subject.worker.engine().revision().generation;
         if statement.generation.get() != generation {
-            let granted = self.judge(&statement.text, &statement.understood, &statement.settings)?;
+            let judged = self.judge(&statement.text, &statement.understood, &statement.settings)?;
             statement.generation.set(generation);
-            statement.granted.replace(granted);
+            statement.granted.replace(judged.granted);
         }
         Ok(())
     }
@@ -240,8 +241,34 @@ impl Wire<'_> {
         }
     }
 
+    /// What a text may do: known from texts of the same shape, or judged.
+    fn known_or_judged(
+        &mut self,
+        text: &[u8],
+        understood: &Understood,
+        shape: Option<Rc<texts::Shape>>,
+    ) -> Result<Granted, Denied> {
+        let settings = self.settings.clone();
+        let Some(shape) = shape.filter(|_| understood.leaves_no_trace()) else {
+            return self.judge(text, understood, &settings).map(|judged| judged.granted);
+        };
+        let generation = self.subject.worker.engine().revision().generation;
+        let second = self.subject.worker.now().since_start.as_secs();
+        if let Some(granted) = self.clean.of(&shape, generation, second) {
+            self.is_not_proved(text, understood, &settings)?;
+            self.subject.worker.metrics.judged(self.subject.connection.direction, Mode::Enforce, &Verdict::Allow);
+            self.subject.worker.metrics.statement(self.subject.connection.direction, understood.verb(), "granted");
+            return Ok(granted);
+        }
+        let Cleared { granted, clean } = self.judge(text, understood, &settings)?;
+        if clean && !is_extracting(&understood.normalised) {
+            self.clean.remember(shape, &granted);
+        }
+        Ok(granted)
+    }
+
     /// Judges a text under the settings that it is read with.
-    fn judge(&mut self, text: &[u8], understood: &Understood, settings: &Settings) -> Result<Granted, Denied> {
+    fn judge(&mut self, text: &[u8], understood: &Understood, settings: &Settings) -> Result<Cleared, Denied> {
         self.is_not_proved(text, understood, settings)?;
         if understood.is_refused() {
             return Err((self.subject.note_end(SETTING), DENIED));
@@ -260,7 +287,7 @@ impl Wire<'_> {
         self.subject.worker.metrics.statement(self.subject.connection.direction, understood.verb(), outcome);
         match noted {
             Some(event) => Err((event, DENIED)),
-            None => Ok(Granted { counts, rows, fresh: true }),
+            None => Ok(Cleared { granted: Granted { counts, rows, fresh: true }, clean: allowed && !suspicious }),
         }
     }
 }

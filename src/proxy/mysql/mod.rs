@@ -30,7 +30,7 @@ use crate::proxy::worker::Worker;
 use leg::Leg;
 use std::cell::Cell;
 use std::rc::Rc;
-use texts::Statement;
+use texts::{Clean, Statement};
 
 /// A session did not come to its first command in time.
 const STARTUP_SLOW: Reason =
@@ -77,6 +77,8 @@ struct Wire<'w> {
     goes_on: bool,
     /// Bytes that the texts of prepared statements hold.
     texts: Rc<Cell<usize>>,
+    /// Texts that need not be judged again.
+    clean: Clean,
     /// The server has ended the session, and said why.
     over: bool,
 }

@@ -192,11 +192,19 @@ impl Wire<'_> {
         let done = seen.failed.is_none();
         match awaited.asked {
             Asked::Plain => {}
-            Asked::Text(understood) => understood.follow(&mut self.settings, done),
-            Asked::Database(database) if done => self.settings.uses(&database),
+            Asked::Text(understood) if understood.leaves_no_trace() => {}
+            Asked::Text(understood) => {
+                self.clean.forget();
+                understood.follow(&mut self.settings, done);
+            }
+            Asked::Database(database) if done => {
+                self.clean.forget();
+                self.settings.uses(&database);
+            }
             Asked::Database(_) => {}
             Asked::User(as_whom) if done => {
                 let (who, settings) = *as_whom;
+                self.clean.forget();
                 self.subject.becomes(who);
                 self.settings = settings;
                 self.statements.clear();
@@ -206,6 +214,7 @@ impl Wire<'_> {
             Asked::User(_) => self.over = true,
             Asked::Anew if done => {
                 let databases = std::mem::take(&mut self.settings.databases);
+                self.clean.forget();
                 self.settings = super::Settings { databases, ..self.first.clone() };
                 self.statements.clear();
                 seen.status.into_iter().for_each(|status| self.settings.status(status));

@@ -1,59 +1,60 @@
 //! Statements, understood once: a text that differs from a known one only in its literals asks for the same.
 
 use crate::canon::sql::mysql::{Mode, normalised, tokens};
+use crate::canon::sql::{Names, shape};
 use crate::protocol::mysql::accesses::Understood;
 use crate::protocol::mysql::settings::Settings;
+use crate::proxy::database::texts::{self, Understanding};
 use crate::proxy::database::Granted;
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::rc::Rc;
 
-/// Texts remembered by a worker, and bytes of them; when either is full, all are forgotten.
-const MOST_TEXTS: usize = 1024;
-const MOST_BYTES: usize = 1 << 20;
-/// Longer texts are not remembered.
-const LONGEST: usize = 8 << 10;
-
-/// How the text is read, whether `"` has both meanings, and the text without its literals.
-type Key = (Mode, bool, Box<[u8]>);
+pub(super) type Shape = texts::Shape<Understood>;
+pub(super) type Clean = texts::Clean<Understood>;
 
 /// What a worker has understood.
 #[derive(Debug, Default)]
-pub(in crate::proxy) struct Texts {
-    known: RefCell<HashMap<Key, Rc<Understood>>>,
-    bytes: Cell<usize>,
+pub(in crate::proxy) struct Texts(texts::Texts<Understood>);
+
+impl Understanding for Understood {
+    fn holds_for_other_literals(&self) -> bool {
+        self.is_by_fingerprint()
+    }
 }
 
 impl Texts {
     /// What a text asks for.
     pub(super) fn understand(&self, text: &[u8], settings: &Settings) -> Rc<Understood> {
         let (mode, either) = (settings.mode, settings.either_quotes && memchr::memchr(b'"', text).is_some());
-        let fresh = || Rc::new(Understood::of(text, mode, either));
-        let Ok(tokens) = tokens(text, mode) else { return fresh() };
+        let fresh = || Understood::of(text, mode, either);
+        let Ok(tokens) = tokens(text, mode) else { return Rc::new(fresh()) };
+        let mut key = Vec::with_capacity(text.len() + 8);
+        read_as(mode, either, &mut key);
         // Under another reading other literals may be names: then the text stands for itself.
-        let normal = if either { text.to_vec() } else { normalised(text, &tokens) };
-        let key = (mode, either, normal.into_boxed_slice());
-        if let Some(known) = self.known.borrow().get(&key) {
-            return Rc::clone(known);
+        if either {
+            key.extend_from_slice(text);
+        } else {
+            key.extend(normalised(text, &tokens));
         }
-        let understood = fresh();
-        if key.2.len() <= LONGEST && understood.is_by_fingerprint() {
-            self.remember(key, &understood);
-        }
-        understood
+        self.0.understand(key, fresh)
     }
 
-    fn remember(&self, key: Key, understood: &Rc<Understood>) {
-        let mut known = self.known.borrow_mut();
-        let bytes = self.bytes.get() + key.2.len();
-        if known.len() >= MOST_TEXTS || bytes > MOST_BYTES {
-            known.clear();
-            self.bytes.set(key.2.len());
-        } else {
-            self.bytes.set(bytes);
-        }
-        known.insert(key, Rc::clone(understood));
+    /// What a text asks for, and its shape if it has one that is known.
+    pub(super) fn shape(&self, text: &[u8], settings: &Settings) -> (Rc<Understood>, Option<Rc<Shape>>) {
+        let spell = |out: &mut Vec<u8>| {
+            read_as(settings.mode, false, out);
+            shape(text, Names::Backtick, out)
+        };
+        self.0.shape(text.len(), spell, || self.understand(text, settings))
     }
+}
+
+/// Writes how a text is read, and whether `"` has both meanings in it.
+fn read_as(mode: Mode, either: bool, out: &mut Vec<u8>) {
+    let Mode { backslash, ansi_quotes, utf8, server } = mode;
+    let all = [backslash, ansi_quotes, utf8, server.mariadb, either];
+    out.push(all.iter().fold(0, |bits, bit| bits << 1 | u8::from(*bit)));
+    out.extend(server.version.to_le_bytes());
 }
 
 /// A prepared statement: its text, which is judged again when the policy changes.
@@ -106,9 +107,13 @@ mod tests {
     use super::*;
     use crate::canon::sql::mysql::Server;
 
+    fn settings(server: &[u8]) -> Settings {
+        Settings::new(Server::of(server), 45, "")
+    }
+
     #[test]
     fn text_with_other_literals_is_known() {
-        let (texts, mut settings) = (Texts::default(), Settings::new(Server::of(b"10.11.6-MariaDB"), 45, ""));
+        let (texts, mut settings) = (Texts::default(), settings(b"10.11.6-MariaDB"));
         let one = texts.understand(b"SELECT a FROM t WHERE b = 1", &settings);
         assert!(Rc::ptr_eq(&one, &texts.understand(b"select a from t where b = 'x'", &settings)));
         assert!(!Rc::ptr_eq(&one, &texts.understand(b"SELECT a FROM t WHERE c = 1", &settings)));
@@ -118,17 +123,21 @@ mod tests {
 
     #[test]
     fn where_quotes_have_two_meanings_each_text_stands_for_itself() {
-        let (texts, settings) = (Texts::default(), Settings::new(Server::of(b"8.0.36"), 45, ""));
+        let (texts, settings) = (Texts::default(), settings(b"8.0.36"));
         let one = texts.understand(b"SELECT a FROM t WHERE b = \"c\"", &settings);
         assert!(!Rc::ptr_eq(&one, &texts.understand(b"SELECT a FROM t WHERE b = \"d\"", &settings)));
+        assert!(texts.shape(b"SELECT a FROM t WHERE b = \"d\"", &settings).1.is_none());
     }
 
     #[test]
-    fn texts_end_at_their_limit() {
-        let (texts, settings) = (Texts::default(), Settings::new(Server::default(), 45, ""));
-        for number in 0..=MOST_TEXTS {
-            texts.understand(format!("SELECT a{number}").as_bytes(), &settings);
+    fn shape_is_one_for_all_values_under_one_reading() {
+        let (texts, mut settings) = (Texts::default(), settings(b"10.11.6-MariaDB"));
+        let one = texts.shape(b"SELECT `a` FROM t WHERE b = 1", &settings).1.unwrap();
+        assert!(Rc::ptr_eq(&one, &texts.shape(b"SELECT `a` FROM t WHERE b = 22", &settings).1.unwrap()));
+        for text in ["SELECT `a` FROM t WHERE b = 1 -- c", "USE other", "SET a = 1", "LOAD DATA LOCAL INFILE 'a' INTO TABLE t"] {
+            assert!(texts.shape(text.as_bytes(), &settings).1.is_none_or(|shape| !shape.0.leaves_no_trace()), "{text}");
         }
-        assert_eq!(texts.known.borrow().len(), 1);
+        settings.mode.server = Server::of(b"8.0.36");
+        assert!(!Rc::ptr_eq(&one, &texts.shape(b"SELECT `a` FROM t WHERE b = 1", &settings).1.unwrap()));
     }
 }

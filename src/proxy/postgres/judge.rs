@@ -12,6 +12,7 @@ use crate::protocol::postgres::emit::{self, DENIED, NO_STATEMENT};
 use crate::protocol::postgres::front::Front;
 use crate::protocol::postgres::session::{Ceiling, Denied, Portal, SentKind};
 use crate::protocol::postgres::{TOO_MANY, UNKNOWN_STATEMENT};
+use crate::proxy::database::texts::Cleared;
 use crate::proxy::database::{End, Granted, Judged, TEXT_BYTES};
 use crate::record::EventId;
 use std::rc::Rc;
@@ -27,13 +28,6 @@ pub(super) enum Fate {
 }
 
 type Fated = Result<Fate, End>;
-
-/// A text that goes on.
-struct Cleared {
-    granted: Granted,
-    /// It is granted, and nothing in it is a sign of an attack.
-    clean: bool,
-}
 
 impl Wire<'_> {
     /// Judges one message of the client.
@@ -200,7 +194,6 @@ impl Wire<'_> {
         let generation = self.subject.worker.engine().revision().generation;
         let second = self.subject.worker.shared.started.elapsed().as_secs();
         if let Some(granted) = self.clean.of(&shape, generation, second) {
-            let granted = granted.clone();
             self.subject.worker.metrics.judged(self.subject.connection.direction, Mode::Enforce, &Verdict::Allow);
             self.subject.worker.metrics.statement(self.subject.connection.direction, understood.verb(), "granted");
             return Ok(granted);

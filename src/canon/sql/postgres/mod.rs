@@ -11,14 +11,12 @@ mod fingerprint;
 mod keys;
 mod lexer;
 mod query;
-mod shape;
 #[cfg(test)]
 mod tests;
 
 pub use fingerprint::{fingerprint, literals, normalised};
 pub use keys::Key;
 pub use lexer::{Kind, Lexer, NAME_BYTES, Token};
-pub use shape::shape;
 
 use std::fmt;
 

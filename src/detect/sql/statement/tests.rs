@@ -1,5 +1,6 @@
 //! Statements with an injected value, and the same with the value escaped, as the application meant them.
 
+use crate::canon::sql::{Names, Reading, shape};
 use super::inspect;
 use crate::flow::{Found, Fuel, Part, Place, Sensitivity};
 
@@ -140,17 +141,23 @@ proptest::proptest! {
             }
             text
         };
-        let shape = |text: &str| {
-            let mut out = Vec::new();
-            crate::canon::sql::postgres::shape(text.as_bytes(), &mut out).then_some(out)
-        };
-        let verdict = |text: &str| {
-            let found = crate::detect::sql::statement::heaviest(text.as_bytes(), crate::canon::sql::Reading::POSTGRES, &mut Fuel::new(u64::MAX));
-            found.ok().flatten().map(|(name, weight, _)| (name, weight))
-        };
         let (one, other) = (spelled(&values[..16]), spelled(&values[16..]));
-        if shape(&one).is_some() && shape(&one) == shape(&other) {
-            proptest::prop_assert_eq!(verdict(&one), verdict(&other), "{} {}", one, other);
+        for (names, reading) in [(Names::Double, Reading::POSTGRES), (Names::Backtick, Reading::MYSQL)] {
+            let (one, other) = match names {
+                Names::Double => (one.clone(), other.clone()),
+                Names::Backtick => (one.replace('"', "`"), other.replace('"', "`")),
+            };
+            let shape = |text: &str| {
+                let mut out = Vec::new();
+                shape(text.as_bytes(), names, &mut out).then_some(out)
+            };
+            let verdict = |text: &str| {
+                let found = crate::detect::sql::statement::heaviest(text.as_bytes(), reading, &mut Fuel::new(u64::MAX));
+                found.ok().flatten().map(|(name, weight, _)| (name, weight))
+            };
+            if shape(&one).is_some() && shape(&one) == shape(&other) {
+                proptest::prop_assert_eq!(verdict(&one), verdict(&other), "{} {}", one, other);
+            }
         }
     }
 }
@@ -181,6 +188,9 @@ const PIECES: &[&str] = &[
     "\"a\" = '?' ",
     "t.a = '?' ",
     "pg_sleep(?) ",
+    "sleep(?) ",
+    "\"b\" ",
+    "INTO OUTFILE '?' ",
     ", ",
     "CASE WHEN ? THEN ? END ",
     "LIMIT ? ",

@@ -2,11 +2,21 @@
 //! cutting them into tokens first. Two texts of one shape have the same tokens but for the content of strings and the
 //! digits of numbers; and no string of them spells a name that stands just before it.
 //!
-//! Not plain, and so without a shape: comments, backslashes, dollar quotes, `[`, `@`, `#` and backticks. Linear, one pass.
+//! Not plain, and so without a shape: comments, backslashes, dollar quotes, `[`, `{`, `@`, `#`, and names in quotes of the other
+//! dialect. Linear, one pass.
+
+/// Which quotes names have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    /// `"a"`, as PostgreSQL has them; `$1` is a parameter.
+    Double,
+    /// `` `a` ``, as MySQL and MariaDB have them; `"a"` is one thing or the other, and has no shape.
+    Backtick,
+}
 
 /// Puts the shape of a text into `out`, behind what is there: plain strings become `''`, plain numbers `0`. Says whether the
 /// text is plain; if it is not, what was put there means nothing.
-pub fn shape(text: &[u8], out: &mut Vec<u8>) -> bool {
+pub fn shape(text: &[u8], names: Names, out: &mut Vec<u8>) -> bool {
     let mut reader = Reader { text, at: 0, words: [&[]; 2] };
     while let Some(byte) = reader.text.get(reader.at).copied() {
         let plain = match byte {
@@ -15,9 +25,10 @@ pub fn shape(text: &[u8], out: &mut Vec<u8>) -> bool {
                 reader.number(out);
                 true
             }
-            b'"' => reader.name(out),
-            b'$' => reader.parameter(out),
-            b'\\' | b'[' | b'@' | b'#' | b'`' => false,
+            b'"' if names == Names::Double => reader.name(byte, out),
+            b'`' if names == Names::Backtick => reader.name(byte, out),
+            b'$' if names == Names::Double => reader.parameter(out),
+            b'\\' | b'[' | b'{' | b'}' | b'@' | b'#' | b'`' | b'"' => false,
             b'-' | b'/' | b'*' => reader.mark(byte, out),
             _ if is_word(byte) => {
                 let end = reader.end(reader.at, is_word);
@@ -105,10 +116,11 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn name(&mut self, out: &mut Vec<u8>) -> bool {
-        let end = self.end(self.at + 1, |byte| !matches!(byte, b'"' | b'\'' | b'\\'));
-        let closed = self.text.get(end) == Some(&b'"');
-        let inside = self.put(end + 1, out);
+    fn name(&mut self, quote: u8, out: &mut Vec<u8>) -> bool {
+        let end = self.end(self.at + 1, |byte| !matches!(byte, b'"' | b'`' | b'\'' | b'\\'));
+        let closed = self.text.get(end) == Some(&quote);
+        let inside = self.text.get(self.at + 1..end).unwrap_or_default();
+        self.put(end + 1, out);
         self.words = [self.words[1], inside];
         closed
     }
@@ -135,11 +147,12 @@ fn is_word(byte: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::canon::sql::mysql;
     use crate::canon::sql::postgres::{normalised, tokens};
 
     fn of(text: &str) -> Option<String> {
         let mut out = Vec::new();
-        shape(text.as_bytes(), &mut out).then(|| String::from_utf8(out).unwrap())
+        shape(text.as_bytes(), Names::Double, &mut out).then(|| String::from_utf8(out).unwrap())
     }
 
     #[test]
@@ -167,11 +180,26 @@ mod tests {
         assert_eq!(of("1e5, 0x1f, 1union, t.1").unwrap(), "1e5, 0x1f, 1union, t.1");
     }
 
+    #[test]
+    fn names_of_the_other_dialect_have_no_shape() {
+        let mysql = |text: &str| {
+            let mut out = Vec::new();
+            shape(text.as_bytes(), Names::Backtick, &mut out).then(|| String::from_utf8(out).unwrap())
+        };
+        assert_eq!(mysql("SELECT `a`.`b` FROM t$1 WHERE c = 'x'").unwrap(), "SELECT `a`.`b` FROM t$1 WHERE c = ''");
+        for text in ["\"a\"", "`a", "`a'`", "a = \"b\"", "`a\"b`", "/*! a */", "a # b", "@a", "{d '1'}", "_utf8'a'", "N'a'"] {
+            assert_eq!(mysql(text), None, "{text}");
+        }
+        assert_eq!(of("`a`"), None);
+        assert_ne!(mysql("SELECT 1 WHERE `name` = 'name'"), mysql("SELECT 1 WHERE `name` = 'x'"));
+    }
+
     proptest::proptest! {
         #[test]
         fn one_shape_is_one_statement(
             pieces in proptest::collection::vec(proptest::sample::select(PIECES), 1..12),
             values in proptest::collection::vec(proptest::sample::select(VALUES), 24),
+            (backslash, ansi_quotes) in proptest::prelude::any::<(bool, bool)>(),
         ) {
             let spelled = |values: &[&str]| {
                 let values = values.iter().cycle();
@@ -179,6 +207,15 @@ mod tests {
             };
             let (one, other) = (spelled(&values[..12]), spelled(&values[12..]));
             let normal = |text: &str| tokens(text.as_bytes(), false).map(|tokens| normalised(text.as_bytes(), &tokens));
+            if of(&one).is_some() && of(&one) == of(&other) {
+                proptest::prop_assert_eq!(normal(&one), normal(&other), "{} {}", one, other);
+            }
+            let mode = mysql::Mode { backslash, ansi_quotes, ..mysql::Mode::default() };
+            let normal = |text: &str| mysql::tokens(text.as_bytes(), mode).map(|tokens| mysql::normalised(text.as_bytes(), &tokens));
+            let of = |text: &str| {
+                let mut out = Vec::new();
+                shape(text.as_bytes(), Names::Backtick, &mut out).then_some(out)
+            };
             if of(&one).is_some() && of(&one) == of(&other) {
                 proptest::prop_assert_eq!(normal(&one), normal(&other), "{} {}", one, other);
             }
@@ -201,6 +238,9 @@ mod tests {
         "--",
         "\n",
         "\"?\"",
+        "`?`",
+        "_utf8",
+        " -- ",
         "e",
         "IN (?, ?)",
         ";",
