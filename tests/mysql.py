@@ -18,7 +18,7 @@ from clients_kit import doors
 from clients_kit.checks import Failed, Skipped, expect, run
 from clients_kit.mariadb import PASSWORD, MariaDB
 from clients_kit.programs import certificates
-from mysql_kit import binary, files, lost, redirected, tls, values
+from mysql_kit import binary, files, lost, redirected, tls, values, warm
 
 try:
     import pymysql
@@ -417,6 +417,8 @@ def check(tally, binary, folder, programs, only):
             tally.check(title, function, door)
     if only in "values are recorded":
         tally.check("values are recorded", values.recorded, binary, folder, certs, server)
+    if only in "warm as cold":
+        tally.check("warm as cold", warm.as_cold, binary, folder, certs, server)
     if only in "files of clients":
         tally.check("files of clients", files.granted, binary, folder, certs, server)
     if only in "files out of the blue":

@@ -67,8 +67,7 @@ def clients(port, certs, server, podwall):
     try:
         pymysql.connect(**address, ssl={"ca": f"{certs}/ca.crt"}).close()
     except (pymysql.MySQLError, OSError):
-        unproved = [line for line in podwall.lines() if line.get("reason") == "tls-no-certificate"]
-        expect("recorded", len(unproved) > 0, True)
+        podwall.recorded(reason="tls-no-certificate")
     else:
         raise Failed("a client without a certificate came in")
     if shutil.which("node") is None or not (Path(__file__).parent.parent / "node_modules/mysql2").is_dir():
@@ -89,7 +88,8 @@ def answers(port, sent):
         greeting = wire.recv(4096)
         expect("greeting", (greeting[4], len(greeting)), (10, 4 + int.from_bytes(greeting[:3], "little")))
         wire.sendall(sent)
-        wire.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(OSError):  # the connection may have ended already
+            wire.shutdown(socket.SHUT_WR)
         with contextlib.suppress(ConnectionResetError):
             return b"".join(iter(lambda: wire.recv(4096), b""))
         return b""

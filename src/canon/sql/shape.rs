@@ -187,7 +187,9 @@ mod tests {
             shape(text.as_bytes(), Names::Backtick, &mut out).then(|| String::from_utf8(out).unwrap())
         };
         assert_eq!(mysql("SELECT `a`.`b` FROM t$1 WHERE c = 'x'").unwrap(), "SELECT `a`.`b` FROM t$1 WHERE c = ''");
-        for text in ["\"a\"", "`a", "`a'`", "a = \"b\"", "`a\"b`", "/*! a */", "a # b", "@a", "{d '1'}", "_utf8'a'", "N'a'"] {
+        for text in
+            ["\"a\"", "`a", "`a'`", "a = \"b\"", "`a\"b`", "/*! a */", "a # b", "@a", "{d '1'}", "_utf8'a'", "N'a'"]
+        {
             assert_eq!(mysql(text), None, "{text}");
         }
         assert_eq!(of("`a`"), None);

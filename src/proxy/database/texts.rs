@@ -219,7 +219,9 @@ mod tests {
             texts.shape(bytes, spell, || Rc::new(First(first))).1
         };
         assert!(Rc::ptr_eq(&ask(b'a', 1, true).unwrap(), &ask(b'a', 1, true).unwrap()));
-        assert!(ask(b'a', 1, false).is_none() && ask(b'a', LONGEST + 1, true).is_none() && ask(b'!', 1, true).is_none());
+        assert!(
+            ask(b'a', 1, false).is_none() && ask(b'a', LONGEST + 1, true).is_none() && ask(b'!', 1, true).is_none()
+        );
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use super::report::seen;
 use super::texts::{self, Statement};
 use super::{Asked as Then, Awaited, Due, SETTING, Wire};
-use crate::canon::sql::Reading;
 use crate::behave::sql::is_extracting;
+use crate::canon::sql::Reading;
 use crate::flow::{Direction, Mode, Verdict};
 use crate::protocol::mysql::accesses::{Asked, Understood};
 use crate::protocol::mysql::answer::{Answer, Shape};

@@ -142,6 +142,7 @@ impl<'w> Opening<'w> {
             awaited: None,
             goes_on: false,
             texts: std::rc::Rc::default(),
+            clean: super::Clean::default(),
             over: false,
         }
     }

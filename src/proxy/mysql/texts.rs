@@ -4,8 +4,8 @@ use crate::canon::sql::mysql::{Mode, normalised, tokens};
 use crate::canon::sql::{Names, shape};
 use crate::protocol::mysql::accesses::Understood;
 use crate::protocol::mysql::settings::Settings;
-use crate::proxy::database::texts::{self, Understanding};
 use crate::proxy::database::Granted;
+use crate::proxy::database::texts::{self, Understanding};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -134,7 +134,9 @@ mod tests {
         let (texts, mut settings) = (Texts::default(), settings(b"10.11.6-MariaDB"));
         let one = texts.shape(b"SELECT `a` FROM t WHERE b = 1", &settings).1.unwrap();
         assert!(Rc::ptr_eq(&one, &texts.shape(b"SELECT `a` FROM t WHERE b = 22", &settings).1.unwrap()));
-        for text in ["SELECT `a` FROM t WHERE b = 1 -- c", "USE other", "SET a = 1", "LOAD DATA LOCAL INFILE 'a' INTO TABLE t"] {
+        for text in
+            ["SELECT `a` FROM t WHERE b = 1 -- c", "USE other", "SET a = 1", "LOAD DATA LOCAL INFILE 'a' INTO TABLE t"]
+        {
             assert!(texts.shape(text.as_bytes(), &settings).1.is_none_or(|shape| !shape.0.leaves_no_trace()), "{text}");
         }
         settings.mode.server = Server::of(b"8.0.36");

@@ -3,8 +3,8 @@
 use crate::canon::sql::postgres::{normalised, tokens};
 use crate::canon::sql::{Names, shape};
 use crate::protocol::postgres::accesses::Understood;
-use crate::proxy::database::texts::{self, Understanding};
 use crate::proxy::database::Granted;
+use crate::proxy::database::texts::{self, Understanding};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 

@@ -1,7 +1,7 @@
 //! Statements with an injected value, and the same with the value escaped, as the application meant them.
 
-use crate::canon::sql::{Names, Reading, shape};
 use super::inspect;
+use crate::canon::sql::{Names, Reading, shape};
 use crate::flow::{Found, Fuel, Part, Place, Sensitivity};
 
 fn sign(dialect: &str, text: &str) -> Option<String> {
