@@ -110,6 +110,7 @@ def check(tally, binary, folder, programs, only):
     server.direct("CREATE DATABASE shop", "postgres")
     server.direct("CREATE DATABASE copy", "postgres")
     expect("schema", server.direct(SCHEMA.format(password=PASSWORD)) is not None, True)
+    alone = doors.chosen(tally, only)
     ways = doors.start("postgres", server, (INBOUND, OUTBOUND), certs, binary, folder, programs)
     inbound = ways.inbound
     rust_and_node = drivers.each(binary, certs)
@@ -122,13 +123,7 @@ def check(tally, binary, folder, programs, only):
     ):
         door = Door(name, port, server, podwall)
         for function in functions:
-            title = f"{function.__name__.replace('_', '-')} {name}"
-            if only in title:
-                tally.check(title, function, door)
-    def alone(title, function, *arguments):
-        if only in title:
-            tally.check(title, function, *arguments)
-
+            alone(f"{function.__name__.replace('_', '-')} {name}", function, door)
     own_tls = Door("strict", ways.strict, server, inbound)
     alone("sqlalchemy strict", drivers.sqlalchemy, own_tls, certs)
     for driver in rust_and_node:

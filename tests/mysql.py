@@ -403,36 +403,24 @@ def check(tally, binary, folder, programs, only):
     programs.callback(server.end)
     server.direct("CREATE DATABASE shop; CREATE DATABASE other; CREATE TABLE other.orders SELECT 77 AS id", "mysql")
     load(server)
+    alone = doors.chosen(tally, only)
     ways = doors.start("mysql", server, (INBOUND, OUTBOUND), certs, binary, folder, programs)
     inbound = ways.inbound
     for name, port, podwall in (("plain", ways.plain, inbound), ("sidecars", ways.outbound, ways.caller), ("tls", ways.tls, inbound)):
         for function in EVERYTHING:
-            title = f"{function.__name__.replace('_', '-')} {name}"
-            if only in title:
-                tally.check(title, function, Door(name, port, server, podwall))
+            alone(f"{function.__name__.replace('_', '-')} {name}", function, Door(name, port, server, podwall))
     door = Door("plain", ways.plain, server, inbound)
     for function in (refused_commands, no_mysql, masked, counted):
-        title = function.__name__.replace("_", "-")
-        if only in title:
-            tally.check(title, function, door)
-    if only in "values are recorded":
-        tally.check("values are recorded", values.recorded, binary, folder, certs, server)
-    if only in "warm as cold":
-        tally.check("warm as cold", warm.as_cold, binary, folder, certs, server)
-    if only in "files of clients":
-        tally.check("files of clients", files.granted, binary, folder, certs, server)
-    if only in "files out of the blue":
-        tally.check("files out of the blue", files.out_of_the_blue, binary, folder, certs)
-    if only in "tls that is asked for":
-        tally.check("tls that is asked for", tls.asked_for, binary, folder, certs, server)
-    if only in "tls by the database's name":
-        tally.check("tls by the database's name", tls.shown, binary, folder, certs, server)
-    if only in "tls on one side only":
-        tally.check("tls on one side only", tls.half_in_tls, binary, folder, certs)
-    if only in "redirected connections":
-        tally.check("redirected connections", redirected.judged, binary, folder, server)
-    if only in "packets that are lost":
-        tally.check("packets that are lost", lost.lost, binary, folder, certs, server, INBOUND)
+        alone(function.__name__.replace("_", "-"), function, door)
+    alone("values are recorded", values.recorded, binary, folder, certs, server)
+    alone("warm as cold", warm.as_cold, binary, folder, certs, server)
+    alone("files of clients", files.granted, binary, folder, certs, server)
+    alone("files out of the blue", files.out_of_the_blue, binary, folder, certs)
+    alone("tls that is asked for", tls.asked_for, binary, folder, certs, server)
+    alone("tls by the database's name", tls.shown, binary, folder, certs, server)
+    alone("tls on one side only", tls.half_in_tls, binary, folder, certs)
+    alone("redirected connections", redirected.judged, binary, folder, server)
+    alone("packets that are lost", lost.lost, binary, folder, certs, server, INBOUND)
 
 
 def load(server):

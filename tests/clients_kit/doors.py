@@ -37,6 +37,16 @@ def start(protocol, server, allowlists, certs, binary, folder, programs):
     return Doors(plain, strict, tls, outbound, inbound, caller)
 
 
+def chosen(tally, only):
+    """Checks under titles, but those that do not have `only` in them."""
+
+    def alone(title, function, *arguments):
+        if only in title:
+            tally.check(title, function, *arguments)
+
+    return alone
+
+
 def main(name, check):
     """Runs `check(tally, binary, folder, programs, only)` with what the command line says, in a folder of its own."""
     parser = argparse.ArgumentParser()

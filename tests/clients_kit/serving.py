@@ -1,5 +1,6 @@
 """A server of a few lines: a socket of its own, and a thread for each connection that talks as its class says."""
 
+import contextlib
 import socket
 import threading
 
@@ -13,6 +14,10 @@ class Serving:
         threading.Thread(target=self.accept, daemon=True).start()
 
     def accept(self):
-        while True:
-            client, _ = self.socket.accept()
-            threading.Thread(target=self.talk, args=(client,), daemon=True).start()
+        with contextlib.suppress(OSError):  # it ends
+            while True:
+                client, _ = self.socket.accept()
+                threading.Thread(target=self.talk, args=(client,), daemon=True).start()
+
+    def end(self):
+        self.socket.close()

@@ -1,9 +1,9 @@
 """A server of MySQL's protocol that says what it is told to say, whatever it is asked, and keeps what it was sent."""
 
 import contextlib
-import socket
 import struct
-import threading
+
+from clients_kit.serving import Serving
 
 GREETING = (b"\x0a5.5.5-10.11.6-MariaDB\0" + struct.pack("<I", 7) + b"12345678\0" + struct.pack("<HBHHB", 0xf7ff & ~0x0820, 45, 2, 0x00bf, 21)
             + b"\0" * 10 + b"123456789012\0mysql_native_password\0")
@@ -11,23 +11,15 @@ SILENCE = b""
 OK = b"\0\0\0\x02\0\0\0"
 
 
-class Rogue:
+class Rogue(Serving):
     """`login` is what it says of a login, `says` what it says to packets that begin so (nothing: to an empty one); to all others it
     says OK."""
 
     def __init__(self, says, login=OK):
         self.says, self.login, self.heard = says, login, []
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
+        super().__init__()
 
-    def accept(self):
-        with contextlib.suppress(OSError):
-            while True:
-                wire, _ = self.listener.accept()
-                threading.Thread(target=self.serve, args=(wire,), daemon=True).start()
-
-    def serve(self, wire):
+    def talk(self, wire):
         with contextlib.suppress(OSError), wire, wire.makefile("rb") as source:
             self.say(wire, 0, GREETING)
             said = self.login
@@ -43,6 +35,3 @@ class Rogue:
     @staticmethod
     def say(wire, number, payload):
         wire.sendall(len(payload).to_bytes(3, "little") + bytes([number & 0xff]) + payload)
-
-    def end(self):
-        self.listener.close()

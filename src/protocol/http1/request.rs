@@ -280,8 +280,8 @@ impl<'a> RequestView<'a> {
 
     /// The proof that the server must give of a WebSocket handshake.
     fn accept(&self) -> Option<websocket::Accept> {
-        let key = self.header("sec-websocket-key").filter(|_| self.head.websocket)?;
-        Some(websocket::accept(key))
+        let key = self.head.websocket.then(|| self.header("sec-websocket-key"))?;
+        key.map(websocket::accept)
     }
 
     /// Whether the head has a Host header.

@@ -1,7 +1,9 @@
 //! Statements, understood once: a text that differs from a known one only in its literals asks for the same. What is kept is
 //! bounded; when it is full, all is forgotten.
 
-use super::Granted;
+use super::{Granted, Subject};
+use crate::behave::sql::is_extracting;
+use crate::flow::{Mode, Verdict};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -124,7 +126,7 @@ impl<U> Default for Clean<U> {
 
 impl<U> Clean<U> {
     /// What granted a shape before, under this policy and in this second.
-    pub(in crate::proxy) fn of(&mut self, shape: &Rc<Shape<U>>, generation: u64, second: u64) -> Option<Granted> {
+    fn of(&mut self, shape: &Rc<Shape<U>>, generation: u64, second: u64) -> Option<Granted> {
         if (self.generation, self.second) != (generation, second) {
             (self.generation, self.second) = (generation, second);
             self.granted.clear();
@@ -132,13 +134,34 @@ impl<U> Clean<U> {
         self.granted.iter().find(|(known, _)| Rc::ptr_eq(known, shape)).map(|(_, granted)| granted.clone())
     }
 
-    pub(in crate::proxy) fn remember(&mut self, shape: Rc<Shape<U>>, granted: &Granted) {
+    /// What was granted is known from now on for all texts of its shape, if nothing in it asks to be looked at each time.
+    pub(in crate::proxy) fn learn(&mut self, shape: Rc<Shape<U>>, cleared: &Cleared, normalised: &str) {
+        if cleared.clean && !is_extracting(normalised) {
+            self.remember(shape, &cleared.granted);
+        }
+    }
+
+    fn remember(&mut self, shape: Rc<Shape<U>>, granted: &Granted) {
         if self.granted.len() >= MOST_CLEAN {
             self.granted.clear();
         }
         let granted = Granted { fresh: false, ..granted.clone() };
         self.granted.retain(|(known, _)| !Rc::ptr_eq(known, &shape));
         self.granted.push((shape, granted));
+    }
+
+    /// The same, counted as a judgement of a text that begins with this verb.
+    pub(in crate::proxy) fn known(
+        &mut self,
+        subject: &Subject<'_>,
+        shape: &Rc<Shape<U>>,
+        verb: &'static str,
+    ) -> Option<Granted> {
+        let generation = subject.worker.engine().revision().generation;
+        let granted = self.of(shape, generation, subject.worker.now().since_start.as_secs())?;
+        subject.worker.metrics.judged(subject.connection.direction, Mode::Enforce, &Verdict::Allow);
+        subject.worker.metrics.statement(subject.connection.direction, verb, "granted");
+        Some(granted)
     }
 
     /// The session's settings have changed, and with them what names mean.
@@ -148,7 +171,7 @@ impl<U> Clean<U> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(in crate::proxy) mod tests {
     use super::*;
     use crate::flow;
     use crate::record::Caller;
@@ -165,7 +188,8 @@ mod tests {
         }
     }
 
-    fn granted(rows: Option<u64>) -> Granted {
+    /// A text that was granted, with so many rows.
+    pub(in crate::proxy) fn granted(rows: Option<u64>) -> Granted {
         let peer = flow::Peer::Unverified;
         let what = statements::What {
             caller: Caller::new(&peer, std::net::Ipv4Addr::LOCALHOST.into(), flow::Direction::Inbound),

@@ -9,7 +9,7 @@ use super::{Conversation, Next, REQUESTS};
 use crate::engine::Case;
 use crate::flow::{Judgement, Past, Scene};
 use crate::protocol::grpc::Flavour;
-use crate::protocol::http1::{Asked, BodyDecoder, Framing, emit, websocket};
+use crate::protocol::http1::{BodyDecoder, Framing, emit};
 use crate::proxy::upstream::{self, Upstream};
 use crate::proxy::wire::Wire;
 use std::cell::Cell;
@@ -207,26 +207,18 @@ impl<'w> Conversation<'w> {
     }
 
     fn wish<'a>(&self, request: &Request, sending: &'a Cell<Sending>) -> Wish<'a> {
-        let method = request.view().method();
-        let (head, connect) = (method == "HEAD", method == "CONNECT");
         let own = matches!(self.client.stream, Wire::Own(_));
         let last = own && self.session.exchanges >= self.worker.limits().requests_per_connection;
         if last {
             self.worker.metrics.limited(self.guest.connection.direction, REQUESTS);
         }
         Wish {
-            asked: Asked { head, connect, websocket: websocket_proof(request) },
+            asked: request.view().asked(),
             version: request.head.version,
             keep_alive: request.head.keep_alive && !last,
             sending,
         }
     }
-}
-
-/// What the upstream must answer to a WebSocket handshake, if this is one.
-fn websocket_proof(request: &Request) -> Option<websocket::Accept> {
-    let key = request.head.websocket.then(|| request.view().header("sec-websocket-key"))?;
-    key.map(websocket::accept)
 }
 
 /// RFC 9110 §9.2.2: asking twice does what asking once does.

@@ -3,9 +3,8 @@
 use super::report::seen;
 use super::texts::{self, Statement};
 use super::{Asked as Then, Awaited, Due, SETTING, Wire};
-use crate::behave::sql::is_extracting;
 use crate::canon::sql::Reading;
-use crate::flow::{Direction, Mode, Verdict};
+use crate::flow::{Direction, Verdict};
 use crate::protocol::mysql::accesses::{Asked, Understood};
 use crate::protocol::mysql::answer::{Answer, Shape};
 use crate::protocol::mysql::command::Command;
@@ -156,8 +155,8 @@ impl Wire<'_> {
     fn prepare(&mut self, text: &[u8]) -> Result<bool, End> {
         self.begins()?;
         let understood = self.subject.worker.mysql_texts.understand(text, &self.settings);
-        let settings = self.settings.clone();
-        let granted = match self.judge(text, &understood, &settings) {
+        let proved = self.is_not_proved(text, &understood, None);
+        let granted = match proved.and_then(|()| self.judge(text, &understood, None)) {
             Err(denied) => return Ok(self.deny(denied)),
             Ok(cleared) => cleared.granted,
         };
@@ -165,7 +164,7 @@ impl Wire<'_> {
             return Err(End::Refused(TOO_MANY));
         }
         let generation = self.subject.worker.engine().revision().generation;
-        let statement = Statement::new(text, understood, settings, (generation, granted), &self.texts);
+        let statement = Statement::new(text, understood, self.settings.clone(), (generation, granted), &self.texts);
         self.statements.ask(statement).map_err(End::Refused)?;
         self.goes_on(Shape::Prepared, Then::Plain)
     }
@@ -201,7 +200,9 @@ impl Wire<'_> {
     fn still_granted(&mut self, statement: &Statement) -> Result<(), Denied> {
         let generation = self.subject.worker.engine().revision().generation;
         if statement.generation.get() != generation {
-            let judged = self.judge(&statement.text, &statement.understood, &statement.settings)?;
+            let settings = Some(&statement.settings);
+            self.is_not_proved(&statement.text, &statement.understood, settings)?;
+            let judged = self.judge(&statement.text, &statement.understood, settings)?;
             statement.generation.set(generation);
             statement.granted.replace(judged.granted);
         }
@@ -223,11 +224,18 @@ impl Wire<'_> {
         Ok(true)
     }
 
-    /// Whether no value of a request in flight changes what a statement does that the pod sends.
-    fn is_not_proved(&mut self, text: &[u8], understood: &Understood, settings: &Settings) -> Result<(), Denied> {
+    /// Whether no value of a request in flight changes what a statement does that the pod sends. It is read with `settings`, or
+    /// with the session's own.
+    fn is_not_proved(
+        &mut self,
+        text: &[u8],
+        understood: &Understood,
+        settings: Option<&Settings>,
+    ) -> Result<(), Denied> {
         if self.subject.connection.direction == Direction::Inbound {
             return Ok(());
         }
+        let settings = settings.unwrap_or(&self.settings);
         let fingerprint = u64::from_str_radix(&understood.fingerprint, 16).ok();
         let reading = Reading { backslash: settings.mode.backslash, ..Reading::MYSQL };
         let Some(proof) = self.subject.worker.shared.correlate.proof(text, fingerprint, reading) else { return Ok(()) };
@@ -248,33 +256,25 @@ impl Wire<'_> {
         understood: &Understood,
         shape: Option<Rc<texts::Shape>>,
     ) -> Result<Granted, Denied> {
-        let settings = self.settings.clone();
+        self.is_not_proved(text, understood, None)?;
         let Some(shape) = shape.filter(|_| understood.leaves_no_trace()) else {
-            return self.judge(text, understood, &settings).map(|judged| judged.granted);
+            return self.judge(text, understood, None).map(|judged| judged.granted);
         };
-        let generation = self.subject.worker.engine().revision().generation;
-        let second = self.subject.worker.now().since_start.as_secs();
-        if let Some(granted) = self.clean.of(&shape, generation, second) {
-            self.is_not_proved(text, understood, &settings)?;
-            self.subject.worker.metrics.judged(self.subject.connection.direction, Mode::Enforce, &Verdict::Allow);
-            self.subject.worker.metrics.statement(self.subject.connection.direction, understood.verb(), "granted");
+        if let Some(granted) = self.clean.known(&self.subject, &shape, understood.verb()) {
             return Ok(granted);
         }
-        let Cleared { granted, clean } = self.judge(text, understood, &settings)?;
-        if clean && !is_extracting(&understood.normalised) {
-            self.clean.remember(shape, &granted);
-        }
-        Ok(granted)
+        let cleared = self.judge(text, understood, None)?;
+        self.clean.learn(shape, &cleared, &understood.normalised);
+        Ok(cleared.granted)
     }
 
-    /// Judges a text under the settings that it is read with.
-    fn judge(&mut self, text: &[u8], understood: &Understood, settings: &Settings) -> Result<Cleared, Denied> {
-        self.is_not_proved(text, understood, settings)?;
+    /// Judges a text that is read with `settings`, or with the session's own.
+    fn judge(&mut self, text: &[u8], understood: &Understood, settings: Option<&Settings>) -> Result<Cleared, Denied> {
         if understood.is_refused() {
             return Err((self.subject.note_end(SETTING), DENIED));
         }
         let began = Instant::now();
-        let asked = Asked::of(understood, &self.subject.who.user, settings);
+        let asked = Asked::of(understood, &self.subject.who.user, settings.unwrap_or(&self.settings));
         let Judged { judgement, rows, suspicious } = self.subject.judge(text, &seen(understood), &asked.accesses());
         let allowed = judgement.verdict == Verdict::Allow;
         let counts = self.counts(understood, &asked, &judgement, suspicious);

@@ -3,10 +3,9 @@
 use super::report::seen;
 use super::texts::{Shape, Statement, Under};
 use super::{SETTING, Wire};
-use crate::behave::sql::is_extracting;
 use crate::canon::sql::Reading;
 use crate::canon::sql::postgres::Prepared;
-use crate::flow::{Direction, Mode, Verdict};
+use crate::flow::{Direction, Verdict};
 use crate::protocol::postgres::accesses::{Asked, FUNCTION, Understood};
 use crate::protocol::postgres::emit::{self, DENIED, NO_STATEMENT};
 use crate::protocol::postgres::front::Front;
@@ -191,18 +190,12 @@ impl Wire<'_> {
         let Some(shape) = shape.filter(|_| understood.leaves_no_trace()) else {
             return self.judge(text, understood).map(|judged| judged.granted);
         };
-        let generation = self.subject.worker.engine().revision().generation;
-        let second = self.subject.worker.shared.started.elapsed().as_secs();
-        if let Some(granted) = self.clean.of(&shape, generation, second) {
-            self.subject.worker.metrics.judged(self.subject.connection.direction, Mode::Enforce, &Verdict::Allow);
-            self.subject.worker.metrics.statement(self.subject.connection.direction, understood.verb(), "granted");
+        if let Some(granted) = self.clean.known(&self.subject, &shape, understood.verb()) {
             return Ok(granted);
         }
-        let Cleared { granted, clean } = self.judge(text, understood)?;
-        if clean && !is_extracting(&understood.normalised) {
-            self.clean.remember(shape, &granted);
-        }
-        Ok(granted)
+        let cleared = self.judge(text, understood)?;
+        self.clean.learn(shape, &cleared, &understood.normalised);
+        Ok(cleared.granted)
     }
 
     /// Whether no value of a request in flight changes what a statement does that the pod sends.

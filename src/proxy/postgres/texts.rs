@@ -96,30 +96,7 @@ impl Drop for Statement {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flow;
-    use crate::record::Caller;
-    use crate::record::event::Clipped;
-    use crate::record::statements;
-
-    fn granted(rows: Option<u64>) -> Granted {
-        let peer = flow::Peer::Unverified;
-        let what = statements::What {
-            caller: Caller::new(&peer, std::net::Ipv4Addr::LOCALHOST.into(), flow::Direction::Inbound),
-            dialect: "postgres",
-            user: "app".into(),
-            database: "shop".into(),
-            application: "".into(),
-            kind: "SELECT",
-            fingerprint: "".into(),
-            text: Clipped::default(),
-            asks: Box::default(),
-            functions: Box::default(),
-            rule: None,
-            reason: None,
-            suspicious: false,
-        };
-        Granted { counts: statements::Statement::new(what), rows, fresh: true }
-    }
+    use crate::proxy::database::texts::tests::granted;
 
     #[test]
     fn text_with_other_literals_is_known() {
