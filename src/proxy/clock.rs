@@ -21,6 +21,11 @@ impl Clock {
         Self { started, read: Cell::new((Instant::now(), SystemTime::now())) }
     }
 
+    /// The moment so long after the start.
+    pub(super) fn moment(&self, since_start: Duration) -> Instant {
+        self.started + since_start
+    }
+
     /// The time now.
     pub(super) fn now(&self) -> Now {
         let steady = Instant::now();

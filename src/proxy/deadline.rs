@@ -76,15 +76,25 @@ impl Deadline {
         self.reason = reason;
     }
 
+    /// Replaces the deadline by one that passes at a moment.
+    pub(super) fn set_at(&mut self, at: std::time::Instant, reason: Reason) {
+        self.fix(Instant::from_std(at));
+        self.reason = reason;
+    }
+
+    fn fix(&mut self, at: Instant) {
+        self.due = Due::At(at);
+        if let Some(timer) = self.timer.as_mut().filter(|timer| timer.deadline() > at + SLACK) {
+            timer.as_mut().reset(at);
+        }
+    }
+
     fn at(&mut self) -> Instant {
         match self.due {
             Due::At(at) => at,
             Due::After(wait) => {
                 let at = Instant::now() + wait;
-                self.due = Due::At(at);
-                if let Some(timer) = self.timer.as_mut().filter(|timer| timer.deadline() > at + SLACK) {
-                    timer.as_mut().reset(at);
-                }
+                self.fix(at);
                 at
             }
         }

@@ -52,20 +52,27 @@ fn charge(cx: &mut Context<'_>, units: usize) {
     }
 }
 
-/// Bytes read and not yet used. `used <= bytes.len()`; when they are equal both are 0 and nothing is allocated.
+/// Bytes read and not yet used. `used <= bytes.len()`; when they are equal both are 0, and no more is allocated than is kept.
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
     bytes: Vec<u8>,
     used: usize,
+    /// A buffer of so many bytes stays when all of it is used.
+    kept: usize,
 }
 
 impl From<Vec<u8>> for Inbox {
     fn from(bytes: Vec<u8>) -> Self {
-        Self { bytes, used: 0 }
+        Self { bytes, used: 0, kept: 0 }
     }
 }
 
 impl Inbox {
+    /// Keeps a small buffer, of at most `bytes`, for what comes next.
+    pub(super) fn keeping(self, bytes: usize) -> Self {
+        Self { kept: bytes, ..self }
+    }
+
     pub(super) fn unread(&self) -> &[u8] {
         self.bytes.get(self.used..).unwrap_or_default()
     }
@@ -82,14 +89,23 @@ impl Inbox {
     pub(super) fn consume(&mut self, count: usize) {
         self.used = (self.used + count).min(self.bytes.len());
         if self.used == self.bytes.len() {
-            *self = Self::default();
+            self.empty();
+        }
+    }
+
+    fn empty(&mut self) {
+        self.used = 0;
+        if self.bytes.capacity() > self.kept {
+            self.bytes = Vec::new();
+        } else {
+            self.bytes.clear();
         }
     }
 
     /// Takes the first `count` unread bytes out.
     pub(super) fn take(&mut self, count: usize) -> Vec<u8> {
         if self.used == 0 && count == self.bytes.len() {
-            return std::mem::take(self).bytes;
+            return std::mem::take(&mut self.bytes);
         }
         let taken = self.unread().get(..count).unwrap_or_default().to_vec();
         self.consume(count);
@@ -133,6 +149,16 @@ mod tests {
         assert_eq!(inbox.take(2), b"bc");
         inbox.consume(1);
         assert_eq!((inbox.bytes.capacity(), inbox.used), (0, 0));
+    }
+
+    #[test]
+    fn small_buffer_is_kept_where_it_is_asked_for() {
+        let mut inbox = Inbox::default().keeping(16);
+        for (bytes, kept) in [(16, true), (17, false), (3, true)] {
+            inbox.append(&vec![0; bytes]);
+            inbox.consume(bytes);
+            assert_eq!((inbox.bytes.capacity() > 0, inbox.used), (kept, 0), "{bytes}");
+        }
     }
 
     #[test]

@@ -159,6 +159,11 @@ impl Worker {
         self.clock.now()
     }
 
+    /// The moment so long after the start, for deadlines.
+    pub(super) fn moment(&self, since_start: Duration) -> Instant {
+        self.clock.moment(since_start)
+    }
+
     /// Whether the sidecar has been told to stop.
     pub(super) fn stopping(&self) -> bool {
         *self.stop.borrow()

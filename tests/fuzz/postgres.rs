@@ -92,19 +92,19 @@ pub(crate) fn answers() -> Vec<Vec<u8>> {
 pub(crate) fn answer(bytes: &[u8]) {
     let limits = Limits { names: 8, unanswered: 16, ..Limits::default() };
     let mut session: Session<()> = Session::new(&limits);
-    session.answered(&Back::Authenticated).unwrap();
-    session.answered(&Back::Ready { in_transaction: false }).unwrap();
+    session.answered(Back::Authenticated).unwrap();
+    session.answered(Back::Ready { in_transaction: false }).unwrap();
     let mut rest = bytes;
     while let Ok(Some(unit)) = frame::from_server(rest) {
         let sent = [
             session.parse(b"s", Rc::new(())),
-            session.bind(b"", vec![Rc::new(())]),
+            session.bind(b"", std::iter::once(Rc::new(())).collect()),
             session.sent(SentKind::Describe, None),
             session.sent(SentKind::Execute, None),
             session.sent(SentKind::Sync, None),
         ];
         let Ok(back) = back::read(&unit, rest) else { return };
-        if sent.iter().any(Result::is_err) || session.answered(&back).is_err() {
+        if sent.iter().any(Result::is_err) || session.answered(back).is_err() {
             return;
         }
         assert!(session.statements.len() <= 8 && session.portals.len() <= 8);

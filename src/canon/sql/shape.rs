@@ -17,56 +17,116 @@ pub enum Names {
 /// Puts the shape of a text into `out`, behind what is there: plain strings become `''`, plain numbers `0`. Says whether the
 /// text is plain; if it is not, what was put there means nothing.
 pub fn shape(text: &[u8], names: Names, out: &mut Vec<u8>) -> bool {
-    let mut reader = Reader { text, at: 0, words: [&[]; 2] };
-    while let Some(byte) = reader.text.get(reader.at).copied() {
-        let plain = match byte {
-            b'\'' => reader.string(out),
-            b'0'..=b'9' => {
+    let mut reader = Reader { text, at: 0, kept: 0, words: [&[]; 2] };
+    while let Some(byte) = text.get(reader.at).copied() {
+        let plain = match class(byte) {
+            Class::Word => reader.word(),
+            Class::Plain => {
+                reader.at += 1;
+                true
+            }
+            Class::Digit => {
                 reader.number(out);
                 true
             }
-            b'"' if names == Names::Double => reader.name(byte, out),
-            b'`' if names == Names::Backtick => reader.name(byte, out),
-            b'$' if names == Names::Double => reader.parameter(out),
-            b'\\' | b'[' | b'{' | b'}' | b'@' | b'#' | b'`' | b'"' => false,
-            b'-' | b'/' | b'*' => reader.mark(byte, out),
-            _ if is_word(byte) => {
-                let end = reader.end(reader.at, is_word);
-                reader.words = [reader.words[1], reader.put(end, out)];
-                true
-            }
-            _ => {
-                reader.put(reader.at + 1, out);
-                true
-            }
+            Class::Quote => reader.string(out),
+            Class::Mark => reader.mark(byte),
+            Class::Telling => match byte {
+                b'"' if names == Names::Double => reader.name(byte),
+                b'`' if names == Names::Backtick => reader.name(byte),
+                b'$' if names == Names::Double => reader.parameter(),
+                b'$' => reader.word(),
+                _ => false,
+            },
         };
         if !plain {
             return false;
         }
     }
+    reader.keep(out);
     true
+}
+
+/// What a byte may begin.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    /// Nothing that counts.
+    Plain,
+    /// A word; it goes on with digits and `$`.
+    Word,
+    Digit,
+    /// A string.
+    Quote,
+    /// A comment, or its end.
+    Mark,
+    /// What depends on the dialect, or is never plain.
+    Telling,
+}
+
+const CLASSES: [Class; 256] = {
+    let mut classes = [Class::Plain; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        #[allow(clippy::cast_possible_truncation, clippy::indexing_slicing)] // byte < 256
+        {
+            classes[byte] = match byte as u8 {
+                b'a'..=b'z' | b'A'..=b'Z' | b'_' | 0x80.. => Class::Word,
+                b'0'..=b'9' => Class::Digit,
+                b'\'' => Class::Quote,
+                b'-' | b'/' | b'*' => Class::Mark,
+                b'\\' | b'[' | b'{' | b'}' | b'@' | b'#' | b'`' | b'"' | b'$' => Class::Telling,
+                _ => Class::Plain,
+            };
+        }
+        byte += 1;
+    }
+    classes
+};
+
+fn class(byte: u8) -> Class {
+    CLASSES.get(usize::from(byte)).copied().unwrap_or(Class::Telling)
 }
 
 struct Reader<'a> {
     text: &'a [u8],
     at: usize,
+    /// What stands before `at` and is not yet put into the shape begins here.
+    kept: usize,
     /// The last two words.
     words: [&'a [u8]; 2],
 }
 
 impl<'a> Reader<'a> {
-    /// Copies the text up to `end`.
-    fn put(&mut self, end: usize, out: &mut Vec<u8>) -> &'a [u8] {
+    /// Goes on to `end`: what is passed stays in the shape.
+    fn pass(&mut self, end: usize) -> &'a [u8] {
         let piece = self.text.get(self.at..end).unwrap_or_default();
-        out.extend_from_slice(piece);
         self.at = end;
         piece
+    }
+
+    /// Puts what has been passed into the shape.
+    fn keep(&mut self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.text.get(self.kept..self.at).unwrap_or_default());
+        self.kept = self.at;
+    }
+
+    /// Goes on to `end`: in the shape, `this` stands for it.
+    fn replace(&mut self, end: usize, this: &[u8], out: &mut Vec<u8>) {
+        self.keep(out);
+        out.extend_from_slice(this);
+        (self.at, self.kept) = (end, end);
     }
 
     /// Where the bytes end, from `at` on, that are wanted.
     fn end(&self, at: usize, wanted: impl Fn(u8) -> bool) -> usize {
         let rest = self.text.get(at..).unwrap_or_default();
         at + rest.iter().position(|byte| !wanted(*byte)).unwrap_or(rest.len())
+    }
+
+    fn word(&mut self) -> bool {
+        let end = self.end(self.at, is_word);
+        self.words = [self.words[1], self.pass(end)];
+        true
     }
 
     fn before(&self) -> u8 {
@@ -92,10 +152,9 @@ impl<'a> Reader<'a> {
         // What everything is like, and what a name before it is compared with, tells.
         let tells = self.words.contains(&content) || content.trim_ascii().iter().all(|byte| *byte == b'%');
         if tells {
-            self.put(end, out);
+            self.pass(end);
         } else {
-            out.extend_from_slice(b"''");
-            self.at = end;
+            self.replace(end, b"''", out);
         }
         true
     }
@@ -109,39 +168,38 @@ impl<'a> Reader<'a> {
         let stuck = |byte: u8| is_word(byte) || matches!(byte, b'.' | b'\'' | b'"' | b':');
         let plain = !stuck(self.before()) && !self.text.get(end).copied().is_some_and(stuck);
         if plain {
-            out.push(b'0');
-            self.at = end;
+            self.replace(end, b"0", out);
         } else {
-            self.put(end, out);
+            self.pass(end);
         }
     }
 
-    fn name(&mut self, quote: u8, out: &mut Vec<u8>) -> bool {
+    fn name(&mut self, quote: u8) -> bool {
         let end = self.end(self.at + 1, |byte| !matches!(byte, b'"' | b'`' | b'\'' | b'\\'));
         let closed = self.text.get(end) == Some(&quote);
         let inside = self.text.get(self.at + 1..end).unwrap_or_default();
-        self.put(end + 1, out);
+        self.pass(end + 1);
         self.words = [self.words[1], inside];
         closed
     }
 
-    fn parameter(&mut self, out: &mut Vec<u8>) -> bool {
+    fn parameter(&mut self) -> bool {
         let end = self.end(self.at + 1, |byte| byte.is_ascii_digit());
         let plain = end > self.at + 1 && !is_word(self.before());
-        self.put(end, out);
+        self.pass(end);
         plain
     }
 
     /// A mark that may begin or end a comment.
-    fn mark(&mut self, byte: u8, out: &mut Vec<u8>) -> bool {
+    fn mark(&mut self, byte: u8) -> bool {
         let next = self.text.get(self.at + 1).copied();
-        self.put(self.at + 1, out);
+        self.at += 1;
         !matches!((byte, next), (b'-', Some(b'-')) | (b'/', Some(b'*')) | (b'*', Some(b'/')))
     }
 }
 
 fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$') || byte >= 0x80
+    matches!(class(byte), Class::Word | Class::Digit) || byte == b'$'
 }
 
 #[cfg(test)]

@@ -3,15 +3,14 @@
 use super::FORM;
 use super::frame::{HEADER, Unit};
 use super::front::text;
-use super::startup::CancelKey;
 use crate::protocol::Malformed;
 use nom::Parser;
 use nom::number::complete::be_u32;
 use nom::sequence::pair;
 
 /// One message of a server.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Back {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Back<'a> {
     /// Authentication is over.
     Authenticated,
     /// The client must answer: a password, a step of SASL or GSS.
@@ -21,12 +20,12 @@ pub enum Back {
     /// A setting that the server reports.
     Parameter {
         /// Its name.
-        name: String,
+        name: &'a [u8],
         /// Its value.
-        value: String,
+        value: &'a [u8],
     },
-    /// What cancels this session's statements.
-    Key(CancelKey),
+    /// What cancels this session's statements: at least eight bytes.
+    Key(&'a [u8]),
     /// The server waits for the client.
     Ready {
         /// A transaction is open, or has failed and must be ended.
@@ -68,7 +67,7 @@ pub enum Back {
 ///
 /// # Errors
 /// [`FORM`].
-pub fn read(unit: &Unit, bytes: &[u8]) -> Result<Back, Malformed> {
+pub fn read<'a>(unit: &Unit, bytes: &'a [u8]) -> Result<Back<'a>, Malformed> {
     let body = bytes.get(HEADER..unit.held).unwrap_or_default();
     let form = Malformed::new(HEADER, FORM);
     Ok(match unit.tag {
@@ -79,10 +78,10 @@ pub fn read(unit: &Unit, bytes: &[u8]) -> Result<Back, Malformed> {
             _ => return Err(form),
         },
         b'S' => match pair(text, text).parse(body) {
-            Ok(([], (name, value))) => Back::Parameter { name: lossy(name), value: lossy(value) },
+            Ok(([], (name, value))) => Back::Parameter { name, value },
             _ => return Err(form),
         },
-        b'K' if body.len() >= 8 => Back::Key(CancelKey(body.into())),
+        b'K' if body.len() >= 8 => Back::Key(body),
         b'Z' => match body {
             [status @ (b'I' | b'T' | b'E')] => Back::Ready { in_transaction: *status != b'I' },
             _ => return Err(form),
@@ -108,16 +107,15 @@ pub fn read(unit: &Unit, bytes: &[u8]) -> Result<Back, Malformed> {
 /// `INSERT 0 5` and `UPDATE 5`: the rows that a command says it changed.
 fn last_number(tag: &[u8]) -> u64 {
     let digits = tag.strip_suffix(b"\0").unwrap_or(tag).rsplit(|byte| *byte == b' ').next().unwrap_or_default();
-    let number = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
+    let number = digits.iter().try_fold(0_u64, |number, byte| {
+        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
+        number.checked_mul(10)?.checked_add(digit)
+    });
     number.unwrap_or_default()
 }
 
-fn lossy(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
 /// Fields of a type byte and a text, up to a zero.
-fn error(body: &[u8]) -> Option<Back> {
+fn error(body: &[u8]) -> Option<Back<'static>> {
     let (mut fatal, mut code, mut rest) = (false, *b"XX000", body);
     loop {
         let (kind, after) = rest.split_first()?;
@@ -138,9 +136,9 @@ fn error(body: &[u8]) -> Option<Back> {
 mod tests {
     use super::*;
 
-    fn read_all(tag: u8, body: &[u8]) -> Result<Back, Malformed> {
-        let bytes = [&[tag, 0, 0, 0, 0], body].concat();
-        read(&Unit { tag, len: bytes.len(), held: bytes.len() }, &bytes)
+    fn read_all(tag: u8, body: &[u8]) -> Result<Back<'static>, Malformed> {
+        let bytes = [&[tag, 0, 0, 0, 0], body].concat().leak();
+        read(&Unit { tag, len: bytes.len(), held: bytes.len() }, bytes)
     }
 
     #[test]
@@ -150,10 +148,12 @@ mod tests {
         let error = b"SERROR\0VERROR\0C42601\0Mno\0\0";
         assert_eq!(read_all(b'E', error), Ok(Back::Error { fatal: false, code: *b"42601" }));
         assert_eq!(read_all(b'E', b"VFATAL\0C57P01\0\0"), Ok(Back::Error { fatal: true, code: *b"57P01" }));
-        for (tag, rows) in [(&b"INSERT 0 5\0"[..], 5), (b"SELECT 12\0", 12), (b"BEGIN\0", 0)] {
+        for (tag, rows) in
+            [(&b"INSERT 0 5\0"[..], 5), (b"SELECT 12\0", 12), (b"BEGIN\0", 0), (b"x 99999999999999999999\0", 0)]
+        {
             assert_eq!(read_all(b'C', tag), Ok(Back::Complete { drops_all: false, rows }));
         }
-        let parameter = Back::Parameter { name: "a".into(), value: "b".into() };
+        let parameter = Back::Parameter { name: b"a", value: b"b" };
         assert_eq!(read_all(b'S', b"a\0b\0"), Ok(parameter));
     }
 

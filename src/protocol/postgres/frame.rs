@@ -3,9 +3,6 @@
 
 use super::{LENGTH, Limits, STATE};
 use crate::protocol::Malformed;
-use nom::number::complete::{be_u8, be_u32};
-use nom::sequence::pair;
-use nom::{IResult, Parser};
 
 /// The type byte and the length.
 pub const HEADER: usize = 5;
@@ -79,13 +76,12 @@ pub fn rows(bytes: &[u8]) -> (u64, usize) {
 }
 
 fn unit(bytes: &[u8], hold: impl Fn(u8) -> Option<Hold>) -> Result<Option<Unit>, Malformed> {
-    let header: IResult<&[u8], (u8, u32)> = pair(be_u8, be_u32).parse(bytes);
-    let Ok((_, (tag, length))) = header else {
+    let Some([tag, length @ ..]) = bytes.first_chunk::<HEADER>().copied() else {
         let known = bytes.first().is_none_or(|tag| hold(*tag).is_some());
         return if known { Ok(None) } else { Err(Malformed::new(0, STATE)) };
     };
     let hold = hold(tag).ok_or(Malformed::new(0, STATE))?;
-    let len = usize::try_from(length).unwrap_or(usize::MAX).saturating_add(1);
+    let len = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX).saturating_add(1);
     let most = match hold {
         Hold::Whole(most) => most.saturating_add(HEADER),
         Hold::Start(_) => LARGEST,

@@ -7,7 +7,7 @@ mod sides;
 pub(in crate::proxy) mod texts;
 
 pub(in crate::proxy) use report::{Run, decided, refused};
-pub(in crate::proxy) use sides::{Gone, Proved, Rest, Sides, pass};
+pub(in crate::proxy) use sides::{Moved, Passage, Proved, Rest, Sides, pass};
 
 use super::waiting::Waiting;
 use super::worker::Worker;
@@ -16,12 +16,13 @@ use crate::behave::sql::Asked as Seen;
 use crate::engine::Engine;
 use crate::engine::correlate::{PROOF, Proof};
 use crate::flow::{
-    Access, Connection, Direction, Hit, Judgement, Kind, Message, Part, Past, Place, Reason, Scene,
+    Access, Connection, Direction, Hit, Judgement, Kind, Message, Now, Part, Past, Place, Reason, Scene,
     Session as Exchanges, Side, Weight,
 };
 use crate::record::flows::Carried;
 use crate::record::statements::Statement;
 use crate::record::{Caller, Traffic};
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -106,6 +107,8 @@ pub(in crate::proxy) struct Subject<'w> {
     kind: behave::sql::Kind,
     /// Rows that observers have not been told of, and the second of the last time.
     rows_read: (u64, u64),
+    /// The time, as it was when something came to be dealt with.
+    now: Cell<Option<Now>>,
 }
 
 impl<'w> Subject<'w> {
@@ -118,7 +121,20 @@ impl<'w> Subject<'w> {
         let caller = Caller::of(&connection);
         let kind = worker.shared.sessions.kind((&caller, &who.user, &who.database));
         let exchanges = Exchanges::default();
-        Self { worker, dialect, connection, caller, who, exchanges, waiting: None, kind, rows_read: (0, 0) }
+        let (waiting, rows_read, now) = (None, (0, 0), Cell::default());
+        Self { worker, dialect, connection, caller, who, exchanges, waiting, kind, rows_read, now }
+    }
+
+    /// The time. It is looked up once for all that is dealt with before the session waits again.
+    pub(in crate::proxy) fn now(&self) -> Now {
+        let now = self.now.get().unwrap_or_else(|| self.worker.now());
+        self.now.set(Some(now));
+        now
+    }
+
+    /// The session waits: time passes.
+    pub(in crate::proxy) fn waits(&self) {
+        self.now.set(None);
     }
 
     /// Another user has the session.
@@ -128,7 +144,7 @@ impl<'w> Subject<'w> {
     }
 
     pub(in crate::proxy) fn scene<'a>(&'a self, past: &'a Past) -> Scene<'a> {
-        Scene { connection: &self.connection, session: &self.exchanges, past, now: self.worker.now() }
+        Scene { connection: &self.connection, session: &self.exchanges, past, now: self.now() }
     }
 
     /// Judges a text that asks for this.

@@ -15,7 +15,7 @@ use crate::record::event::{Clipped, Ended, Sql};
 use crate::record::statements::{self, MOST_ASKED, Statement, What};
 use crate::record::{Event, EventId, Exchange};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Many times more rows than a kind of session has ever read.
 const MASS_READ: Reason =
@@ -27,7 +27,8 @@ const MANY_ROWS: u64 = 1000;
 #[derive(Debug)]
 pub(in crate::proxy) struct Run {
     granted: Granted,
-    began: Instant,
+    /// When it went on, counted from the start.
+    began: Duration,
     waiting: Option<Waiting>,
 }
 
@@ -64,22 +65,22 @@ impl Subject<'_> {
     }
 
     /// Notes a statement that the server is to run.
-    pub(in crate::proxy) fn run(&mut self, granted: &Granted) -> Run {
+    pub(in crate::proxy) fn run(&mut self, granted: Granted) -> Run {
         let its_own = self.waiting_of(&granted.counts.what().fingerprint).is_some();
         let waiting = self.waiting.take().filter(|_| its_own);
-        Run { granted: granted.clone(), began: Instant::now(), waiting }
+        Run { granted, began: self.now().since_start, waiting }
     }
 
     /// Tells of a statement that has run.
     pub(in crate::proxy) fn tell(&mut self, run: Run, rows: u64, failed: Option<[u8; 5]>) {
         let Run { granted: Granted { counts, fresh, .. }, began, mut waiting } = run;
-        let took = began.elapsed();
+        let now = self.now().since_start;
+        let took = now.saturating_sub(began);
         self.worker.aggregate.ran(&counts, statements::Ran::once(rows, failed.is_some(), took));
         let event = waiting.as_mut().and_then(Waiting::event);
         if let Some(sql) = event.and_then(|event| event.sql.as_mut()) {
             sql.ended = Some(Ended { rows, took, failed });
         }
-        let now = (began + took).saturating_duration_since(self.worker.shared.started);
         if fresh || failed.is_some() {
             let ended = behave::sql::Ended { fingerprint: &counts.what().fingerprint, failed };
             self.worker.shared.sessions.ended(self.kind, &ended, now);

@@ -1,7 +1,7 @@
 //! The two sides of a session, driven by one task: what is to be said is written, and nothing more is read for a side that
 //! does not take what it has.
 
-use crate::flow::{Connection, Direction, Peer, Reason};
+use crate::flow::{Connection, Direction, Peer, Reason, Side};
 use crate::identity::Role;
 use crate::proxy::bans::BANNED;
 use crate::proxy::inbox::{Inbox, Scratch};
@@ -13,6 +13,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
+/// Of what was read of a side, a buffer of so many bytes is kept for what comes next.
+const KEPT_BYTES: usize = 1024;
 /// For our last words to be taken.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -23,18 +25,22 @@ pub(in crate::proxy) struct Proved {
     pub(in crate::proxy) generation: u64,
 }
 
+/// Where a side stands after a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::proxy) enum Moved {
+    /// As before.
+    Nothing,
+    /// Something was written, and nothing is to be dealt with.
+    Written,
+    /// Something has come, or what has come can go on.
+    Dealable,
+}
+
 /// The rest of a message whose beginning has been dealt with.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::proxy) struct Rest {
     pub(in crate::proxy) bytes: usize,
     pub(in crate::proxy) dropped: bool,
-}
-
-/// A side that takes nothing, or says nothing, any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::proxy) enum Gone {
-    Client,
-    Server,
 }
 
 /// Both sides.
@@ -50,6 +56,8 @@ pub(in crate::proxy) struct Sides {
     pub(in crate::proxy) server_rest: Rest,
     handshake: Option<Handshake>,
     trust: Proved,
+    /// The side that something came of last: the other one is looked at first, and at this one only if nothing has come.
+    came: Side,
     stopped: Pin<Box<dyn Future<Output = ()>>>,
     awaits_stop: bool,
 }
@@ -63,29 +71,48 @@ impl Sides {
         (handshake, trust): (Option<Handshake>, Proved),
     ) -> Self {
         let (client_rest, server_rest) = (Rest::default(), Rest::default());
-        let (stopped, awaits_stop) = (Box::pin(worker.stopped()), false);
+        let (came, stopped, awaits_stop) = (Side::Server, Box::pin(worker.stopped()), false);
         Self {
             client,
-            from_client,
+            from_client: from_client.keeping(KEPT_BYTES),
             to_client,
             server,
-            from_server,
+            from_server: from_server.keeping(KEPT_BYTES),
             to_server,
             client_rest,
             server_rest,
             handshake,
             trust,
+            came,
             stopped,
             awaits_stop,
         }
     }
 
+    /// Writes what the sides take, and reads what has come for one that takes it, of the client only if `from_client`.
+    pub(in crate::proxy) fn step(
+        &mut self,
+        cx: &mut Context<'_>,
+        scratch: &Scratch,
+        from_client: bool,
+    ) -> Result<Moved, Side> {
+        let sent = self.send(cx)?;
+        let filled = self.fill(cx, scratch, from_client)?;
+        let waits = !self.from_client.is_empty() || !self.from_server.is_empty();
+        Ok(match (filled, sent) {
+            (true, _) => Moved::Dealable,
+            (false, true) if waits => Moved::Dealable,
+            (false, true) => Moved::Written,
+            (false, false) => Moved::Nothing,
+        })
+    }
+
     /// Writes what the sides take; whether they took any.
-    pub(in crate::proxy) fn send(&mut self, cx: &mut Context<'_>) -> Result<bool, Gone> {
+    fn send(&mut self, cx: &mut Context<'_>) -> Result<bool, Side> {
         let mut moved = false;
         let writes = [
-            (Gone::Server, self.to_server.poll_send_any(cx, &mut self.server)),
-            (Gone::Client, self.to_client.poll_send_any(cx, &mut self.client)),
+            (Side::Server, self.to_server.poll_send_any(cx, &mut self.server)),
+            (Side::Client, self.to_client.poll_send_any(cx, &mut self.client)),
         ];
         for (side, write) in writes {
             match write {
@@ -97,29 +124,31 @@ impl Sides {
         Ok(moved)
     }
 
-    /// Reads what has come for a side that takes it, of the client only if `from_client`; whether anything has.
-    pub(in crate::proxy) fn fill(
-        &mut self,
-        cx: &mut Context<'_>,
-        scratch: &Scratch,
-        from_client: bool,
-    ) -> Result<bool, Gone> {
-        let mut moved = false;
-        if from_client && self.to_server.is_empty() {
-            match self.from_client.poll_fill(cx, scratch, &mut self.client, Scratch::BYTES) {
-                Poll::Ready(Ok(1..)) => moved = true,
-                Poll::Ready(_) => return Err(Gone::Client),
+    /// Reads what has come for a side that takes it, of the client only if `from_client`; whether anything has. Of one side
+    /// at a time, in turns, so that none waits for long for the other.
+    fn fill(&mut self, cx: &mut Context<'_>, scratch: &Scratch, from_client: bool) -> Result<bool, Side> {
+        let turns = match self.came {
+            Side::Client => [Side::Server, Side::Client],
+            Side::Server => [Side::Client, Side::Server],
+        };
+        for side in turns {
+            let (inbox, stream, takes) = match side {
+                Side::Client => (&mut self.from_client, &mut self.client, from_client && self.to_server.is_empty()),
+                Side::Server => (&mut self.from_server, &mut self.server, self.to_client.is_empty()),
+            };
+            if !takes {
+                continue;
+            }
+            match inbox.poll_fill(cx, scratch, stream, Scratch::BYTES) {
+                Poll::Ready(Ok(1..)) => {
+                    self.came = side;
+                    return Ok(true);
+                }
+                Poll::Ready(_) => return Err(side),
                 Poll::Pending => {}
             }
         }
-        if self.to_client.is_empty() {
-            match self.from_server.poll_fill(cx, scratch, &mut self.server, Scratch::BYTES) {
-                Poll::Ready(Ok(1..)) => moved = true,
-                Poll::Ready(_) => return Err(Gone::Server),
-                Poll::Pending => {}
-            }
-        }
-        Ok(moved)
+        Ok(false)
     }
 
     /// Whether the sidecar stops. Who waits for it is woken by it: it is asked once, and looked at from then on.
@@ -136,6 +165,7 @@ impl Sides {
         &mut self,
         worker: &Worker,
         connection: &Connection,
+        now: SystemTime,
         untrusted: Reason,
     ) -> Result<(), Reason> {
         if worker.bans(connection) {
@@ -148,7 +178,6 @@ impl Sides {
         if connection.direction == Direction::Outbound {
             return Ok(());
         }
-        let now = SystemTime::now();
         let welcome = worker.still_welcomes(connection, now);
         let mut trusted = || worker.still_trusts(&mut self.handshake, self.client.peer_chain(), now);
         welcome.and_then(|()| trusted()).map_err(|(reason, _)| reason)
@@ -169,6 +198,55 @@ impl Sides {
         let farewell = async { (to_client.send(client).await, to_server.send(server).await) };
         // Whoever has gone does not hear it.
         let _ = tokio::time::timeout(FAREWELL, farewell).await;
+    }
+}
+
+/// What has come of one side and is dealt with message by message: what goes on as it came is moved in one piece.
+pub(in crate::proxy) struct Passage<'a> {
+    bytes: &'a [u8],
+    /// What goes on, and is not yet moved: `from <= to <= bytes.len()`.
+    from: usize,
+    to: usize,
+}
+
+impl<'a> Passage<'a> {
+    /// What was not yet dealt with.
+    pub(in crate::proxy) fn of(bytes: &'a [u8]) -> Self {
+        Self { bytes, from: 0, to: 0 }
+    }
+
+    /// What is left of it.
+    pub(in crate::proxy) fn unread(&self) -> &'a [u8] {
+        self.bytes.get(self.to..).unwrap_or_default()
+    }
+
+    /// What goes on and is not yet moved.
+    pub(in crate::proxy) fn waiting(&self) -> usize {
+        self.to - self.from
+    }
+
+    /// Lets a message go on, or drops it, as far as it has come; gives what is to come.
+    pub(in crate::proxy) fn pass(&mut self, rest: Rest, outbox: &mut Outbox) -> Rest {
+        let count = rest.bytes.min(self.unread().len());
+        if rest.dropped {
+            self.flush(outbox);
+            self.from += count;
+        }
+        self.to += count;
+        Rest { bytes: rest.bytes - count, ..rest }
+    }
+
+    /// Moves what goes on: something else is to be said behind it.
+    pub(in crate::proxy) fn flush(&mut self, outbox: &mut Outbox) {
+        if self.from < self.to {
+            outbox.buffer().extend_from_slice(self.bytes.get(self.from..self.to).unwrap_or_default());
+            self.from = self.to;
+        }
+    }
+
+    /// How much was dealt with.
+    pub(in crate::proxy) fn dealt(self) -> usize {
+        self.to
     }
 }
 

@@ -147,7 +147,7 @@ impl Wire<'_> {
             Err(denied) => Ok(self.deny(denied)),
             Ok(granted) => {
                 let most = granted.rows;
-                self.runs(&granted, text.len(), Shape::Results, Then::Text(understood), (most, Rc::default()))
+                self.runs(granted, text.len(), Shape::Results, Then::Text(understood), (most, Rc::default()))
             }
         }
     }
@@ -182,7 +182,8 @@ impl Wire<'_> {
         // Rows of a cursor count over all that is fetched.
         let brought = if cursor { Rc::clone(&statement.brought) } else { Rc::default() };
         let then = Then::Text(Rc::clone(&statement.understood));
-        self.runs(&granted, statement.text.len(), Shape::Results, then, (granted.rows, brought))
+        let most = granted.rows;
+        self.runs(granted, statement.text.len(), Shape::Results, then, (most, brought))
     }
 
     fn fetch(&mut self, number: u32) -> Result<bool, End> {
@@ -212,13 +213,13 @@ impl Wire<'_> {
     /// A statement goes on to be run.
     fn runs(
         &mut self,
-        granted: &Granted,
+        granted: Granted,
         bytes: usize,
         shape: Shape,
         then: Then,
         rows: (Option<u64>, Rc<Cell<u64>>),
     ) -> Result<bool, End> {
-        self.subject.carries(granted, bytes);
+        self.subject.carries(&granted, bytes);
         let run = self.subject.run(granted);
         self.await_answer(shape, then, Some(run), rows);
         Ok(true)

@@ -160,6 +160,7 @@ async fn follow(opening: opening::Opening<'_>, port: Port) {
 impl Wire<'_> {
     /// Before each statement: trust ends when it ends, in the server too.
     fn still_welcome(&mut self) -> Result<(), Reason> {
-        self.sides.still_welcome(self.subject.worker, &self.subject.connection, SERVER_UNTRUSTED)
+        let now = self.subject.now().wall;
+        self.sides.still_welcome(self.subject.worker, &self.subject.connection, now, SERVER_UNTRUSTED)
     }
 }

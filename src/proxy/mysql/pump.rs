@@ -3,16 +3,15 @@
 
 use super::login::asks_for_other;
 use super::{Asked, Awaited, CLIENT_SLOW, Due, IDLE_LONG, MESSAGE_SLOW, SERVER_SLOW, Wire, files, report};
-use crate::flow::{Kind, Reason};
+use crate::flow::{Kind, Reason, Side};
 use crate::protocol::Malformed;
 use crate::protocol::mysql::answer::{HEAD_BYTES, Seen};
 use crate::protocol::mysql::command;
 use crate::protocol::mysql::packet::{HEADER, Packet};
 use crate::protocol::mysql::{AUTHENTICATION, INFILE, LENGTH, ROWS, STATE, emit, handshake};
-use crate::proxy::database::{End, Gone, HIGH_BYTES, IDLE, Rest, SERVER_GONE, pass};
+use crate::proxy::database::{End, HIGH_BYTES, IDLE, Moved, Rest, SERVER_GONE, pass};
 use std::future::poll_fn;
 use std::task::{Context, Poll};
-use std::time::SystemTime;
 
 impl Wire<'_> {
     /// Carries the session to its end.
@@ -228,7 +227,7 @@ impl Wire<'_> {
 
     /// What is waited for, and how long.
     fn set_deadline(&mut self) {
-        let limits = self.subject.worker.limits();
+        let (limits, now) = (self.subject.worker.limits(), self.subject.now());
         let (wait, reason) = if !self.sides.to_client.is_empty() {
             (limits.write_progress, CLIENT_SLOW)
         } else if !self.sides.to_server.is_empty() {
@@ -236,25 +235,20 @@ impl Wire<'_> {
         } else if self.client_is_due() || self.awaited.is_none() && !self.sides.from_client.is_empty() {
             (limits.body_progress, MESSAGE_SLOW)
         } else {
-            (IDLE.min(self.subject.connection.peer.lasts(SystemTime::now())), IDLE_LONG)
+            (IDLE.min(self.subject.connection.peer.lasts(now.wall)), IDLE_LONG)
         };
-        self.deadline.set(wait, reason);
+        self.deadline.set_at(self.subject.worker.moment(now.since_start + wait), reason);
     }
 
     /// Ready when something has moved. The deadline is set when it is first waited for, and not put off by waiting on.
     fn poll_step(&mut self, cx: &mut Context<'_>, has_deadline: &mut bool) -> Poll<Result<(), End>> {
-        let sent = match self.sides.send(cx) {
-            Ok(sent) => sent,
-            Err(gone) => return Poll::Ready(Err(self.gone(gone))),
-        };
         // A client that sends ahead is not read further than one piece.
         let reads = self.awaited.is_none() || self.sides.from_client.is_empty() || self.client_is_due();
-        let filled = match self.sides.fill(cx, &self.subject.worker.scratch, reads) {
-            Ok(filled) => filled,
+        match self.sides.step(cx, &self.subject.worker.scratch, reads) {
+            Ok(Moved::Dealable) => return Poll::Ready(Ok(())),
+            Ok(Moved::Written) => *has_deadline = false,
+            Ok(Moved::Nothing) => {}
             Err(gone) => return Poll::Ready(Err(self.gone(gone))),
-        };
-        if sent || filled {
-            return Poll::Ready(Ok(()));
         }
         if self.awaited.is_none() && self.sides.client_rest.bytes == 0 && self.sides.is_stopped(self.subject.worker, cx)
         {
@@ -263,6 +257,7 @@ impl Wire<'_> {
         if !std::mem::replace(has_deadline, true) {
             self.set_deadline();
         }
+        self.subject.waits();
         self.deadline.poll_passed(cx).map(|reason| Err(End::Refused(reason)))
     }
 
@@ -273,7 +268,7 @@ impl Wire<'_> {
     }
 
     /// A server that has ended the session has said why; one that breaks off has not.
-    fn gone(&self, side: Gone) -> End {
-        if side == Gone::Client || self.over { End::Over } else { End::Broken(SERVER_GONE) }
+    fn gone(&self, side: Side) -> End {
+        if side == Side::Client || self.over { End::Over } else { End::Broken(SERVER_GONE) }
     }
 }

@@ -18,12 +18,12 @@ use std::rc::Rc;
 use std::time::Instant;
 
 /// What becomes of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Fate {
     /// It goes on as it is.
     Forward,
-    /// Something else has been sent in its place.
-    Replaced,
+    /// What this writes is sent in its place.
+    Replaced(fn(&mut Vec<u8>)),
 }
 
 type Fated = Result<Fate, End>;
@@ -65,7 +65,7 @@ impl Wire<'_> {
                 self.goes_on(text, &understood, &granted)?;
                 let rows = self.rows_with_named(&understood, granted.rows);
                 let ceiling = self.ceiling(&understood, rows);
-                self.executed(SentKind::Query, &granted, text.len(), ceiling)
+                self.executed(SentKind::Query, granted, text.len(), ceiling)
             }
         }
     }
@@ -121,7 +121,7 @@ impl Wire<'_> {
         };
         let (granted, bytes) = (statement.runs(), statement.text.len());
         let ceiling = self.portal_ceiling(&portals);
-        self.executed(SentKind::Execute, &granted, bytes, ceiling)
+        self.executed(SentKind::Execute, granted, bytes, ceiling)
     }
 
     /// How many rows a portal may bring, whichever of these the name stands for.
@@ -133,7 +133,7 @@ impl Wire<'_> {
                 let fetches = statement.understood.fetches();
                 let Some(mut next) = self.ceiling(&statement.understood, rows) else { continue };
                 if !fetches {
-                    next.brought = Rc::clone(&portal.brought);
+                    next.brought = portal.brought();
                 }
                 ceiling = Some(ceiling.filter(|before| before.most <= next.most).unwrap_or(next));
             }
@@ -290,24 +290,22 @@ impl Wire<'_> {
     }
 
     /// A statement goes on to be run.
-    fn executed(&mut self, kind: SentKind, granted: &Granted, bytes: usize, ceiling: Option<Ceiling>) -> Fated {
-        self.subject.carries(granted, bytes);
+    fn executed(&mut self, kind: SentKind, granted: Granted, bytes: usize, ceiling: Option<Ceiling>) -> Fated {
+        self.subject.carries(&granted, bytes);
         let run = self.subject.run(granted);
         self.session.runs(kind, ceiling, run).map(|()| Fate::Forward).map_err(End::Refused)
     }
 
     fn deny_query(&mut self, event: EventId, code: &'static str) -> Fated {
-        emit::failing_query(self.sides.to_server.buffer());
-        self.replaced(SentKind::Query, event, code)
+        self.replaced(SentKind::Query, emit::failing_query, event, code)
     }
 
     fn deny_extended(&mut self, event: EventId, code: &'static str) -> Fated {
-        emit::failing_parse(self.sides.to_server.buffer());
-        self.replaced(SentKind::Parse { name: Box::default(), number: 0 }, event, code)
+        self.replaced(SentKind::Parse { name: Box::default(), number: 0 }, emit::failing_parse, event, code)
     }
 
-    fn replaced(&mut self, kind: SentKind, event: EventId, code: &'static str) -> Fated {
+    fn replaced(&mut self, kind: SentKind, by: fn(&mut Vec<u8>), event: EventId, code: &'static str) -> Fated {
         let denied = Denied { event: event.to_string().into(), code };
-        self.session.sent(kind, Some(denied)).map(|()| Fate::Replaced).map_err(End::Refused)
+        self.session.sent(kind, Some(denied)).map(|()| Fate::Replaced(by)).map_err(End::Refused)
     }
 }

@@ -8,11 +8,11 @@ pub use sent::{Ceiling, Denied, Ran, SentKind};
 use super::back::Back;
 use super::front::Front;
 use super::path::{Settings, is_safe};
-use super::prepared::Names;
+use super::prepared::{Held, Names};
 use super::{ENCODING, Limits, ROWS, STATE, TOO_MANY, UNSUPPORTED};
 use crate::flow::Reason;
 use sent::Sent;
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
@@ -44,9 +44,21 @@ pub struct Session<P, T = ()> {
 #[derive(Debug)]
 pub struct Portal<P> {
     /// Every statement that it may run.
-    pub held: Vec<Rc<P>>,
-    /// Rows that it has brought.
-    pub brought: Rc<Cell<u64>>,
+    pub held: Held<P>,
+    /// Rows that it has brought; counted once there is a ceiling to them.
+    brought: OnceCell<Rc<Cell<u64>>>,
+}
+
+impl<P> Portal<P> {
+    /// A portal that has brought nothing yet.
+    pub fn new(held: Held<P>) -> Self {
+        Self { held, brought: OnceCell::new() }
+    }
+
+    /// The count of the rows that it brings.
+    pub fn brought(&self) -> Rc<Cell<u64>> {
+        Rc::clone(self.brought.get_or_init(Rc::default))
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -186,18 +198,18 @@ impl<P, T> Session<P, T> {
     ///
     /// # Errors
     /// What the server may not say now, or what is not carried.
-    pub fn answered(&mut self, back: &Back) -> Result<Answered, Reason> {
+    pub fn answered(&mut self, back: Back<'_>) -> Result<Answered, Reason> {
         match back {
             Back::Authenticated | Back::Challenge | Back::AuthenticationStep => self.authenticated(back)?,
             Back::Parameter { name, value } => self.parameter(name, value)?,
             Back::Key(_) | Back::Other => {}
-            Back::Ready { in_transaction } => return self.ready(*in_transaction),
-            Back::Error { fatal, code } => return Ok(self.failed(*fatal, *code)),
+            Back::Ready { in_transaction } => return self.ready(in_transaction),
+            Back::Error { fatal, code } => return Ok(self.failed(fatal, code)),
             Back::Row => self.brings(1)?,
             Back::CopyIn => self.copy_in(),
             Back::CopyBoth if self.settings.replication => self.copy_in(),
             Back::CopyBoth => return Err(UNSUPPORTED),
-            Back::Complete { drops_all, rows } => self.complete(*drops_all, *rows),
+            Back::Complete { drops_all, rows } => self.complete(drops_all, rows),
             Back::ParseComplete | Back::BindComplete | Back::CloseComplete | Back::Described => self.done(back)?,
         }
         Ok(Answered::Pass)
@@ -216,20 +228,20 @@ impl<P, T> Session<P, T> {
         if ceiling.brought.get() > ceiling.most { Err(ROWS) } else { Ok(()) }
     }
 
-    fn authenticated(&mut self, back: &Back) -> Result<(), Reason> {
+    fn authenticated(&mut self, back: Back<'_>) -> Result<(), Reason> {
         let Phase::Authenticating { .. } = self.phase else { return Err(STATE) };
         self.phase = match back {
             Back::Authenticated => Phase::Starting,
-            _ => Phase::Authenticating { asked: *back == Back::Challenge },
+            _ => Phase::Authenticating { asked: matches!(back, Back::Challenge) },
         };
         Ok(())
     }
 
     /// The server's word on the settings that decide how a statement is read.
-    fn parameter(&mut self, name: &str, value: &str) -> Result<(), Reason> {
+    fn parameter(&mut self, name: &[u8], value: &[u8]) -> Result<(), Reason> {
         match name {
-            "standard_conforming_strings" => self.settings.backslash = value != "on",
-            "client_encoding" if !is_safe(value) => return Err(ENCODING),
+            b"standard_conforming_strings" => self.settings.backslash = value != b"on",
+            b"client_encoding" if !std::str::from_utf8(value).is_ok_and(is_safe) => return Err(ENCODING),
             _ => {}
         }
         Ok(())
@@ -341,24 +353,21 @@ impl<P, T> Session<P, T> {
 
     fn is_over_with(&mut self, sent: &mut Sent<T>) {
         let Sent { rows, failed, .. } = *sent;
-        self.ran.extend(sent.run.take().map(|run| Ran { run, rows, failed }));
+        if let Some(run) = sent.run.take() {
+            self.ran.push_back(Ran { run, rows, failed });
+        }
     }
 
-    fn done(&mut self, back: &Back) -> Result<(), Reason> {
-        let fits = |kind: &SentKind| match kind {
-            SentKind::Parse { .. } => *back == Back::ParseComplete,
-            SentKind::Bind { .. } => *back == Back::BindComplete,
-            SentKind::CloseStatement(_) | SentKind::ClosePortal(_) => *back == Back::CloseComplete,
-            SentKind::Describe => *back == Back::Described,
-            // Rows of a query are described too.
-            SentKind::Query | SentKind::Execute | SentKind::Sync | SentKind::CopyEnd => false,
-        };
+    fn done(&mut self, back: Back<'_>) -> Result<(), Reason> {
         let Some(first) = self.awaited() else { return Err(STATE) };
-        if *back == Back::Described && matches!(first.kind, SentKind::Query | SentKind::Execute) {
-            return Ok(());
-        }
-        if !fits(&first.kind) {
-            return Err(STATE);
+        match (&first.kind, back) {
+            // Rows of a query are described too.
+            (SentKind::Query | SentKind::Execute, Back::Described) => return Ok(()),
+            (SentKind::Parse { .. }, Back::ParseComplete)
+            | (SentKind::Bind { .. }, Back::BindComplete)
+            | (SentKind::CloseStatement(_) | SentKind::ClosePortal(_), Back::CloseComplete)
+            | (SentKind::Describe, Back::Described) => {}
+            _ => return Err(STATE),
         }
         let Some(Sent { kind, newest: (statement, portal), .. }) = self.unanswered.pop_front() else { return Ok(()) };
         match kind {
@@ -384,9 +393,8 @@ impl<P, T> Session<P, T> {
     ///
     /// # Errors
     /// [`TOO_MANY`].
-    pub fn bind(&mut self, portal: &[u8], held: Vec<Rc<P>>) -> Result<(), Reason> {
-        let portal_held = Portal { held, brought: Rc::default() };
-        let number = self.portals.propose(portal, self.pipeline, Rc::new(portal_held))?;
+    pub fn bind(&mut self, portal: &[u8], held: Held<P>) -> Result<(), Reason> {
+        let number = self.portals.propose(portal, self.pipeline, Rc::new(Portal::new(held)))?;
         self.sent(SentKind::Bind { portal: portal.into(), number }, None)
     }
 }

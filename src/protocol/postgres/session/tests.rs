@@ -1,16 +1,17 @@
 //! Both ends of a session, step by step: who answers what, and what becomes of names.
 
 use super::*;
+use smallvec::smallvec;
 
-const READY: Back = Back::Ready { in_transaction: false };
-const DONE: Back = Back::Complete { drops_all: false, rows: 7 };
-const FAILED: Back = Back::Error { fatal: false, code: *b"42601" };
+const READY: Back<'_> = Back::Ready { in_transaction: false };
+const DONE: Back<'_> = Back::Complete { drops_all: false, rows: 7 };
+const FAILED: Back<'_> = Back::Error { fatal: false, code: *b"42601" };
 
 fn ready() -> Session<&'static str> {
     let mut session = Session::new(&Limits::default());
     for back in [Back::Challenge, Back::Authenticated, READY] {
         session.admits(&Front::Password).ok();
-        session.answered(&back).unwrap();
+        session.answered(back).unwrap();
     }
     session
 }
@@ -24,10 +25,10 @@ fn nothing_is_asked_before_the_server_is_ready() {
     let mut session: Session<()> = Session::new(&Limits::default());
     assert_eq!(session.admits(&Front::Query(b"")), Err(STATE));
     assert_eq!(session.admits(&Front::Password), Err(STATE));
-    session.answered(&Back::Challenge).unwrap();
+    session.answered(Back::Challenge).unwrap();
     assert_eq!((session.admits(&Front::Password), session.admits(&Front::Password)), (Ok(()), Err(STATE)));
-    session.answered(&Back::Authenticated).unwrap();
-    assert_eq!(session.answered(&READY), Ok(Answered::Begun));
+    session.answered(Back::Authenticated).unwrap();
+    assert_eq!(session.answered(READY), Ok(Answered::Begun));
     assert_eq!(session.admits(&Front::Query(b"")), Ok(()));
     assert_eq!((session.admits(&Front::Password), session.admits(&Front::CopyData)), (Err(STATE), Ok(())));
 }
@@ -37,10 +38,10 @@ fn denial_answers_the_statement_it_stands_for() {
     let mut session = ready();
     session.sent(SentKind::Query, None).unwrap();
     session.sent(SentKind::Query, denied()).unwrap();
-    assert_eq!(session.answered(&FAILED), Ok(Answered::Pass));
-    session.answered(&READY).unwrap();
-    assert_eq!(session.answered(&FAILED), Ok(Answered::Denied(denied().unwrap())));
-    session.answered(&READY).unwrap();
+    assert_eq!(session.answered(FAILED), Ok(Answered::Pass));
+    session.answered(READY).unwrap();
+    assert_eq!(session.answered(FAILED), Ok(Answered::Denied(denied().unwrap())));
+    session.answered(READY).unwrap();
     assert!(session.is_quiet());
 }
 
@@ -50,12 +51,12 @@ fn pipeline_after_an_error_is_skipped_to_its_sync() {
     session.parse(b"a", Rc::new("a")).unwrap();
     session.sent(SentKind::Parse { name: b"x".as_slice().into(), number: 0 }, denied()).unwrap();
     session.parse(b"b", Rc::new("b")).unwrap();
-    assert_eq!(session.answered(&Back::ParseComplete), Ok(Answered::Pass));
-    assert_eq!(session.answered(&FAILED), Ok(Answered::Denied(denied().unwrap())));
+    assert_eq!(session.answered(Back::ParseComplete), Ok(Answered::Pass));
+    assert_eq!(session.answered(FAILED), Ok(Answered::Denied(denied().unwrap())));
     session.parse(b"c", Rc::new("c")).unwrap();
     session.sent(SentKind::Sync, None).unwrap();
     session.parse(b"d", Rc::new("d")).unwrap();
-    session.answered(&READY).unwrap();
+    session.answered(READY).unwrap();
     let held = |name: &[u8]| session.statements.of(name, u64::MAX).len();
     assert_eq!((held(b"a"), held(b"b"), held(b"c"), held(b"d")), (1, 0, 0, 1));
 }
@@ -70,26 +71,26 @@ fn name_that_is_closed_may_be_taken_again_before_the_server_answers() {
     session.parse(b"a", Rc::new("new")).unwrap();
     session.sent(SentKind::Sync, None).unwrap();
     for back in [Back::ParseComplete, READY, Back::CloseComplete, READY, Back::ParseComplete, READY] {
-        session.answered(&back).unwrap();
+        session.answered(back).unwrap();
     }
-    assert_eq!(session.statements.of(b"a", u64::MAX), [Rc::new("new")]);
+    assert_eq!(session.statements.of(b"a", u64::MAX).as_slice(), [Rc::new("new")]);
 }
 
 #[test]
 fn sync_during_a_copy_is_not_answered() {
     let mut session = ready();
-    session.bind(b"", vec![Rc::new("copy")]).unwrap();
+    session.bind(b"", smallvec![Rc::new("copy")]).unwrap();
     session.sent(SentKind::Execute, None).unwrap();
     session.sent(SentKind::Sync, None).unwrap();
-    session.answered(&Back::BindComplete).unwrap();
-    session.answered(&Back::CopyIn).unwrap();
+    session.answered(Back::BindComplete).unwrap();
+    session.answered(Back::CopyIn).unwrap();
     assert_eq!(session.admits(&Front::Query(b"")), Err(STATE));
     for front in [Front::CopyData, Front::CopyEnd] {
         assert_eq!(session.admits(&front), Ok(()));
     }
     session.sent(SentKind::Sync, None).unwrap();
-    session.answered(&DONE).unwrap();
-    session.answered(&READY).unwrap();
+    session.answered(DONE).unwrap();
+    session.answered(READY).unwrap();
     assert!(session.is_quiet());
 }
 
@@ -101,10 +102,10 @@ fn copy_that_ends_before_it_is_asked_for_is_over() {
         assert_eq!(session.admits(&front), Ok(()));
     }
     session.sent(SentKind::Sync, None).unwrap();
-    session.answered(&Back::CopyIn).unwrap();
+    session.answered(Back::CopyIn).unwrap();
     assert_eq!(session.admits(&Front::Query(b"")), Ok(()));
-    session.answered(&READY).unwrap();
-    session.answered(&READY).unwrap();
+    session.answered(READY).unwrap();
+    session.answered(READY).unwrap();
     assert!(session.is_quiet());
 }
 
@@ -119,13 +120,13 @@ fn unanswered_messages_end_at_their_limit() {
 #[test]
 fn rows_end_at_their_ceiling() {
     let mut session = ready();
-    assert_eq!(session.answered(&Back::Row), Err(STATE));
+    assert_eq!(session.answered(Back::Row), Err(STATE));
     let ceiling = Ceiling::new(2);
     for _ in 0..2 {
         session.runs(SentKind::Execute, Some(ceiling.clone()), ()).unwrap();
     }
-    assert_eq!((session.brings(1), session.answered(&DONE)), (Ok(()), Ok(Answered::Pass)));
-    assert_eq!((session.brings(1), session.answered(&Back::Row)), (Ok(()), Err(ROWS)));
+    assert_eq!((session.brings(1), session.answered(DONE)), (Ok(()), Ok(Answered::Pass)));
+    assert_eq!((session.brings(1), session.answered(Back::Row)), (Ok(()), Err(ROWS)));
 }
 
 #[test]
@@ -139,7 +140,7 @@ fn what_has_run_is_told_with_its_rows() {
     session.sent(SentKind::Sync, None).unwrap();
     // The first sends two rows and changes seven, the second suspends after one, the third fails, the fourth is skipped.
     for back in [Back::Row, Back::Row, DONE, DONE, READY, Back::Row, DONE, FAILED, READY] {
-        session.answered(&back).unwrap();
+        session.answered(back).unwrap();
     }
     let ran = |run, rows, failed| Some(Ran { run, rows, failed });
     assert_eq!((session.ran(), session.ran()), (ran(1, 9, None), ran(2, 1, None)));
@@ -149,9 +150,9 @@ fn what_has_run_is_told_with_its_rows() {
 #[test]
 fn server_that_answers_what_was_not_asked_is_refused() {
     let mut session = ready();
-    assert_eq!(session.answered(&Back::ParseComplete), Err(STATE));
-    assert_eq!(session.answered(&Back::CopyBoth), Err(UNSUPPORTED));
-    assert_eq!(session.answered(&Back::Authenticated), Err(STATE));
-    let encoding = Back::Parameter { name: "client_encoding".into(), value: "SJIS".into() };
-    assert_eq!(session.answered(&encoding), Err(ENCODING));
+    assert_eq!(session.answered(Back::ParseComplete), Err(STATE));
+    assert_eq!(session.answered(Back::CopyBoth), Err(UNSUPPORTED));
+    assert_eq!(session.answered(Back::Authenticated), Err(STATE));
+    let encoding = Back::Parameter { name: b"client_encoding", value: b"SJIS" };
+    assert_eq!(session.answered(encoding), Err(ENCODING));
 }
