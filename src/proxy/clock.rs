@@ -11,14 +11,14 @@ const KEPT: Duration = Duration::from_millis(100);
 /// One worker's clock.
 pub(super) struct Clock {
     started: Instant,
-    /// What both clocks said at one moment.
-    read: Cell<(Instant, SystemTime)>,
+    /// What both clocks said at one moment; the steady one counts from the start.
+    read: Cell<(Duration, SystemTime)>,
 }
 
 impl Clock {
     /// Counts from `started`.
     pub(super) fn new(started: Instant) -> Self {
-        Self { started, read: Cell::new((Instant::now(), SystemTime::now())) }
+        Self { started, read: Cell::new((started.elapsed(), SystemTime::now())) }
     }
 
     /// The moment so long after the start.
@@ -28,18 +28,18 @@ impl Clock {
 
     /// The time now.
     pub(super) fn now(&self) -> Now {
-        let steady = Instant::now();
-        Now { wall: self.wall(steady), since_start: steady.saturating_duration_since(self.started) }
+        let since_start = self.started.elapsed();
+        Now { wall: self.wall(since_start), since_start }
     }
 
-    fn wall(&self, steady: Instant) -> SystemTime {
+    fn wall(&self, since_start: Duration) -> SystemTime {
         let (then, wall) = self.read.get();
-        let passed = steady.saturating_duration_since(then);
+        let passed = since_start.saturating_sub(then);
         if passed < KEPT {
             return wall + passed;
         }
         let wall = SystemTime::now();
-        self.read.set((steady, wall));
+        self.read.set((since_start, wall));
         wall
     }
 }
@@ -50,11 +50,10 @@ mod tests {
 
     #[test]
     fn wall_clock_is_looked_up_again() {
-        let now = Instant::now();
-        let clock = Clock::new(now);
-        clock.read.set((now, SystemTime::UNIX_EPOCH));
-        assert_eq!(clock.wall(now + KEPT / 2), SystemTime::UNIX_EPOCH + KEPT / 2);
-        assert!(clock.wall(now + KEPT) > SystemTime::UNIX_EPOCH + Duration::from_secs(1));
+        let (clock, then) = (Clock::new(Instant::now()), Duration::from_secs(7));
+        clock.read.set((then, SystemTime::UNIX_EPOCH));
+        assert_eq!(clock.wall(then + KEPT / 2), SystemTime::UNIX_EPOCH + KEPT / 2);
+        assert!(clock.wall(then + KEPT) > SystemTime::UNIX_EPOCH + Duration::from_secs(1));
         assert!(clock.now().wall > SystemTime::UNIX_EPOCH + Duration::from_secs(1));
     }
 

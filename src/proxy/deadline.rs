@@ -7,14 +7,17 @@ use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
+use tokio::task::coop;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 /// The connection's present deadline, and what it is called when it passes.
 pub(super) struct Deadline {
     /// Made, or taken over, when it is first waited for.
     timer: Option<Timer>,
+    /// Whom the timer wakes when it goes off; nobody after it was moved.
+    wakes: Option<Waker>,
     due: Due,
     reason: Reason,
     timers: Timers,
@@ -40,7 +43,7 @@ impl Timers {
 
     /// A deadline that uses one of them.
     pub(super) fn deadline(&self, wait: Duration, reason: Reason) -> Deadline {
-        Deadline { timer: None, due: Due::After(wait), reason, timers: self.clone() }
+        Deadline { timer: None, wakes: None, due: Due::After(wait), reason, timers: self.clone() }
     }
 
     fn take(&self, at: Instant) -> Timer {
@@ -86,6 +89,7 @@ impl Deadline {
         self.due = Due::At(at);
         if let Some(timer) = self.timer.as_mut().filter(|timer| timer.deadline() > at + SLACK) {
             timer.as_mut().reset(at);
+            self.wakes = None;
         }
     }
 
@@ -104,12 +108,19 @@ impl Deadline {
     pub(super) fn poll_passed(&mut self, cx: &mut Context<'_>) -> Poll<Reason> {
         let at = self.at();
         let timer = self.timer.get_or_insert_with(|| self.timers.take(at));
+        let is_known = self.wakes.as_ref().is_some_and(|known| known.will_wake(cx.waker()));
+        if is_known && !timer.is_elapsed() {
+            return Poll::Pending;
+        }
+        self.wakes = None;
         while timer.as_mut().poll(cx).is_ready() {
             if Instant::now() >= at {
                 return Poll::Ready(self.reason);
             }
             timer.as_mut().reset(at);
         }
+        // It was not the end of a turn that kept the timer from being looked at.
+        self.wakes = coop::has_budget_remaining().then(|| cx.waker().clone());
         Poll::Pending
     }
 

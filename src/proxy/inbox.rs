@@ -30,13 +30,14 @@ impl Scratch {
         most: usize,
         use_bytes: impl FnOnce(&[u8]) -> T,
     ) -> Poll<io::Result<T>> {
-        let turn = ready!(coop::poll_proceed(cx));
+        if !coop::has_budget_remaining() {
+            drop(ready!(coop::poll_proceed(cx)));
+        }
         let mut scratch = self.0.borrow_mut();
         let most = most.clamp(1, Self::BYTES);
         let mut into = ReadBuf::new(scratch.get_mut(..most).unwrap_or_default());
         ready!(Pin::new(from).poll_read(cx, &mut into))?;
-        turn.made_progress();
-        charge(cx, into.filled().len() / Self::UNIT_BYTES);
+        charge(cx, 1 + into.filled().len() / Self::UNIT_BYTES);
         Poll::Ready(Ok(use_bytes(into.filled())))
     }
 }

@@ -166,7 +166,8 @@ impl Worker {
 
     /// Whether the sidecar has been told to stop.
     pub(super) fn stopping(&self) -> bool {
-        *self.stop.borrow()
+        // Nothing but a stop is ever said.
+        self.stop.has_changed().unwrap_or(true) && *self.stop.borrow()
     }
 
     /// Whether a connection that we opened to an address leads back to one of our listeners.

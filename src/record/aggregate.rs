@@ -61,6 +61,11 @@ impl Aggregate {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).flows.note(to, carried);
     }
 
+    /// The same statement, as it is known: those that are one in memory are told to be equal at a glance.
+    pub fn known(&self, statement: Arc<Statement>) -> Arc<Statement> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).statements.known(statement)
+    }
+
     /// Counts an SQL statement that ran.
     pub fn ran(&self, statement: &Arc<Statement>, ran: Ran) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).statements.note(statement, ran);

@@ -130,6 +130,11 @@ impl Ran {
 }
 
 impl Seen {
+    /// The same statement, as it was counted first.
+    pub(super) fn known(&self, statement: Arc<Statement>) -> Arc<Statement> {
+        self.seen.get_key_value(&statement).map_or(statement, |(known, _)| Arc::clone(known))
+    }
+
     pub(super) fn note(&mut self, statement: &Arc<Statement>, ran: Ran) {
         if let Some(known) = self.seen.get_mut(statement) {
             return known.add(ran);

@@ -109,6 +109,8 @@ pub(in crate::proxy) struct Subject<'w> {
     rows_read: (u64, u64),
     /// The time, as it was when something came to be dealt with.
     now: Cell<Option<Now>>,
+    /// The generation of the policy, as it was then.
+    generation: Cell<Option<u64>>,
 }
 
 impl<'w> Subject<'w> {
@@ -121,8 +123,20 @@ impl<'w> Subject<'w> {
         let caller = Caller::of(&connection);
         let kind = worker.shared.sessions.kind((&caller, &who.user, &who.database));
         let exchanges = Exchanges::default();
-        let (waiting, rows_read, now) = (None, (0, 0), Cell::default());
-        Self { worker, dialect, connection, caller, who, exchanges, waiting, kind, rows_read, now }
+        let (now, generation) = (Cell::default(), Cell::default());
+        Self {
+            worker,
+            dialect,
+            connection,
+            caller,
+            who,
+            exchanges,
+            waiting: None,
+            kind,
+            rows_read: (0, 0),
+            now,
+            generation,
+        }
     }
 
     /// The time. It is looked up once for all that is dealt with before the session waits again.
@@ -132,9 +146,18 @@ impl<'w> Subject<'w> {
         now
     }
 
-    /// The session waits: time passes.
+    /// The generation of the policy in place. What is known to be granted by it need not be judged again; like the time, it is
+    /// looked up once.
+    pub(in crate::proxy) fn generation(&self) -> u64 {
+        let generation = self.generation.get().unwrap_or_else(|| self.worker.engine().revision().generation);
+        self.generation.set(Some(generation));
+        generation
+    }
+
+    /// The session waits: time passes, and policies change.
     pub(in crate::proxy) fn waits(&self) {
         self.now.set(None);
+        self.generation.set(None);
     }
 
     /// Another user has the session.

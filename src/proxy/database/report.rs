@@ -121,7 +121,7 @@ impl Subject<'_> {
             Verdict::Deny(denial) => Some(denial.reason.name),
             Verdict::Allow | Verdict::Mask(_) => None,
         };
-        Statement::new(What {
+        self.worker.aggregate.known(Statement::new(What {
             caller: self.caller.clone(),
             dialect: self.dialect.name,
             user: self.who.user.as_str().into(),
@@ -135,7 +135,7 @@ impl Subject<'_> {
             rule: judgement.rules.first().cloned(),
             reason,
             suspicious,
-        })
+        }))
     }
 
     /// Records a judgement of what is no text, asked for by this user; gives the event's id if it denies and that must be

@@ -110,13 +110,15 @@ impl Sides {
     /// Writes what the sides take; whether they took any.
     fn send(&mut self, cx: &mut Context<'_>) -> Result<bool, Side> {
         let mut moved = false;
-        let writes = [
-            (Side::Server, self.to_server.poll_send_any(cx, &mut self.server)),
-            (Side::Client, self.to_client.poll_send_any(cx, &mut self.client)),
-        ];
-        for (side, write) in writes {
-            match write {
-                Poll::Ready(Ok(sent)) => moved |= sent,
+        for (side, outbox, stream) in [
+            (Side::Server, &mut self.to_server, &mut self.server),
+            (Side::Client, &mut self.to_client, &mut self.client),
+        ] {
+            if outbox.is_empty() {
+                continue;
+            }
+            match outbox.poll_send(cx, stream) {
+                Poll::Ready(Ok(())) => moved = true,
                 Poll::Ready(Err(_)) => return Err(side),
                 Poll::Pending => {}
             }
@@ -203,50 +205,57 @@ impl Sides {
 
 /// What has come of one side and is dealt with message by message: what goes on as it came is moved in one piece.
 pub(in crate::proxy) struct Passage<'a> {
-    bytes: &'a [u8],
-    /// What goes on, and is not yet moved: `from <= to <= bytes.len()`.
-    from: usize,
-    to: usize,
+    /// What is not yet moved: first what goes on.
+    unmoved: &'a [u8],
+    /// So many bytes go on. `waiting + unread.len() == unmoved.len()`.
+    waiting: usize,
+    /// What was not yet dealt with.
+    unread: &'a [u8],
 }
 
 impl<'a> Passage<'a> {
     /// What was not yet dealt with.
     pub(in crate::proxy) fn of(bytes: &'a [u8]) -> Self {
-        Self { bytes, from: 0, to: 0 }
+        Self { unmoved: bytes, waiting: 0, unread: bytes }
     }
 
-    /// What is left of it.
+    /// What is left to be dealt with.
     pub(in crate::proxy) fn unread(&self) -> &'a [u8] {
-        self.bytes.get(self.to..).unwrap_or_default()
+        self.unread
     }
 
-    /// What goes on and is not yet moved.
+    /// Bytes that go on and are not yet moved.
     pub(in crate::proxy) fn waiting(&self) -> usize {
-        self.to - self.from
+        self.waiting
     }
 
-    /// Lets a message go on, or drops it, as far as it has come; gives what is to come.
-    pub(in crate::proxy) fn pass(&mut self, rest: Rest, outbox: &mut Outbox) -> Rest {
-        let count = rest.bytes.min(self.unread().len());
-        if rest.dropped {
-            self.flush(outbox);
-            self.from += count;
-        }
-        self.to += count;
-        Rest { bytes: rest.bytes - count, ..rest }
+    /// Lets so many bytes go on, as far as they have come; gives what is to come.
+    pub(in crate::proxy) fn pass(&mut self, bytes: usize) -> Rest {
+        let count = bytes.min(self.unread.len());
+        self.unread = self.unread.get(count..).unwrap_or_default();
+        self.waiting += count;
+        Rest { bytes: bytes - count, dropped: false }
+    }
+
+    /// Drops so many bytes, as far as they have come; gives what is to come.
+    pub(in crate::proxy) fn skip(&mut self, bytes: usize, outbox: &mut Outbox) -> Rest {
+        self.flush(outbox);
+        let rest = self.pass(bytes);
+        (self.unmoved, self.waiting) = (self.unread, 0);
+        Rest { dropped: true, ..rest }
+    }
+
+    /// Lets the rest of a message go on, or drops it.
+    pub(in crate::proxy) fn end(&mut self, rest: Rest, outbox: &mut Outbox) -> Rest {
+        if rest.dropped { self.skip(rest.bytes, outbox) } else { self.pass(rest.bytes) }
     }
 
     /// Moves what goes on: something else is to be said behind it.
     pub(in crate::proxy) fn flush(&mut self, outbox: &mut Outbox) {
-        if self.from < self.to {
-            outbox.buffer().extend_from_slice(self.bytes.get(self.from..self.to).unwrap_or_default());
-            self.from = self.to;
+        if self.waiting > 0 {
+            outbox.buffer().extend_from_slice(self.unmoved.get(..self.waiting).unwrap_or_default());
+            (self.unmoved, self.waiting) = (self.unread, 0);
         }
-    }
-
-    /// How much was dealt with.
-    pub(in crate::proxy) fn dealt(self) -> usize {
-        self.to
     }
 }
 

@@ -157,8 +157,7 @@ impl<U> Clean<U> {
         shape: &Rc<Shape<U>>,
         verb: &'static str,
     ) -> Option<Granted> {
-        let generation = subject.worker.engine().revision().generation;
-        let granted = self.of(shape, generation, subject.now().since_start.as_secs())?;
+        let granted = self.of(shape, subject.generation(), subject.now().since_start.as_secs())?;
         subject.worker.metrics.judged(subject.connection.direction, Mode::Enforce, &Verdict::Allow);
         subject.worker.metrics.statement(subject.connection.direction, verb, "granted");
         Some(granted)

@@ -163,7 +163,7 @@ impl Wire<'_> {
         if self.texts.get() + text.len() > TEXT_BYTES {
             return Err(End::Refused(TOO_MANY));
         }
-        let generation = self.subject.worker.engine().revision().generation;
+        let generation = self.subject.generation();
         let statement = Statement::new(text, understood, self.settings.clone(), (generation, granted), &self.texts);
         self.statements.ask(statement).map_err(End::Refused)?;
         self.goes_on(Shape::Prepared, Then::Plain)
@@ -199,7 +199,7 @@ impl Wire<'_> {
 
     /// Whether a prepared statement is granted by the policy in place.
     fn still_granted(&mut self, statement: &Statement) -> Result<(), Denied> {
-        let generation = self.subject.worker.engine().revision().generation;
+        let generation = self.subject.generation();
         if statement.generation.get() != generation {
             let settings = Some(&statement.settings);
             self.is_not_proved(&statement.text, &statement.understood, settings)?;

@@ -22,6 +22,8 @@ use std::time::Instant;
 pub(super) enum Fate {
     /// It goes on as it is.
     Forward,
+    /// It goes on, and is the last one.
+    Last,
     /// What this writes is sent in its place.
     Replaced(fn(&mut Vec<u8>)),
 }
@@ -47,7 +49,8 @@ impl Wire<'_> {
             Front::ClosePortal(name) => self.sent(SentKind::ClosePortal((*name).into())),
             Front::Sync => self.sent(SentKind::Sync),
             Front::FunctionCall => self.function_call(),
-            Front::Flush | Front::Password | Front::CopyData | Front::CopyEnd | Front::Terminate => Ok(Fate::Forward),
+            Front::Flush | Front::Password | Front::CopyData | Front::CopyEnd => Ok(Fate::Forward),
+            Front::Terminate => Ok(Fate::Last),
         }
     }
 
@@ -55,6 +58,7 @@ impl Wire<'_> {
         self.session.sent(kind, None).map(|()| Fate::Forward).map_err(End::Refused)
     }
 
+    #[inline(never)]
     fn query(&mut self, text: &[u8]) -> Fated {
         self.still_welcome().map_err(End::Refused)?;
         self.subject.exchanges.exchanges += 1;
@@ -71,6 +75,7 @@ impl Wire<'_> {
     }
 
     /// A function that is called by its number: which one it is, only the server knows.
+    #[cold]
     fn function_call(&mut self) -> Fated {
         self.still_welcome().map_err(End::Refused)?;
         self.subject.exchanges.exchanges += 1;
@@ -83,6 +88,7 @@ impl Wire<'_> {
         }
     }
 
+    #[inline(never)]
     fn parse(&mut self, name: &[u8], text: &[u8]) -> Fated {
         self.still_welcome().map_err(End::Refused)?;
         self.subject.exchanges.exchanges += 1;
@@ -256,8 +262,7 @@ impl Wire<'_> {
     }
 
     fn under(&self) -> Under {
-        let generation = self.subject.worker.engine().revision().generation;
-        Under { generation, changes: self.session.settings.changes() }
+        Under { generation: self.subject.generation(), changes: self.session.settings.changes() }
     }
 
     /// Follows what a granted text changes: settings, prepared names.
@@ -296,10 +301,12 @@ impl Wire<'_> {
         self.session.runs(kind, ceiling, run).map(|()| Fate::Forward).map_err(End::Refused)
     }
 
+    #[cold]
     fn deny_query(&mut self, event: EventId, code: &'static str) -> Fated {
         self.replaced(SentKind::Query, emit::failing_query, event, code)
     }
 
+    #[cold]
     fn deny_extended(&mut self, event: EventId, code: &'static str) -> Fated {
         self.replaced(SentKind::Parse { name: Box::default(), number: 0 }, emit::failing_parse, event, code)
     }

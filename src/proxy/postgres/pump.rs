@@ -9,10 +9,10 @@ use crate::protocol::postgres::ROWS;
 use crate::protocol::postgres::back::{self, Back};
 use crate::protocol::postgres::emit;
 use crate::protocol::postgres::frame::{self, HEADER};
-use crate::protocol::postgres::front::{self, Front};
+use crate::protocol::postgres::front;
 use crate::protocol::postgres::session::Answered;
 use crate::protocol::postgres::startup::CancelKey;
-use crate::proxy::database::{End, HIGH_BYTES, IDLE, Moved, Passage, Rest, SERVER_GONE};
+use crate::proxy::database::{End, HIGH_BYTES, IDLE, Moved, Passage, SERVER_GONE};
 use crate::proxy::tls::Stream;
 use std::future::poll_fn;
 use std::task::{Context, Poll};
@@ -59,35 +59,45 @@ impl Wire<'_> {
         let mut passage = Passage::of(inbox.unread());
         let dealt = self.client_passage(&mut passage);
         passage.flush(&mut self.sides.to_server);
-        let count = passage.dealt();
-        inbox.consume(count);
+        let left = passage.unread().len();
+        inbox.consume(inbox.len() - left);
         self.sides.from_client = inbox;
-        let held = self.sides.from_client.len() + self.texts.get();
+        let held = left + self.texts.get();
         dealt.and_then(|()| self.share.resize(held).map_err(End::Refused))
     }
 
+    #[inline(never)]
     fn client_passage(&mut self, passage: &mut Passage<'_>) -> Result<(), End> {
-        loop {
-            self.sides.client_rest = passage.pass(self.sides.client_rest, &mut self.sides.to_server);
+        let mut rest = passage.end(self.sides.client_rest, &mut self.sides.to_server);
+        let dealt = loop {
             let bytes = passage.unread();
-            let full = self.sides.to_server.len() + passage.waiting() > HIGH_BYTES;
-            if self.sides.client_rest.bytes > 0 || full || bytes.is_empty() {
-                return Ok(());
+            if rest.bytes > 0 || bytes.is_empty() || self.sides.to_server.len() + passage.waiting() > HIGH_BYTES {
+                break Ok(());
             }
-            let refused = |malformed: Malformed| End::Refused(malformed.why);
-            let Some(unit) = frame::from_client(bytes, &self.limits).map_err(refused)? else { return Ok(()) };
-            let front = front::read(&unit, bytes).map_err(refused)?;
-            let fate = self.ask(&front)?;
-            if let Fate::Replaced(by) = fate {
-                passage.flush(&mut self.sides.to_server);
-                by(self.sides.to_server.buffer());
+            match self.client_message(bytes) {
+                Ok(None) => break Ok(()),
+                Ok(Some((len, Fate::Forward))) => rest = passage.pass(len),
+                Ok(Some((len, Fate::Last))) => {
+                    passage.pass(len);
+                    break Err(End::Over);
+                }
+                Ok(Some((len, Fate::Replaced(by)))) => {
+                    rest = passage.skip(len, &mut self.sides.to_server);
+                    by(self.sides.to_server.buffer());
+                }
+                Err(end) => break Err(end),
             }
-            self.sides.client_rest = Rest { bytes: unit.len, dropped: matches!(fate, Fate::Replaced(_)) };
-            if matches!(front, Front::Terminate) {
-                passage.pass(self.sides.client_rest, &mut self.sides.to_server);
-                return Err(End::Over);
-            }
-        }
+        };
+        self.sides.client_rest = rest;
+        dealt
+    }
+
+    /// Deals with the client's next message, once it has come: its length, and what becomes of it.
+    fn client_message(&mut self, bytes: &[u8]) -> Result<Option<(usize, Fate)>, End> {
+        let refused = |malformed: Malformed| End::Refused(malformed.why);
+        let Some(unit) = frame::from_client(bytes, &self.limits).map_err(refused)? else { return Ok(None) };
+        let front = front::read(&unit, bytes).map_err(refused)?;
+        Ok(Some((unit.len, self.ask(&front)?)))
     }
 
     /// Deals with the server's messages as far as they have come, and as the client takes them.
@@ -99,51 +109,49 @@ impl Wire<'_> {
         let mut passage = Passage::of(inbox.unread());
         let dealt = self.server_passage(&mut passage);
         passage.flush(&mut self.sides.to_client);
-        let count = passage.dealt();
-        inbox.consume(count);
+        let left = passage.unread().len();
+        inbox.consume(inbox.len() - left);
         self.sides.from_server = inbox;
         dealt.map_err(|why| {
             if why == ROWS { End::Refused(ROWS) } else { End::Broken(Reason { kind: Kind::Upstream, ..why }) }
         })
     }
 
+    #[inline(never)]
     fn server_passage(&mut self, passage: &mut Passage<'_>) -> Result<(), Reason> {
-        loop {
-            self.sides.server_rest = passage.pass(self.sides.server_rest, &mut self.sides.to_client);
+        let mut rest = passage.end(self.sides.server_rest, &mut self.sides.to_client);
+        let dealt = loop {
             let bytes = passage.unread();
-            let full = self.sides.to_client.len() + passage.waiting() > HIGH_BYTES;
-            if self.sides.server_rest.bytes > 0 || full || bytes.is_empty() {
-                return Ok(());
+            if rest.bytes > 0 || bytes.is_empty() || self.sides.to_client.len() + passage.waiting() > HIGH_BYTES {
+                break Ok(());
             }
-            let (rows, rows_bytes) = frame::rows(bytes);
-            if rows > 0 {
-                self.session.brings(rows)?;
-                self.sides.server_rest = Rest { bytes: rows_bytes, dropped: false };
-                continue;
+            match self.server_message(bytes) {
+                Ok((0, _)) => break Ok(()),
+                Ok((len, None)) => rest = passage.pass(len),
+                Ok((len, Some(instead))) => {
+                    rest = passage.skip(len, &mut self.sides.to_client);
+                    self.sides.to_client.buffer().extend_from_slice(&instead);
+                }
+                Err(why) => break Err(why),
             }
-            let Some(unit) = frame::from_server(bytes).map_err(|malformed| malformed.why)? else { return Ok(()) };
-            let back = back::read(&unit, bytes).map_err(|malformed| malformed.why)?;
-            let instead = self.server_message(back, bytes.get(HEADER..unit.held).unwrap_or_default())?;
-            if let Some(instead) = &instead {
-                passage.flush(&mut self.sides.to_client);
-                self.sides.to_client.buffer().extend_from_slice(instead);
-            }
-            self.sides.server_rest = Rest { bytes: unit.len, dropped: instead.is_some() };
-        }
+        };
+        self.sides.server_rest = rest;
+        dealt
     }
 
-    /// Follows a message of the server: what the client is told instead of it, if it is told something else.
-    fn server_message(&mut self, back: Back<'_>, body: &[u8]) -> Result<Option<Vec<u8>>, Reason> {
+    /// Deals with the server's next message, or rows: their length, 0 as long as they have not come, and what the client is
+    /// told instead, if it is told something else.
+    fn server_message(&mut self, bytes: &[u8]) -> Result<(usize, Option<Vec<u8>>), Reason> {
+        let (rows, rows_bytes) = frame::rows(bytes);
+        if rows > 0 {
+            self.session.brings(rows)?;
+            return Ok((rows_bytes, None));
+        }
+        let Some(unit) = frame::from_server(bytes).map_err(|malformed| malformed.why)? else { return Ok((0, None)) };
+        let back = back::read(&unit, bytes).map_err(|malformed| malformed.why)?;
         let instead = match back {
-            Back::Error { code, .. } => self.failed(back, code)?,
-            Back::Challenge => {
-                self.session.answered(back)?;
-                self.offer(body)
-            }
-            Back::Key(key) => {
-                let key = CancelKey(key.into());
-                self.key = self.subject.worker.shared.cancel.register(key, &self.subject.connection);
-                None
+            Back::Error { .. } | Back::Challenge | Back::Key(_) => {
+                self.rare_message(back, bytes.get(HEADER..unit.held).unwrap_or_default())?
             }
             back => {
                 self.session.answered(back)?;
@@ -153,26 +161,31 @@ impl Wire<'_> {
         while let Some(ran) = self.session.ran() {
             self.subject.tell(ran.run, ran.rows, ran.failed);
         }
-        Ok(instead)
+        Ok((unit.len, instead))
     }
 
-    /// An error: of a login, of a statement that was denied, or of one that was not.
-    fn failed(&mut self, back: Back<'_>, code: [u8; 5]) -> Result<Option<Vec<u8>>, Reason> {
-        if code.starts_with(b"28") && !self.session.has_begun() {
+    /// Follows a message of the server that the client may not get as it is, or that more than the session must know: what the
+    /// client is told instead.
+    #[cold]
+    fn rare_message(&mut self, back: Back<'_>, body: &[u8]) -> Result<Option<Vec<u8>>, Reason> {
+        let login_failed = matches!(back, Back::Error { code: [b'2', b'8', ..], .. }) && !self.session.has_begun();
+        if login_failed {
             let (sessions, now) = (&self.subject.worker.shared.sessions, self.subject.now().since_start);
             sessions.login_failed(sessions.kind(&self.subject.caller), now);
         }
-        let Answered::Denied(denied) = self.session.answered(back)? else { return Ok(None) };
+        if let Back::Key(key) = back {
+            let key = CancelKey(key.into());
+            self.key = self.subject.worker.shared.cancel.register(key, &self.subject.connection);
+        }
         let mut instead = Vec::new();
-        emit::denial(&mut instead, denied.code, &denied.event);
-        Ok(Some(instead))
-    }
-
-    /// What the server offers for SASL, to a client that cannot take all of it.
-    fn offer(&self, body: &[u8]) -> Option<Vec<u8>> {
-        let mut instead = Vec::new();
-        let is_plain = matches!(self.sides.client, Stream::Plain(_));
-        (is_plain && emit::sasl_without_binding(&mut instead, body)).then_some(instead)
+        if let Answered::Denied(denied) = self.session.answered(back)? {
+            emit::denial(&mut instead, denied.code, &denied.event);
+        }
+        // A client in plaintext has no channel to bind to.
+        if matches!(back, Back::Challenge) && matches!(self.sides.client, Stream::Plain(_)) {
+            emit::sasl_without_binding(&mut instead, body);
+        }
+        Ok(Some(instead).filter(|instead| !instead.is_empty()))
     }
 
     /// What is waited for, and how long.

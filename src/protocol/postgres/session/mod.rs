@@ -11,7 +11,7 @@ use super::path::{Settings, is_safe};
 use super::prepared::{Held, Names};
 use super::{ENCODING, Limits, ROWS, STATE, TOO_MANY, UNSUPPORTED};
 use crate::flow::Reason;
-use sent::Sent;
+use sent::{Running, Sent};
 use std::cell::{Cell, OnceCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -139,7 +139,7 @@ impl<P, T> Session<P, T> {
     /// # Errors
     /// [`TOO_MANY`].
     pub fn runs(&mut self, kind: SentKind, ceiling: Option<Ceiling>, run: T) -> Result<(), Reason> {
-        self.push(Sent { ceiling, run: Some(run), ..Sent::new(kind, None) })
+        self.push(Sent { running: Some(Box::new(Running { ceiling, run })), ..Sent::new(kind, None) })
     }
 
     /// The next statement that the server has run to its end, answered or failed; what it skipped it has not run.
@@ -223,7 +223,7 @@ impl<P, T> Session<P, T> {
         let first = self.awaited().ok_or(STATE)?;
         first.rows = first.rows.saturating_add(rows);
         first.bringing = true;
-        let Some(ceiling) = &first.ceiling else { return Ok(()) };
+        let Some(ceiling) = first.running.as_ref().and_then(|running| running.ceiling.as_ref()) else { return Ok(()) };
         ceiling.brought.set(ceiling.brought.get().saturating_add(rows));
         if ceiling.brought.get() > ceiling.most { Err(ROWS) } else { Ok(()) }
     }
@@ -323,7 +323,7 @@ impl<P, T> Session<P, T> {
             }
             self.skipping = self.unanswered.is_empty();
         }
-        denied.map_or(Answered::Pass, Answered::Denied)
+        denied.map_or(Answered::Pass, |denied| Answered::Denied(*denied))
     }
 
     /// What the server skips has no effect.
@@ -353,8 +353,8 @@ impl<P, T> Session<P, T> {
 
     fn is_over_with(&mut self, sent: &mut Sent<T>) {
         let Sent { rows, failed, .. } = *sent;
-        if let Some(run) = sent.run.take() {
-            self.ran.push_back(Ran { run, rows, failed });
+        if let Some(running) = sent.running.take() {
+            self.ran.push_back(Ran { run: running.run, rows, failed });
         }
     }
 

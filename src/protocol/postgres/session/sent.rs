@@ -24,11 +24,9 @@ impl Ceiling {
 pub(super) struct Sent<T> {
     pub(super) kind: SentKind,
     /// The denial it stands for: its error is rewritten.
-    pub(super) denied: Option<Denied>,
-    /// How many rows it may bring.
-    pub(super) ceiling: Option<Ceiling>,
-    /// What is to be told when it is over.
-    pub(super) run: Option<T>,
+    pub(super) denied: Option<Box<Denied>>,
+    /// What runs, if it runs something. Boxed: most messages run nothing.
+    pub(super) running: Option<Box<Running<T>>>,
     /// Rows that it has brought or changed.
     pub(super) rows: u64,
     /// Rows have come since its last command was over.
@@ -40,8 +38,18 @@ pub(super) struct Sent<T> {
 
 impl<T> Sent<T> {
     pub(super) fn new(kind: SentKind, denied: Option<Denied>) -> Self {
-        Self { kind, denied, ceiling: None, run: None, rows: 0, bringing: false, failed: None, newest: (0, 0) }
+        let denied = denied.map(Box::new);
+        Self { kind, denied, running: None, rows: 0, bringing: false, failed: None, newest: (0, 0) }
     }
+}
+
+/// A statement that runs.
+#[derive(Debug)]
+pub(super) struct Running<T> {
+    /// How many rows it may bring.
+    pub(super) ceiling: Option<Ceiling>,
+    /// What is to be told when it is over.
+    pub(super) run: T,
 }
 
 /// A statement that the server has run.
