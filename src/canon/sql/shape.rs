@@ -83,6 +83,20 @@ const CLASSES: [Class; 256] = {
     classes
 };
 
+/// What words consist of.
+const WORDS: [bool; 256] = {
+    let mut words = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        #[allow(clippy::indexing_slicing)] // byte < 256
+        {
+            words[byte] = matches!(CLASSES[byte], Class::Word | Class::Digit) || byte == b'$' as usize;
+        }
+        byte += 1;
+    }
+    words
+};
+
 fn class(byte: u8) -> Class {
     CLASSES.get(usize::from(byte)).copied().unwrap_or(Class::Telling)
 }
@@ -199,7 +213,7 @@ impl<'a> Reader<'a> {
 }
 
 fn is_word(byte: u8) -> bool {
-    matches!(class(byte), Class::Word | Class::Digit) || byte == b'$'
+    WORDS.get(usize::from(byte)).copied().unwrap_or_default()
 }
 
 #[cfg(test)]

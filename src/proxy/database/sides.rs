@@ -170,15 +170,12 @@ impl Sides {
         now: SystemTime,
         untrusted: Reason,
     ) -> Result<(), Reason> {
-        if worker.bans(connection) {
-            return Err(BANNED);
-        }
         let Proved { tls, peer, generation } = &self.trust;
         if !Connected::is_trusted(worker, tls, peer, *generation) && !self.is_trusted_anew(worker) {
             return Err(untrusted);
         }
         if connection.direction == Direction::Outbound {
-            return Ok(());
+            return if worker.bans(connection) { Err(BANNED) } else { Ok(()) };
         }
         let welcome = worker.still_welcomes(connection, now);
         let mut trusted = || worker.still_trusts(&mut self.handshake, self.client.peer_chain(), now);

@@ -16,17 +16,17 @@ use std::task::{Context, Poll};
 impl Wire<'_> {
     /// Carries the session to its end.
     pub(super) async fn carry(&mut self) -> End {
-        loop {
-            // The server first: its answer lets the next command go on.
-            let dealt = self.server_packets().and_then(|()| self.client_packets());
-            if let Err(end) = dealt {
-                return end;
-            }
-            let mut has_deadline = false;
-            if let Err(end) = poll_fn(|cx| self.poll_step(cx, &mut has_deadline)).await {
-                return end;
-            }
+        if let Err(end) = self.deal() {
+            return end;
         }
+        let mut has_deadline = false;
+        poll_fn(|cx| self.poll_turn(cx, &mut has_deadline)).await
+    }
+
+    /// Deals with what has come.
+    fn deal(&mut self) -> Result<(), End> {
+        // The server first: its answer lets the next command go on.
+        self.server_packets().and_then(|()| self.client_packets())
     }
 
     /// Tells the client why the session ends, if we end it, and lets go of both sides.
@@ -240,25 +240,33 @@ impl Wire<'_> {
         self.deadline.set_at(self.subject.worker.moment(now.since_start + wait), reason);
     }
 
-    /// Ready when something has moved. The deadline is set when it is first waited for, and not put off by waiting on.
-    fn poll_step(&mut self, cx: &mut Context<'_>, has_deadline: &mut bool) -> Poll<Result<(), End>> {
-        // A client that sends ahead is not read further than one piece.
-        let reads = self.awaited.is_none() || self.sides.from_client.is_empty() || self.client_is_due();
-        match self.sides.step(cx, &self.subject.worker.scratch, reads) {
-            Ok(Moved::Dealable) => return Poll::Ready(Ok(())),
-            Ok(Moved::Written) => *has_deadline = false,
-            Ok(Moved::Nothing) => {}
-            Err(gone) => return Poll::Ready(Err(self.gone(gone))),
+    /// One turn: moves and deals with all that can be, up to the end of the session. The deadline is set when it is first waited
+    /// for, and not put off by waiting on.
+    fn poll_turn(&mut self, cx: &mut Context<'_>, has_deadline: &mut bool) -> Poll<End> {
+        loop {
+            // A client that sends ahead is not read further than one piece.
+            let reads = self.awaited.is_none() || self.sides.from_client.is_empty() || self.client_is_due();
+            let moved = match self.sides.step(cx, &self.subject.worker.scratch, reads) {
+                Ok(moved) => moved,
+                Err(side) => return Poll::Ready(self.gone(side)),
+            };
+            *has_deadline &= moved == Moved::Nothing;
+            if moved != Moved::Dealable {
+                break;
+            }
+            if let Err(end) = self.deal() {
+                return Poll::Ready(end);
+            }
         }
-        if self.awaited.is_none() && self.sides.client_rest.bytes == 0 && self.sides.is_stopped(self.subject.worker, cx)
-        {
-            return Poll::Ready(Err(End::Stopped));
+        let is_quiet = self.awaited.is_none() && self.sides.client_rest.bytes == 0;
+        if is_quiet && self.sides.is_stopped(self.subject.worker, cx) {
+            return Poll::Ready(End::Stopped);
         }
         if !std::mem::replace(has_deadline, true) {
             self.set_deadline();
         }
         self.subject.waits();
-        self.deadline.poll_passed(cx).map(|reason| Err(End::Refused(reason)))
+        self.deadline.poll_passed(cx).map(End::Refused)
     }
 
     /// Whether the server waits for more of the client.

@@ -20,16 +20,16 @@ use std::task::{Context, Poll};
 impl Wire<'_> {
     /// Carries the session to its end.
     pub(super) async fn carry(&mut self) -> End {
-        loop {
-            let dealt = self.client_messages().and_then(|()| self.server_messages());
-            if let Err(end) = dealt {
-                return end;
-            }
-            let mut has_deadline = false;
-            if let Err(end) = poll_fn(|cx| self.poll_step(cx, &mut has_deadline)).await {
-                return end;
-            }
+        if let Err(end) = self.deal() {
+            return end;
         }
+        let mut has_deadline = false;
+        poll_fn(|cx| self.poll_turn(cx, &mut has_deadline)).await
+    }
+
+    /// Deals with what has come.
+    fn deal(&mut self) -> Result<(), End> {
+        self.client_messages().and_then(|()| self.server_messages())
     }
 
     /// Tells the client why the session ends, if we end it, and lets go of both sides.
@@ -206,23 +206,31 @@ impl Wire<'_> {
         self.deadline.set_at(self.subject.worker.moment(now.since_start + wait), reason);
     }
 
-    /// Ready when something has moved. The deadline is set when it is first waited for, and not put off by waiting on.
-    fn poll_step(&mut self, cx: &mut Context<'_>, has_deadline: &mut bool) -> Poll<Result<(), End>> {
-        match self.sides.step(cx, &self.subject.worker.scratch, true) {
-            Ok(Moved::Dealable) => return Poll::Ready(Ok(())),
-            Ok(Moved::Written) => *has_deadline = false,
-            Ok(Moved::Nothing) => {}
-            Err(Side::Server) => return Poll::Ready(Err(self.server_gone())),
-            Err(Side::Client) => return Poll::Ready(Err(End::Over)),
+    /// One turn: moves and deals with all that can be, up to the end of the session. The deadline is set when it is first waited
+    /// for, and not put off by waiting on.
+    fn poll_turn(&mut self, cx: &mut Context<'_>, has_deadline: &mut bool) -> Poll<End> {
+        loop {
+            let moved = match self.sides.step(cx, &self.subject.worker.scratch, true) {
+                Ok(moved) => moved,
+                Err(Side::Server) => return Poll::Ready(self.server_gone()),
+                Err(Side::Client) => return Poll::Ready(End::Over),
+            };
+            *has_deadline &= moved == Moved::Nothing;
+            if moved != Moved::Dealable {
+                break;
+            }
+            if let Err(end) = self.deal() {
+                return Poll::Ready(end);
+            }
         }
         if self.session.is_quiet() && self.sides.is_stopped(self.subject.worker, cx) {
-            return Poll::Ready(Err(End::Stopped));
+            return Poll::Ready(End::Stopped);
         }
         if !std::mem::replace(has_deadline, true) {
             self.set_deadline();
         }
         self.subject.waits();
-        self.deadline.poll_passed(cx).map(|reason| Err(End::Refused(reason)))
+        self.deadline.poll_passed(cx).map(End::Refused)
     }
 
     /// A server that has ended the session has said why; one that breaks off has not.
