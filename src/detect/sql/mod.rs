@@ -141,6 +141,7 @@ const LITERALS: &[&str] = &[
     "'--",
     "/**/",
     "\",\"",
+    "\\\",\\\"",
     "::big",
     "::bool",
     "::date",
@@ -158,12 +159,15 @@ const LITERALS: &[&str] = &[
     "case when",
     ";grant ",
     "; grant ",
+    "create table",
+    "alter table",
+    "truncate table",
 ];
 
 /// Quotes, which a value may break out of, and the marks of a condition on a bare value.
 const MARKS: &[&str] = &[
-    "'", "\"", "`", " =a", " <a0", " >a0", "=(a", "<(a", ">(a", "=a+", "=a/*", "=a\n", "=a\x01", "=a|", "=a&", "=& 0",
-    "=a\u{80}",
+    "'", "\"", "`", " =a", " <a0", " >a0", "=(a", "<(a", ">(a", "=a+", "=a/*", "=a\n", "=a\x01", "=|", "=&",
+    "=a\u{80}", "<0|", ">0|", "<0&", ">0&",
 ];
 
 /// Tokens read in all attempts but the bare ones. No honest value goes on as SQL for so long from within a string.
@@ -274,7 +278,15 @@ fn joins_itself(part: &Part<'_>, name: &str) -> bool {
 
 /// Places of single values.
 fn is_argument(place: Place) -> bool {
-    matches!(place, Place::QueryValue | Place::FormValue | Place::CookieValue | Place::HeaderValue | Place::PathSegment)
+    matches!(
+        place,
+        Place::QueryValue
+            | Place::FormValue
+            | Place::CookieValue
+            | Place::HeaderValue
+            | Place::PathSegment
+            | Place::XmlAttribute
+    )
 }
 
 /// A whole statement where values stand, and nothing else: whoever sends it wants it run.
@@ -304,7 +316,8 @@ fn heaviest(value: &[u8], classes: Classes, fuel: &mut Fuel) -> Result<Heaviest,
             continue;
         }
         let after_operand = context == Context::Quoted || begins_with_operator(value, at, reading);
-        let facts = grammar::read(value, at, after_operand, reading, fuel)?;
+        let mut facts = grammar::read(value, at, after_operand, reading, fuel)?;
+        facts.silent_comment = facts.silent_comment && !stands_apart(value, at);
         if let Some((name, weight)) = verdict::weigh(&facts, context) {
             let start = at.saturating_sub(usize::from(context == Context::Quoted));
             let heavier = best.as_ref().is_none_or(|(_, other, _)| weight > *other);
@@ -450,6 +463,13 @@ fn quotes_last_word(value: &[u8], at: usize) -> bool {
     let ends = |b: &u8| b.is_ascii_whitespace() || matches!(b, b'.' | b',' | b'!' | b'?' | b'"' | b']' | b'}');
     let quoted = !word.is_empty() && word.iter().all(u8::is_ascii_alphabetic);
     quoted && behind.split_first().is_some_and(|(_, behind)| behind.iter().all(ends))
+}
+
+/// `charcoal soap '#`: whether the quote before `at` stands apart, behind a blank and several words. The string that a value
+/// breaks out of ends where a word does.
+fn stands_apart(value: &[u8], at: usize) -> bool {
+    let before = value.get(..at.saturating_sub(1)).unwrap_or_default();
+    before.ends_with(b" ") && before.trim_ascii().contains(&b' ')
 }
 
 /// Whether a bare value begins as if an operand stood before it: ` OR 1=1`, `) UNION …`.

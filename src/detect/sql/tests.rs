@@ -155,6 +155,51 @@ fn clauses_and_probes_are_denied() {
 #[test]
 fn truncation_is_denied() {
     denied(&["admin'-- ", "admin') --", "x\"--", "x' or 3=3/*"]);
+    denied(&["admin' #", "admin'#", "admin '#", "x\" # ", "x'/*", "'#"]);
+    allowed(&["charcoal soap 1 '#", "'#'", "the mark '#'.", "5' #3", "12\" #2", "the Smiths' #1 fan"]);
+}
+
+/// As the funnel does it: woken first.
+fn woken(value: &str) -> bool {
+    let part = Part::plain(Place::QueryValue, b"q", value.as_bytes());
+    let mut found = Found::default();
+    static ALONE: &[&dyn Detector] = &[&SQL];
+    crate::detect::Detectors::compile(ALONE, Vec::new()).inspect(&[part], &mut found, &mut Fuel::new(1_000_000));
+    found.total() >= 100
+}
+
+#[test]
+fn condition_of_numbers_alone_wakes_the_detector() {
+    for value in ["7 || 3=3", "7||3=3", "7||5>3", "7||3<5", "7&&3=3", "7 && 5>3"] {
+        assert!(woken(value), "{value}");
+    }
+    for value in ["3=3", "7|3", "3=3|4=4", "5>3", "1-2=3"] {
+        assert!(!woken(value), "{value}");
+    }
+}
+
+#[test]
+fn statement_of_its_own_wakes_the_detector() {
+    for value in [
+        "create table q (a text);",
+        "alter table q add a int;",
+        "truncate table q;",
+        "select * from q;drop table q",
+        "select 1; drop table q",
+        "select * from q; copy q to '/tmp/q';",
+        "uni\\\",\\\"on sel\\\",\\\"ect 1,2",
+    ] {
+        assert!(woken(value), "{value}");
+    }
+    for value in ["create table", "select * from q;", "create a table;", "please alter table q; sit down"] {
+        assert!(!woken(value), "{value}");
+    }
+}
+
+#[test]
+fn statement_in_an_attribute_is_its_own() {
+    assert!(weight_at(Place::XmlAttribute, b"drop table q;") >= 100);
+    assert!(weight_at(Place::XmlText, b"drop table q;") < 100);
 }
 
 #[test]
