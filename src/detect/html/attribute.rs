@@ -284,6 +284,14 @@ mod tests {
     }
 
     #[test]
+    fn every_event_wakes_the_detector() {
+        for event in EVENTS {
+            let handler = format!("on{event}");
+            assert!(script::LITERALS.iter().any(|literal| handler.contains(literal)), "{handler}");
+        }
+    }
+
+    #[test]
     fn tables_are_sorted() {
         assert!(TELLING.is_sorted() && EVENTS.is_sorted());
     }

@@ -70,7 +70,13 @@ impl Detector for Html {
 fn is_argument(place: Place) -> bool {
     matches!(
         place,
-        Place::QueryValue | Place::Query | Place::CookieValue | Place::HeaderValue | Place::Path | Place::PathSegment
+        Place::QueryValue
+            | Place::Query
+            | Place::CookieValue
+            | Place::HeaderValue
+            | Place::Path
+            | Place::PathSegment
+            | Place::XmlAttribute
     )
 }
 

@@ -57,6 +57,8 @@ fn breaking_out_is_an_attack() {
         "go&Tab;.a&Tab;le&Tab;rt(1)",
         "autofocus/>/onfocus=top?.x(1)",
         "\"'`-->]]>",
+        "' onselect=go(1) '",
+        "[].go.call`${1}`",
     ] {
         assert!(total(value) >= 100, "{value}");
     }
