@@ -114,6 +114,12 @@ const LITERALS: &[&str] = &[
     ".cursor",
     ".claude",
     ".junie",
+    ".codex/",
+    ".gemini/",
+    ".kiro/",
+    ".opencode/",
+    ".windsurf",
+    ".zed/",
     ".aider",
     ".bashrc",
     ".netrc",
@@ -247,7 +253,7 @@ mod tests {
         ] {
             assert!(total(Place::QueryValue, value.as_bytes()) >= 100, "{value}");
         }
-        for value in ["/.env", "/.git/config", "/app/.ssh/id_rsa", "/.aws/credentials"] {
+        for value in ["/.env", "/.git/config", "/app/.ssh/id_rsa", "/.aws/credentials", "/.codex/auth.json"] {
             assert!(total(Place::Path, value.as_bytes()) >= 100, "{value}");
         }
     }

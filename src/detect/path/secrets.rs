@@ -42,6 +42,8 @@ const SECRETS: &[Idiom] = &[
     ("web.config", Strong, "/web.config"), (".ds_store", Strong, "/.ds_store"), (".gitconfig", Weak, "/.gitconfig"),
     (".bashrc", Strong, "/.bashrc"), (".profile", Weak, "/.profile"), (".cursor", Strong, "/.cursor"),
     (".claude/", Strong, "/.claude/"), (".junie/", Strong, "/.junie/"), (".aider", Strong, "/.aider"),
+    (".codex/", Strong, "/.codex/"), (".gemini/", Strong, "/.gemini/"), (".kiro/", Strong, "/.kiro/"),
+    (".opencode/", Strong, "/.opencode/"), (".windsurf", Strong, "/.windsurf"), (".zed/", Strong, "/.zed/"),
     (".docker/", Strong, "/.docker/"), ("wp-content/error.log", Strong, "/wp-content/error.log"), ("config.inc.php", Strong, "/config.inc.php"),
     (".config/", Weak, "/.config/"), (".vscode/", Weak, "/.vscode/"), (".idea/", Weak, "/.idea/"),
     (".dockerenv", Strong, "/.dockerenv"), (".boto", Weak, "/.boto"), (".cvs/", Weak, "/.cvs/"),
@@ -86,6 +88,14 @@ fn stands(path: &[u8], at: usize, end: usize, name: &str, climbs: bool) -> bool 
 fn is_stem(name: &str) -> bool {
     matches!(
         name,
-        "/.cursor" | "/.aider" | "/etc/apache" | "/tmp/sess_" | "/etc/php" | "/etc/proftp" | "/root/." | "/.env"
+        "/.cursor"
+            | "/.windsurf"
+            | "/.aider"
+            | "/etc/apache"
+            | "/tmp/sess_"
+            | "/etc/php"
+            | "/etc/proftp"
+            | "/root/."
+            | "/.env"
     )
 }
