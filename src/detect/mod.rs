@@ -418,6 +418,12 @@ mod tests {
     }
 
     #[test]
+    fn base64_is_read_where_its_plus_became_a_blank() {
+        assert_eq!(total("YWJjZGVmZ2hpPn4 L2V0Yy9wYXNzd2Q="), 100);
+        assert_eq!(total("short YWJjZGVmZ2hpPn4 L2V0Yy9wYXNzd2Q="), 0);
+    }
+
+    #[test]
     fn nesting_beyond_the_limit_is_a_finding() {
         let nested = |depth: usize| format!("%{}41", "25".repeat(depth));
         assert_eq!(total(&nested(Chain::MAX - 1)), 0);
