@@ -191,7 +191,8 @@ fn statement_of_its_own_wakes_the_detector() {
     ] {
         assert!(woken(value), "{value}");
     }
-    for value in ["create table", "select * from q;", "create a table;", "please alter table q; sit down"] {
+    for value in ["create table", "select * from q;", "create table bookings; thanks", "please alter table q; sit down"]
+    {
         assert!(!woken(value), "{value}");
     }
 }

@@ -2,6 +2,7 @@
 //! their first words are held to a shape; the rest is searched for calls and catalogues.
 
 use super::{Clause, Expect, Fits, Frame, Grammar, Sort};
+use crate::canon::cursor;
 use crate::canon::sql::{Kind, Operator, Token, Word};
 use crate::detect::sql::functions::Purpose;
 
@@ -85,6 +86,7 @@ impl Grammar<'_> {
     fn has_shape(&mut self, lead: Word) -> bool {
         use Word as W;
         match lead {
+            W::Create | W::Alter if self.takes(&[W::Table]) => self.is_table_defined(),
             W::Drop | W::Create | W::Alter => self.takes(OBJECTS) && self.names_ahead(),
             W::Truncate => self.takes(&[W::Table]) && self.names_ahead(),
             W::Insert | W::Merge | W::Replace if self.takes(&[W::Into]) => self.names_ahead(),
@@ -121,6 +123,33 @@ impl Grammar<'_> {
             }
             _ => false,
         }
+    }
+
+    /// Whether a table's name is followed, soon, by its columns or by what changes: `create table bookings; thanks` has neither.
+    fn is_table_defined(&self) -> bool {
+        const CHANGES: &[&str] = &[
+            "add",
+            "alter",
+            "as",
+            "change",
+            "character",
+            "convert",
+            "drop",
+            "like",
+            "modify",
+            "of",
+            "owner",
+            "rename",
+            "select",
+            "set",
+        ];
+        let mut lexer = self.lexer;
+        let defined = lexer
+            .by_ref()
+            .take(8)
+            .any(|token| token.kind == Kind::Open || cursor::is_one_of(token.of(self.bytes), CHANGES));
+        self.saw(lexer.at());
+        defined && self.names_ahead()
     }
 
     fn waits(&mut self) -> bool {
