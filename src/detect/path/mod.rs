@@ -125,6 +125,18 @@ const LITERALS: &[&str] = &[
     ".netrc",
     ".pgpass",
     "error.log",
+    "/root/.",
+    "run/secrets",
+    "serviceaccount/token",
+    "opt/lampp",
+    ".hg/",
+    ".cvs/",
+    ".boto",
+    ".profile",
+    ".vscode/",
+    ".idea/",
+    "server-status",
+    "/php.ini",
 ];
 
 /// What the trail amounts to; `bytes` are the part without the blanks around it.
@@ -250,6 +262,9 @@ mod tests {
             "C:\\boot.ini",
             "/etc/shadow\0.png",
             "WEB-INF/web.xml",
+            "/.passwd",
+            "../php/php.ini",
+            "......///......///etc///passwd",
         ] {
             assert!(total(Place::QueryValue, value.as_bytes()) >= 100, "{value}");
         }

@@ -38,7 +38,7 @@ const SECRETS: &[Idiom] = &[
     (".bash_history", Certain, "/.bash_history"), (".mysql_history", Certain, "/.mysql_history"),
     (".psql_history", Certain, "/.psql_history"), (".kube/config", Certain, "/.kube/config"),
     (".docker/config", Certain, "/.docker/config"), (".npmrc", Strong, "/.npmrc"), (".netrc", Strong, "/.netrc"),
-    (".pgpass", Certain, "/.pgpass"), ("wp-config.php", Strong, "/wp-config.php"),
+    (".pgpass", Certain, "/.pgpass"), (".passwd", Strong, "/.passwd"), ("wp-config.php", Strong, "/wp-config.php"),
     ("web.config", Strong, "/web.config"), (".ds_store", Strong, "/.ds_store"), (".gitconfig", Weak, "/.gitconfig"),
     (".bashrc", Strong, "/.bashrc"), (".profile", Weak, "/.profile"), (".cursor", Strong, "/.cursor"),
     (".claude/", Strong, "/.claude/"), (".junie/", Strong, "/.junie/"), (".aider", Strong, "/.aider"),
@@ -51,7 +51,7 @@ const SECRETS: &[Idiom] = &[
     ("usr/", Strong, "../usr/"), ("var/", Strong, "../var/"), ("opt/", Strong, "../opt/"),
     ("proc/", Strong, "../proc/"), ("home/", Strong, "../home/"), ("root/", Strong, "../root/"),
     ("windows/", Strong, "../windows/"), ("winnt/", Strong, "../winnt/"), ("logs/", Strong, "../logs/"),
-    ("php.ini", Strong, "../php.ini"), ("program files", Strong, "../program files"), ("conf/", Strong, "../conf/"),
+    ("php.ini", Strong, "/php.ini"), ("program files", Strong, "../program files"), ("conf/", Strong, "../conf/"),
 ];
 
 static IDIOMS: Idioms = Idioms::new(SECRETS, || compile(SECRETS));
@@ -98,4 +98,17 @@ fn is_stem(name: &str) -> bool {
             | "/root/."
             | "/.env"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::path::LITERALS;
+
+    #[test]
+    fn every_secret_wakes_the_detector() {
+        for (_, _, name) in SECRETS {
+            assert!(LITERALS.iter().any(|literal| name.contains(literal)), "{name}");
+        }
+    }
 }
