@@ -162,6 +162,11 @@ const LITERALS: &[&str] = &[
     "create table",
     "alter table",
     "truncate table",
+    ";call ",
+    "; call ",
+    "is null",
+    "is not null",
+    "+is+not+null",
 ];
 
 /// Quotes, which a value may break out of, and the marks of a condition on a bare value.

@@ -186,13 +186,22 @@ fn statement_of_its_own_wakes_the_detector() {
         "truncate table q;",
         "select * from q;drop table q",
         "select 1; drop table q",
+        "7;call shop.wipe(@q)",
+        "7 or pin is not null",
+        "7||pin is not null",
         "select * from q; copy q to '/tmp/q';",
         "uni\\\",\\\"on sel\\\",\\\"ect 1,2",
     ] {
         assert!(woken(value), "{value}");
     }
-    for value in ["create table", "select * from q;", "create table bookings; thanks", "please alter table q; sit down"]
-    {
+    for value in [
+        "create table",
+        "select * from q;",
+        "create table bookings; thanks",
+        "at 5; call me back",
+        "7; call me back",
+        "please alter table q; sit down",
+    ] {
         assert!(!woken(value), "{value}");
     }
 }

@@ -114,11 +114,12 @@ impl Grammar<'_> {
             W::If => self.takes(&[W::Exists, W::Not]) || self.is_condition_ahead(),
             W::Copy => self.opens_ahead() || self.names_ahead() && self.within(3, &[W::From, W::To]),
             W::Grant | W::Revoke => self.names_ahead() && self.within(8, &[W::To, W::From]),
+            W::Call => self.facts.semicolons > 0 && self.names_ahead() && self.calls_soon(),
             W::Kill => self.is_ahead(Kind::Number),
             W::Do if self.opens_ahead() => self.facts.semicolons > 0,
             W::Begin if self.takes(&[W::Declare, W::Waitfor, W::Execute, W::Exec]) => true,
             W::Begin if self.has_text_ahead(&[b"try", b"goto"]) => true,
-            W::Begin | W::Desc | W::Describe | W::Show | W::Handler | W::Call | W::Use | W::Pragma | W::Do => {
+            W::Begin | W::Desc | W::Describe | W::Show | W::Handler | W::Use | W::Pragma | W::Do => {
                 self.facts.semicolons > 0 && (self.names_ahead() || self.is_ahead(Kind::Text { closed: true }))
             }
             _ => false,
@@ -150,6 +151,16 @@ impl Grammar<'_> {
             .any(|token| token.kind == Kind::Open || cursor::is_one_of(token.of(self.bytes), CHANGES));
         self.saw(lexer.at());
         defined && self.names_ahead()
+    }
+
+    /// Whether a name, with its schema or without, is followed by its arguments.
+    fn calls_soon(&self) -> bool {
+        let mut lexer = self.lexer;
+        let mut named =
+            lexer.by_ref().take(6).skip_while(|token| matches!(token.kind, Kind::Word(_) | Kind::Name | Kind::Dot));
+        let calls = named.next().is_some_and(|token| token.kind == Kind::Open);
+        self.saw(lexer.at());
+        calls
     }
 
     fn waits(&mut self) -> bool {
