@@ -96,7 +96,10 @@ fn whole<'a>(part: &Part<'a>, classes: Classes, derived: &mut Vec<Part<'a>>) -> 
 /// Base64 whose `+` was taken for a blank where forms and queries are decoded.
 fn spaced_base64(part: &Part<'_>, classes: Classes) -> Option<(Layer, Vec<u8>)> {
     let decoded = matches!(part.place, Place::QueryValue | Place::FormValue | Place::CookieValue);
-    let blank = memchr::memchr(b' ', &part.canonical).filter(|_| decoded && classes.only(SPACED))?;
+    if !classes.only(SPACED) || !decoded {
+        return None;
+    }
+    let blank = memchr::memchr(b' ', &part.canonical)?;
     let joined = || part.canonical.iter().map(|byte| if *byte == b' ' { b'+' } else { *byte }).collect::<Vec<u8>>();
     // A sentence begins with a shorter word.
     (blank >= MIN_ENCODED_BYTES).then(joined).and_then(|value| encodings::base64(&value))
