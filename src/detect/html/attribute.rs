@@ -117,7 +117,7 @@ pub(super) fn is_event(name: &[u8]) -> bool {
 }
 
 /// How the names of events begin, sorted: in the open, where `one=1` is a parameter, a handler must be one of them.
-const EVENTS: &[&str] = &[
+pub(super) const EVENTS: &[&str] = &[
     "abort",
     "activate",
     "after",
@@ -281,14 +281,6 @@ mod tests {
         let text: Vec<_> = all.iter().map(|(n, v)| format!("{}={}", n.escape_ascii(), v.escape_ascii())).collect();
         assert_eq!(text, ["a=1", "b=x y", "c=z", "d=", "e=f"]);
         assert_eq!(cursor.rest(), b"rest");
-    }
-
-    #[test]
-    fn every_event_wakes_the_detector() {
-        for event in EVENTS {
-            let handler = format!("on{event}");
-            assert!(script::LITERALS.iter().any(|literal| handler.contains(literal)), "{handler}");
-        }
     }
 
     #[test]

@@ -7,6 +7,7 @@
 mod attribute;
 mod script;
 mod tag;
+mod wakes;
 
 use super::context::{Context, Strength};
 use super::finding::Finding;
@@ -32,7 +33,7 @@ impl Detector for Html {
     }
 
     fn wakes(&self) -> Wake {
-        Wake { literals: script::LITERALS, bytes: &["<", "[]()", "[]+", "'+()", "\"+()", "=>()"] }
+        Wake { literals: wakes::LITERALS, bytes: &["<", "[]()", "[]+", "'+()", "\"+()", "=>()"] }
     }
 
     fn is_worth(&self, part: &Part<'_>, _: Classes) -> bool {

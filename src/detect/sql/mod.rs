@@ -15,6 +15,7 @@ mod statement;
 #[cfg(test)]
 mod tests;
 mod verdict;
+mod wakes;
 
 pub(super) use statement::inspect as inspect_statement;
 
@@ -35,146 +36,6 @@ pub(super) struct Sql;
 
 const NAME: &str = "sql";
 
-/// Words without which a bare value is no statement worth reading, and names that are dangerous by themselves.
-const LITERALS: &[&str] = &[
-    "select",
-    "union",
-    "order",
-    "group by",
-    "having",
-    "waitfor",
-    "drop",
-    "exec",
-    "insert",
-    "delete",
-    "update",
-    "declare",
-    "shutdown",
-    "procedure",
-    "outfile",
-    "dumpfile",
-    "information_schema",
-    "sleep",
-    "benchmark",
-    "load_file",
-    "pg_",
-    "xp_",
-    "utl_",
-    "dbms_",
-    "extractvalue",
-    "updatexml",
-    "randomblob",
-    "@@version",
-    "@@host",
-    "@@server",
-    "@@micro",
-    "@@global",
-    "@@session",
-    "@@data",
-    "@@base",
-    "ascii(",
-    "char(",
-    "chr(",
-    "concat",
-    "database(",
-    "elt(",
-    "hex(",
-    "iif(",
-    "lpad(",
-    "make_set",
-    "mid(",
-    "ord(",
-    "substr",
-    "user(",
-    "version(",
-    " --",
-    ")--",
-    "or true",
-    "0--",
-    "1--",
-    "2--",
-    "3--",
-    "4--",
-    "5--",
-    "6--",
-    "7--",
-    "8--",
-    "9--",
-    "\t--",
-    "\n--",
-    "*/--",
-    "+--",
-    "rlike",
-    "between",
-    "like 0",
-    "like 1",
-    "like 2",
-    "like 3",
-    "like 4",
-    "like 5",
-    "like 6",
-    "like 7",
-    "like 8",
-    "like 9",
-    "like (",
-    "get_lock",
-    "/*!",
-    "::int",
-    "::text",
-    "::num",
-    "::varchar",
-    "::reg",
-    "0.e",
-    "1.e",
-    "2.e",
-    "3.e",
-    "4.e",
-    "5.e",
-    "6.e",
-    "7.e",
-    "8.e",
-    "9.e",
-    "pow(",
-    "trim(",
-    "strcmp(",
-    "db_name(",
-    "'--",
-    "/**/",
-    "\",\"",
-    "\\\",\\\"",
-    "::big",
-    "::bool",
-    "::date",
-    "::double",
-    "::float",
-    "::json",
-    "::oid",
-    "::small",
-    "::time",
-    "::uuid",
-    "coercib",
-    "find_in_set",
-    "md5(",
-    "encode(",
-    "case when",
-    ";grant ",
-    "; grant ",
-    "create table",
-    "alter table",
-    "truncate table",
-    ";call ",
-    "; call ",
-    "is null",
-    "is not null",
-    "+is+not+null",
-];
-
-/// Quotes, which a value may break out of, and the marks of a condition on a bare value.
-const MARKS: &[&str] = &[
-    "'", "\"", "`", " =a", " <a0", " >a0", "=(a", "<(a", ">(a", "=a+", "=a/*", "=a\n", "=a\x01", "=|", "=&",
-    "=a\u{80}", "<0|", ">0|", "<0&", ">0&",
-];
-
 /// Tokens read in all attempts but the bare ones. No honest value goes on as SQL for so long from within a string.
 const MAX_EFFORT: usize = 1024;
 
@@ -194,7 +55,7 @@ impl Detector for Sql {
     }
 
     fn wakes(&self) -> Wake {
-        Wake { literals: LITERALS, bytes: MARKS }
+        Wake { literals: wakes::LITERALS, bytes: wakes::MARKS }
     }
 
     fn is_worth(&self, part: &Part<'_>, classes: Classes) -> bool {
