@@ -88,6 +88,10 @@ pub(super) const LITERALS: &[&str] = &[
     " -e cmd",
     "|nc ",
     "/[?]",
+    "/[a-",
+    "ls /",
+    "cat /",
+    "rm /",
     "/[!",
 ];
 

@@ -62,6 +62,7 @@ fn disguises_are_attacks() {
         ";cat${IFS}/etc/hostname",
         "|cat$IFS/etc/hostname",
         ";{cat,/etc/hostname}",
+        "{,ifconfig,eth0}",
         "X=id;$X",
         "|w^ho^ami",
         ";+cat+/etc/hostname",

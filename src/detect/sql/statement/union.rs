@@ -32,6 +32,8 @@ pub(super) struct Items {
     is_long: bool,
     /// A catalogue of the server's own is named.
     pub(super) catalogue: bool,
+    /// A function that tells of the server, the session or its user is called.
+    tells: bool,
 }
 
 impl Items {
@@ -78,7 +80,8 @@ impl Statement<'_> {
         let theirs = self.items(select + 1);
         let weight = match self.left_of_union(at) {
             Left::NoQuery => 100,
-            _ if at.checked_sub(1).is_some_and(|before| self.is_mark_compare(before)) => 100,
+            _ if at.checked_sub(1).is_some_and(|before| self.is_mark_compare(before) || self.ends_lock(before)) => 100,
+            Left::Items(ours) if theirs.tells && !ours.tells => 100,
             Left::Items(ours)
                 if ours.stars > 0
                     && theirs.stars == 0
@@ -96,6 +99,12 @@ impl Statement<'_> {
             Left::Items(_) => 0,
         };
         (weight > 0).then(|| self.sign("sql-union", weight, at, select))
+    }
+
+    /// `FOR UPDATE UNION …`: no server locks the rows of one half, so that the lock was the end of a statement.
+    fn ends_lock(&self, at: usize) -> bool {
+        let locks = self.word(at) == Some(Word::Update) || self.bytes(at).eq_ignore_ascii_case(b"share");
+        locks && at.checked_sub(1).is_some_and(|before| self.word(before) == Some(Word::For))
     }
 
     /// What stands on the left of a UNION: the nearest SELECT at its depth.
@@ -138,7 +147,10 @@ impl Statement<'_> {
                 Kind::Word(word) if depth == 0 && ends_items(word) => break,
                 Kind::Operator(Operator::Star) if depth == 0 => star = true,
                 Kind::Text { .. } if self.quoted_names && self.bytes(at).starts_with(b"\"") => named = true,
-                Kind::Word(Word::Other) if self.kind(at + 1) == Some(Kind::Open) => items.calls += 1,
+                Kind::Word(_) if self.kind(at + 1) == Some(Kind::Open) => {
+                    items.calls += usize::from(kind == Kind::Word(Word::Other));
+                    items.tells |= self.purpose(at) == Purpose::Tell;
+                }
                 Kind::Word(Word::Other) | Kind::Name if self.kind(at + 1) != Some(Kind::Open) => {
                     named |= Purpose::of(self.bytes(at)) == Purpose::Unknown;
                     items.catalogue |= self.purpose(at) == Purpose::Catalogue;
