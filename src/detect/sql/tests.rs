@@ -88,6 +88,8 @@ fn stacked_statement_is_denied() {
         "4;declare @a varchar(9);set @a=0x41;exec(@a)",
         "x';copy staff from program 'id'--",
         "x'; update staff set pin=1 where name='q",
+        "x'; call wipe#",
+        "4; alter table staff disable trigger all",
     ]);
 }
 

@@ -86,7 +86,9 @@ impl Grammar<'_> {
     fn has_shape(&mut self, lead: Word) -> bool {
         use Word as W;
         match lead {
-            W::Create | W::Alter if self.takes(&[W::Table]) => self.is_table_defined(),
+            W::Create | W::Alter if self.takes(&[W::Table]) => {
+                self.names_ahead() && (self.follows_another() || self.is_table_defined())
+            }
             W::Drop | W::Create | W::Alter => self.takes(OBJECTS) && self.names_ahead(),
             W::Truncate => self.takes(&[W::Table]) && self.names_ahead(),
             W::Insert | W::Merge | W::Replace if self.takes(&[W::Into]) => self.names_ahead(),
@@ -114,7 +116,7 @@ impl Grammar<'_> {
             W::If => self.takes(&[W::Exists, W::Not]) || self.is_condition_ahead(),
             W::Copy => self.opens_ahead() || self.names_ahead() && self.within(3, &[W::From, W::To]),
             W::Grant | W::Revoke => self.names_ahead() && self.within(8, &[W::To, W::From]),
-            W::Call => self.facts.semicolons > 0 && self.names_ahead() && self.calls_soon(),
+            W::Call => self.facts.semicolons > 0 && self.names_ahead() && (self.continued || self.calls_soon()),
             W::Kill => self.is_ahead(Kind::Number),
             W::Do if self.opens_ahead() => self.facts.semicolons > 0,
             W::Begin if self.takes(&[W::Declare, W::Waitfor, W::Execute, W::Exec]) => true,
@@ -124,6 +126,11 @@ impl Grammar<'_> {
             }
             _ => false,
         }
+    }
+
+    /// Whether a statement, or a string that the text broke out of, stands before: then no prose does.
+    fn follows_another(&self) -> bool {
+        self.continued || self.facts.semicolons > 0
     }
 
     /// Whether a table's name is followed, soon, by its columns or by what changes: `create table bookings; thanks` has neither.
@@ -150,7 +157,7 @@ impl Grammar<'_> {
             .take(8)
             .any(|token| token.kind == Kind::Open || cursor::is_one_of(token.of(self.bytes), CHANGES));
         self.saw(lexer.at());
-        defined && self.names_ahead()
+        defined
     }
 
     /// Whether a name, with its schema or without, is followed by its arguments.
