@@ -32,8 +32,9 @@ pub(super) struct Items {
     is_long: bool,
     /// A catalogue of the server's own is named.
     pub(super) catalogue: bool,
-    /// A function that tells of the server, the session or its user is called.
-    tells: bool,
+    /// The tokens from `from` to before `end`.
+    from: usize,
+    end: usize,
 }
 
 impl Items {
@@ -65,9 +66,13 @@ fn ends_items(word: Word) -> bool {
 impl Statement<'_> {
     /// `UNION SELECT NULL, …`: the second half is of values alone, or of another shape than the first.
     pub(super) fn union(&self, at: usize) -> Option<Sign> {
-        if !matches!(self.word(at)?, Word::Union | Word::Except | Word::Intersect | Word::Minus) {
-            return None;
-        }
+        let joins = matches!(self.word(at)?, Word::Union | Word::Except | Word::Intersect | Word::Minus);
+        if joins { self.joined(at) } else { None }
+    }
+
+    /// What the UNION at a token joins.
+    #[inline(never)] // few statements have one, and its reading is asked for at every token
+    fn joined(&self, at: usize) -> Option<Sign> {
         let mut select = at + 1;
         while matches!(self.word(select), Some(Word::All | Word::Distinct | Word::Distinctrow))
             || self.kind(select) == Some(Kind::Open)
@@ -81,7 +86,7 @@ impl Statement<'_> {
         let weight = match self.left_of_union(at) {
             Left::NoQuery => 100,
             _ if at.checked_sub(1).is_some_and(|before| self.is_mark_compare(before) || self.ends_lock(before)) => 100,
-            Left::Items(ours) if theirs.tells && !ours.tells => 100,
+            Left::Items(ours) if self.tells(theirs) && !self.tells(ours) => 100,
             Left::Items(ours)
                 if ours.stars > 0
                     && theirs.stars == 0
@@ -99,6 +104,11 @@ impl Statement<'_> {
             Left::Items(_) => 0,
         };
         (weight > 0).then(|| self.sign("sql-union", weight, at, select))
+    }
+
+    /// Whether a function is called that tells of the server, the session or its user.
+    fn tells(&self, items: Items) -> bool {
+        (items.from..items.end).any(|at| self.purpose(at) == Purpose::Tell && self.kind(at + 1) == Some(Kind::Open))
     }
 
     /// `FOR UPDATE UNION …`: no server locks the rows of one half, so that the lock was the end of a statement.
@@ -128,7 +138,7 @@ impl Statement<'_> {
 
     /// The items of a select list from a token on, up to its FROM or end.
     pub(super) fn items(&self, from: usize) -> Items {
-        let mut items = Items { count: 1, ..Items::default() };
+        let mut items = Items { count: 1, from, ..Items::default() };
         let mut depth = 0_usize;
         let mut at = from;
         let mut named = false;
@@ -147,10 +157,7 @@ impl Statement<'_> {
                 Kind::Word(word) if depth == 0 && ends_items(word) => break,
                 Kind::Operator(Operator::Star) if depth == 0 => star = true,
                 Kind::Text { .. } if self.quoted_names && self.bytes(at).starts_with(b"\"") => named = true,
-                Kind::Word(_) if self.kind(at + 1) == Some(Kind::Open) => {
-                    items.calls += usize::from(kind == Kind::Word(Word::Other));
-                    items.tells |= self.purpose(at) == Purpose::Tell;
-                }
+                Kind::Word(Word::Other) if self.kind(at + 1) == Some(Kind::Open) => items.calls += 1,
                 Kind::Word(Word::Other) | Kind::Name if self.kind(at + 1) != Some(Kind::Open) => {
                     named |= Purpose::of(self.bytes(at)) == Purpose::Unknown;
                     items.catalogue |= self.purpose(at) == Purpose::Catalogue;
@@ -162,6 +169,7 @@ impl Statement<'_> {
         items.end_item(named, star);
         items.catalogue |= (at..at + 6).any(|near| self.purpose(near) == Purpose::Catalogue);
         items.is_long = at >= from + FAR;
+        items.end = at;
         items
     }
 
