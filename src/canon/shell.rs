@@ -21,7 +21,7 @@ pub struct Word {
     pub expands: bool,
     /// It begins with a quote.
     pub quoted: bool,
-    /// It is the first item of a brace expansion: `{cat,/etc/passwd}`.
+    /// It is the first item of a brace expansion that is not empty: `{cat,/etc/passwd}`, `{,id,}`.
     pub brace: bool,
 }
 
@@ -101,7 +101,7 @@ pub fn word(bytes: &[u8], at: usize) -> Word {
         glob: false,
         expands: false,
         quoted: matches!(cursor.peek(), Some(b'\'' | b'"')),
-        brace: cursor.eat(b"{"),
+        brace: cursor.eat(b"{,") || cursor.eat(b"{"),
     };
     while cursor.at() < at + Word::MAX_BYTES && step(&mut cursor, &mut word) {}
     word.end = cursor.at();
@@ -222,6 +222,7 @@ mod tests {
         assert_eq!(word(b"/usr/bin/id", 0).command(), b"id");
         assert_eq!(word(b"cmd.EXE", 0).command(), b"cmd");
         assert_eq!(word(b"{cat,/etc/hosts}", 0).command(), b"cat");
+        assert_eq!(word(b"{,cat,/etc/hosts}", 0).command(), b"cat");
     }
 
     #[test]

@@ -11,8 +11,6 @@ pub mod demo;
 mod egress;
 pub mod judge;
 pub mod learn;
-mod learn_budgets;
-mod learn_statements;
 pub mod log;
 #[cfg(feature = "sidecar")]
 pub mod pki;

@@ -25,10 +25,11 @@ impl Classes {
     /// What can not mean anything but itself to any language: letters and digits.
     pub const PLAIN: Self = Self::of("a0");
 
-    /// Every byte.
-    pub const ALL: Self = Self(u64::MAX);
-    /// What ordinary values are made of.
-    const ORDINARY: Self = Self::of("a0 -_.,:/");
+    /// How many classes there are.
+    pub const COUNT: usize = 40;
+
+    /// One byte of each class but [`NO_DIGIT`], the commonest in ordinary traffic first.
+    const BY_RARITY: &str = "a0 -_/.,:\"=&;()?%+{}[]'@#*<>|\n!$\r\\`~^\u{80}\0\x01";
 
     /// The classes of the bytes of `text`; for constants.
     pub const fn of(text: &str) -> Self {
@@ -79,11 +80,27 @@ impl Classes {
         self.0 & !Self::of("a0-").0 == 0
     }
 
-    /// These classes without so many of `other` that it cannot be made of them; ordinary ones are left where others are not.
+    /// The one class of these that is rarest in ordinary traffic; none of none.
     #[must_use]
-    pub const fn without_some_of(self, other: Self) -> Self {
-        let odd = other.0 & !Self::ORDINARY.0;
-        Self(self.0 & !(if odd == 0 { other.0 } else { odd }))
+    pub fn rarest(self) -> Self {
+        let marks = Self::BY_RARITY.chars().rev().map(|mark| Self::of(mark.encode_utf8(&mut [0; 2])));
+        marks.into_iter().find(|mark| self.any(*mark)).unwrap_or(Self::EMPTY)
+    }
+
+    /// The numbers of these classes.
+    pub fn numbers(self) -> impl Iterator<Item = usize> {
+        let mut left = self.0;
+        std::iter::from_fn(move || {
+            let number = left.trailing_zeros() as usize;
+            left &= left.wrapping_sub(1);
+            (number < u64::BITS as usize).then_some(number)
+        })
+    }
+
+    /// The classes of both.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
     }
 
     /// Either's classes.
@@ -146,6 +163,15 @@ mod tests {
                 assert!(Classes::in_bytes(&text).has(Classes::of("'")), "{at} of {length}");
             }
         }
+    }
+
+    #[test]
+    fn every_class_has_its_rarity() {
+        let each = || Classes::BY_RARITY.chars().map(|c| Classes::of(&c.to_string()));
+        let all = each().fold(Classes::EMPTY, Classes::or);
+        assert!(all.numbers().eq(0..Classes::COUNT) && each().count() == Classes::COUNT);
+        assert_eq!(Classes::of("a='").rarest(), Classes::of("'"));
+        assert_eq!(Classes::of("a='").numbers().count(), 3);
     }
 
     #[test]

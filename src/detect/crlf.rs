@@ -63,7 +63,15 @@ fn is_line(place: Place) -> bool {
 
 /// Places whose values cannot have line breaks unless they are hidden.
 fn has_no_breaks(place: Place) -> bool {
-    matches!(place, Place::HeaderValue | Place::CookieName | Place::CookieValue | Place::Path | Place::PathSegment)
+    matches!(
+        place,
+        Place::HeaderValue
+            | Place::CookieName
+            | Place::CookieValue
+            | Place::Path
+            | Place::PathSegment
+            | Place::QueryName
+    )
 }
 
 /// What line breaks mean where a value stands.
@@ -311,6 +319,7 @@ mod tests {
         ] {
             assert!(total(Place::QueryValue, value) >= 100, "{value}");
         }
+        assert!(total(Place::QueryName, "a\r\nNote: 1") >= 100);
         assert!(total(Place::HeaderValue, "x\rInjected: 1") >= 100 && total(Place::QueryValue, "x\rNote: 1") < 100);
     }
 

@@ -25,6 +25,7 @@ mod ldap;
 pub mod leak;
 mod literals;
 mod lookup;
+mod marks;
 mod memo;
 mod nosql;
 mod ordinary;
@@ -44,6 +45,7 @@ pub use signature::Signature;
 
 use crate::flow::{Found, Fuel, Hit, Layer, Part, Place, Weight};
 use filter::Occurrence;
+use marks::Marks;
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::ops::Range;
@@ -121,10 +123,8 @@ pub struct Detectors {
     filter: Filter,
     /// What each literal of the filter wakes.
     wakes: Vec<Woken>,
-    /// The sets of bytes of each detector, with its bit.
-    bytes: Vec<(u64, Classes)>,
-    /// Bytes of which no such set is made.
-    quiet: Classes,
+    /// The sets of bytes of each detector.
+    marks: Marks,
 }
 
 /// What a part costs before any detector reads it: its classes, the filter, and the search for further layers.
@@ -178,12 +178,9 @@ impl Detectors {
         let literals: Vec<(&str, Woken)> = of_detectors.chain(of_signatures).collect();
         let filter = Filter::new(literals.iter().map(|(text, _)| text.as_bytes()));
         let wakes = literals.into_iter().map(|(_, woken)| woken).collect();
-        let bytes: Vec<(u64, Classes)> =
-            all().flat_map(|(index, wake)| wake.bytes.iter().map(move |set| (1 << index, Classes::of(set)))).collect();
-        let quiet = bytes.iter().fold(Classes::ALL, |quiet, (_, set)| quiet.without_some_of(*set));
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        Self { id, detectors, signatures, filter, wakes, bytes, quiet }
+        Self { id, detectors, signatures, filter, wakes, marks: Marks::of(detectors) }
     }
 
     /// The signatures, in the order they were given.
@@ -277,10 +274,7 @@ impl Detectors {
     }
 
     fn wake(&self, part: &Part<'_>, classes: Classes, found: &mut Found, fuel: &mut Fuel) {
-        let mut doubtful = 0;
-        if !classes.only(self.quiet) {
-            doubtful = self.bytes.iter().fold(0, |awake, (bit, set)| awake | if classes.has(*set) { *bit } else { 0 });
-        }
+        let doubtful = self.marks.wake(classes);
         let mut awake = 0_u64;
         let mut spans = Vec::new();
         let compared =
@@ -415,6 +409,12 @@ mod tests {
         ] {
             assert_eq!(total(value), 100, "{value}");
         }
+    }
+
+    #[test]
+    fn base64_is_read_where_its_plus_became_a_blank() {
+        assert_eq!(total("YWJjZGVmZ2hpPn4 L2V0Yy9wYXNzd2Q="), 100);
+        assert_eq!(total("short YWJjZGVmZ2hpPn4 L2V0Yy9wYXNzd2Q="), 0);
     }
 
     #[test]

@@ -10,6 +10,9 @@ use std::borrow::Cow;
 /// The bytes of base64, base64url and hex.
 const ENCODED: Classes = Classes::of("aA0+/=-_");
 
+/// The bytes of base64, with the blank that a `+` becomes.
+const SPACED: Classes = ENCODED.or(Classes::of(" "));
+
 const ESCAPES: Classes = Classes::of("%\\&");
 const QUOTE: Classes = Classes::of("\"");
 const BRACKETS: Classes = Classes::of("{[");
@@ -81,10 +84,25 @@ fn whole<'a>(part: &Part<'a>, classes: Classes, derived: &mut Vec<Part<'a>>) -> 
     if classes.has(DOTTED) && classes.only(TOKEN) {
         return token(part, derived);
     }
+    if let Some((layer, bytes)) = spaced_base64(part, classes) {
+        return push(part, layer, part.place, bytes, derived);
+    }
     match labelled(value).and_then(encodings::base64) {
         Some((layer, bytes)) => push(part, layer, part.place, bytes, derived),
         None => Ok(()),
     }
+}
+
+/// Base64 whose `+` was taken for a blank where forms and queries are decoded.
+fn spaced_base64(part: &Part<'_>, classes: Classes) -> Option<(Layer, Vec<u8>)> {
+    let decoded = matches!(part.place, Place::QueryValue | Place::FormValue | Place::CookieValue);
+    if !classes.only(SPACED) || !decoded {
+        return None;
+    }
+    let blank = memchr::memchr(b' ', &part.canonical)?;
+    let joined = || part.canonical.iter().map(|byte| if *byte == b' ' { b'+' } else { *byte }).collect::<Vec<u8>>();
+    // A sentence begins with a shorter word.
+    (blank >= MIN_ENCODED_BYTES).then(joined).and_then(|value| encodings::base64(&value))
 }
 
 /// What follows `base64,` in a `data:` URL, or `Basic ` in a header.

@@ -8,7 +8,7 @@ use super::context::Strength::{self, Certain, Strong, Weak};
 use super::finding::Finding;
 use super::literals::{Idiom, Idioms, compile};
 use super::{Classes, Detector, Wake};
-use crate::canon::cursor::{ByteSet, Cursor};
+use crate::canon::cursor::{self, ByteSet, Cursor};
 use crate::flow::{Found, Fuel, Part, Place};
 
 /// The registered detector.
@@ -251,7 +251,17 @@ fn calls_a_literal(inner: &[u8]) -> bool {
     };
     let after = end.and_then(|end| inner.get(end..)).unwrap_or_default().trim_ascii_start();
     let asked = matches!(after.first(), Some(b'.' | b'[')) || after.first() == Some(&b'|') && after.contains(&b'(');
-    asked && after.iter().any(|b| b.is_ascii_alphabetic())
+    asked && after.iter().any(|b| b.is_ascii_alphabetic()) || runs_literal(after)
+}
+
+/// Functions of PHP that run a program, sorted.
+const PROGRAMS: &[&str] = &["exec", "passthru", "popen", "shell_exec", "system"];
+
+/// `'id'|system`: a filter that runs the literal before it.
+fn runs_literal(after: &[u8]) -> bool {
+    let name = after.strip_prefix(b"|").unwrap_or_default().trim_ascii_start();
+    let end = name.iter().position(|b| !b.is_ascii_alphanumeric() && *b != b'_').unwrap_or(name.len());
+    cursor::is_one_of(name.get(..end).unwrap_or_default(), PROGRAMS)
 }
 
 /// `7*7`, `'7'*7`, `(3+4)`: two numbers or more with operators, nothing else. A lone `-` or `/` is a range or a date.
@@ -337,6 +347,8 @@ mod tests {
             "#set($x='')$x.class",
             "{{ ['id']|filter('system') }}",
             "{{'a'.toUpperCase()}}",
+            "{{ 'id' | system }}",
+            "{{\"id\"|shell_exec|upper}}",
             "{$smarty.version}",
         ] {
             assert!(total(value) >= 100, "{value}");
@@ -353,6 +365,8 @@ mod tests {
             "${VERSION}",
             "{{ $labels.instance }} is down",
             "{{ .Release.Name | quote }}",
+            "{{ 'ops' | upper }}",
+            "{{ 'ops' | systems }}",
             "#{name}",
             "{% if user %}hello{% endif %}",
             "{\"a\": [[1, 2], [3, 4]]}",

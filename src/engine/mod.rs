@@ -97,19 +97,23 @@ impl Engine {
     /// The budget for judging messages of a call that came together.
     pub fn budget_of_messages(lengths: impl Iterator<Item = usize>) -> Fuel {
         let (count, bytes) = lengths.fold((0, 0), |(count, bytes), length| (count + 1, bytes + grpc::PREFIX + length));
-        Fuel::new(Self::STEPS_PER_UNIT + Self::STEPS_PER_MESSAGE * count + Self::STEPS_PER_BYTE * bytes as u64)
+        Self::budget_with(bytes, Self::STEPS_PER_MESSAGE * count)
     }
 
     /// The budget for judging the next `bytes` of a streamed body, with `again` bytes of the pieces before.
     pub fn budget_of_piece(bytes: usize, again: usize) -> Fuel {
-        let again = Self::STEPS_PER_BYTE_SEEN_AGAIN * again as u64;
-        Fuel::new(Self::STEPS_PER_UNIT + Self::STEPS_PER_BYTE * bytes as u64 + again)
+        Self::budget_with(bytes, Self::STEPS_PER_BYTE_SEEN_AGAIN * again as u64)
     }
 
     /// The budget for judging a unit of `bytes` bytes: linear in its size, so that judging is too. Every detector spends
     /// before it reads, and stops when nothing is left.
     pub fn budget(bytes: usize) -> Fuel {
-        Fuel::new(Self::STEPS_PER_UNIT + Self::STEPS_PER_BYTE * bytes as u64)
+        Self::budget_with(bytes, 0)
+    }
+
+    /// The budget for a unit of `bytes` bytes, with the `steps` that it takes besides.
+    fn budget_with(bytes: usize, steps: u64) -> Fuel {
+        Fuel::new(Self::STEPS_PER_UNIT + Self::STEPS_PER_BYTE * bytes as u64 + steps)
     }
 }
 

@@ -209,6 +209,21 @@ const LITERALS: &[&str] = &[
     "scandir(",
     "curl_exec",
     "move_uploaded",
+    "/e', ",
+    "<?xml :",
+    "global.process",
+    "require.main",
+    "spawnsync(",
+    "filesync(",
+    "readdirsync(",
+    "%x{",
+    "clonetransformer",
+    "forclosure",
+    "instantiate",
+    "whileclosure",
+    "templatesimpl",
+    "objectdataprovider",
+    "windowsidentity",
     "request(",
 ];
 
@@ -257,7 +272,7 @@ const TABLE: &[Idiom] = &[
     ("readdirsync(", Strong, "code-javascript"), ("while(1)", Weak, "code-javascript"),
     ("while(true)", Weak, "code-javascript"), ("console.info", Strong, "code-javascript"),
     ("console.log(", Strong, "code-javascript"), ("kernel.exec", Strong, "code-ruby"),
-    ("kernel.system", Strong, "code-ruby"), ("io.popen(", Strong, "code-ruby"), ("%x{", Weak, "code-ruby"),
+    ("kernel.system", Strong, "code-ruby"), ("process.spawn(", Strong, "code-ruby"), ("io.popen(", Strong, "code-ruby"), ("%x{", Weak, "code-ruby"),
     ("kernel.open", Strong, "code-ruby"), ("createobject(", Strong, "code-asp"),
     ("wscript.shell", Strong, "code-asp"), ("response.write(", Strong, "code-asp"),
     ("execute(request", Certain, "code-asp"), ("eval request(", Certain, "code-asp"),
@@ -326,8 +341,16 @@ mod tests {
     }
 
     #[test]
+    fn idioms_of_code_have_literals() {
+        for (idiom, ..) in TABLE {
+            assert!(LITERALS.iter().any(|literal| idiom.contains(literal)), "{idiom}");
+        }
+    }
+
+    #[test]
     fn programs_are_attacks_as_values() {
         for value in [
+            "Process.spawn('id')",
             "<?php system($_GET['c']); ?>",
             "system('id')",
             "'.print(`id`).'",

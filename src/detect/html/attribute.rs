@@ -117,7 +117,7 @@ pub(super) fn is_event(name: &[u8]) -> bool {
 }
 
 /// How the names of events begin, sorted: in the open, where `one=1` is a parameter, a handler must be one of them.
-const EVENTS: &[&str] = &[
+pub(super) const EVENTS: &[&str] = &[
     "abort",
     "activate",
     "after",

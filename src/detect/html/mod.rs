@@ -7,6 +7,7 @@
 mod attribute;
 mod script;
 mod tag;
+mod wakes;
 
 use super::context::{Context, Strength};
 use super::finding::Finding;
@@ -32,7 +33,7 @@ impl Detector for Html {
     }
 
     fn wakes(&self) -> Wake {
-        Wake { literals: script::LITERALS, bytes: &["<", "[]()", "[]+", "'+()", "\"+()", "=>()"] }
+        Wake { literals: wakes::LITERALS, bytes: &["<", "[]()", "[]+", "'+()", "\"+()", "=>()"] }
     }
 
     fn is_worth(&self, part: &Part<'_>, _: Classes) -> bool {
@@ -70,7 +71,13 @@ impl Detector for Html {
 fn is_argument(place: Place) -> bool {
     matches!(
         place,
-        Place::QueryValue | Place::Query | Place::CookieValue | Place::HeaderValue | Place::Path | Place::PathSegment
+        Place::QueryValue
+            | Place::Query
+            | Place::CookieValue
+            | Place::HeaderValue
+            | Place::Path
+            | Place::PathSegment
+            | Place::XmlAttribute
     )
 }
 

@@ -57,6 +57,7 @@ impl Reader<'_> {
         let closing = cursor.eat(b"/");
         cursor.take_up_to(4, |b| b <= b' ' && closing);
         let name = cursor.take_up_to(32, |b| b.is_ascii_alphanumeric() || matches!(b, b':' | b'-' | b'_' | 0));
+        let name = without_prefix(name);
         if !name.first().is_some_and(u8::is_ascii_alphabetic) || spaced && !name.eq_ignore_ascii_case(b"script") {
             return None;
         }
@@ -98,6 +99,12 @@ impl Reader<'_> {
         });
         at > OPENED_WITHIN || first + name.len() < at
     }
+}
+
+/// `script` of `x:script`, which runs in a document of XML; any other name as it is: `atom:link` is no link.
+fn without_prefix(name: &[u8]) -> &[u8] {
+    let local = name.iter().rposition(|b| *b == b':').and_then(|at| name.get(at + 1..));
+    local.filter(|local| local.eq_ignore_ascii_case(b"script")).unwrap_or(name)
 }
 
 /// Bytes in which the beginning of an element is looked for; what ends behind them may have begun anywhere.

@@ -41,6 +41,7 @@ fn markup_that_runs_is_an_attack() {
 #[test]
 fn breaking_out_is_an_attack() {
     for value in [
+        "<x:script xmlns:x='http://www.w3.org/1999/xhtml'>go(1)</x:script>",
         "\" onfocus=\"go(1)\" autofocus x=\"",
         "' onmouseover='go(1)",
         "x onerror=alert(1)",
@@ -57,6 +58,8 @@ fn breaking_out_is_an_attack() {
         "go&Tab;.a&Tab;le&Tab;rt(1)",
         "autofocus/>/onfocus=top?.x(1)",
         "\"'`-->]]>",
+        "' onselect=go(1) '",
+        "[].go.call`${1}`",
     ] {
         assert!(total(value) >= 100, "{value}");
     }

@@ -114,11 +114,29 @@ const LITERALS: &[&str] = &[
     ".cursor",
     ".claude",
     ".junie",
+    ".codex/",
+    ".gemini/",
+    ".kiro/",
+    ".opencode/",
+    ".windsurf",
+    ".zed/",
     ".aider",
     ".bashrc",
     ".netrc",
     ".pgpass",
     "error.log",
+    "/root/.",
+    "run/secrets",
+    "serviceaccount/token",
+    "opt/lampp",
+    ".hg/",
+    ".cvs/",
+    ".boto",
+    ".profile",
+    ".vscode/",
+    ".idea/",
+    "server-status",
+    "/php.ini",
 ];
 
 /// What the trail amounts to; `bytes` are the part without the blanks around it.
@@ -244,10 +262,13 @@ mod tests {
             "C:\\boot.ini",
             "/etc/shadow\0.png",
             "WEB-INF/web.xml",
+            "/.passwd",
+            "../php/php.ini",
+            "......///......///etc///passwd",
         ] {
             assert!(total(Place::QueryValue, value.as_bytes()) >= 100, "{value}");
         }
-        for value in ["/.env", "/.git/config", "/app/.ssh/id_rsa", "/.aws/credentials"] {
+        for value in ["/.env", "/.git/config", "/app/.ssh/id_rsa", "/.aws/credentials", "/.codex/auth.json"] {
             assert!(total(Place::Path, value.as_bytes()) >= 100, "{value}");
         }
     }

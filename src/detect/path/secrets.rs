@@ -38,10 +38,12 @@ const SECRETS: &[Idiom] = &[
     (".bash_history", Certain, "/.bash_history"), (".mysql_history", Certain, "/.mysql_history"),
     (".psql_history", Certain, "/.psql_history"), (".kube/config", Certain, "/.kube/config"),
     (".docker/config", Certain, "/.docker/config"), (".npmrc", Strong, "/.npmrc"), (".netrc", Strong, "/.netrc"),
-    (".pgpass", Certain, "/.pgpass"), ("wp-config.php", Strong, "/wp-config.php"),
+    (".pgpass", Certain, "/.pgpass"), (".passwd", Strong, "/.passwd"), ("wp-config.php", Strong, "/wp-config.php"),
     ("web.config", Strong, "/web.config"), (".ds_store", Strong, "/.ds_store"), (".gitconfig", Weak, "/.gitconfig"),
     (".bashrc", Strong, "/.bashrc"), (".profile", Weak, "/.profile"), (".cursor", Strong, "/.cursor"),
     (".claude/", Strong, "/.claude/"), (".junie/", Strong, "/.junie/"), (".aider", Strong, "/.aider"),
+    (".codex/", Strong, "/.codex/"), (".gemini/", Strong, "/.gemini/"), (".kiro/", Strong, "/.kiro/"),
+    (".opencode/", Strong, "/.opencode/"), (".windsurf", Strong, "/.windsurf"), (".zed/", Strong, "/.zed/"),
     (".docker/", Strong, "/.docker/"), ("wp-content/error.log", Strong, "/wp-content/error.log"), ("config.inc.php", Strong, "/config.inc.php"),
     (".config/", Weak, "/.config/"), (".vscode/", Weak, "/.vscode/"), (".idea/", Weak, "/.idea/"),
     (".dockerenv", Strong, "/.dockerenv"), (".boto", Weak, "/.boto"), (".cvs/", Weak, "/.cvs/"),
@@ -49,7 +51,7 @@ const SECRETS: &[Idiom] = &[
     ("usr/", Strong, "../usr/"), ("var/", Strong, "../var/"), ("opt/", Strong, "../opt/"),
     ("proc/", Strong, "../proc/"), ("home/", Strong, "../home/"), ("root/", Strong, "../root/"),
     ("windows/", Strong, "../windows/"), ("winnt/", Strong, "../winnt/"), ("logs/", Strong, "../logs/"),
-    ("php.ini", Strong, "../php.ini"), ("program files", Strong, "../program files"), ("conf/", Strong, "../conf/"),
+    ("php.ini", Strong, "/php.ini"), ("program files", Strong, "../program files"), ("conf/", Strong, "../conf/"),
 ];
 
 static IDIOMS: Idioms = Idioms::new(SECRETS, || compile(SECRETS));
@@ -86,6 +88,27 @@ fn stands(path: &[u8], at: usize, end: usize, name: &str, climbs: bool) -> bool 
 fn is_stem(name: &str) -> bool {
     matches!(
         name,
-        "/.cursor" | "/.aider" | "/etc/apache" | "/tmp/sess_" | "/etc/php" | "/etc/proftp" | "/root/." | "/.env"
+        "/.cursor"
+            | "/.windsurf"
+            | "/.aider"
+            | "/etc/apache"
+            | "/tmp/sess_"
+            | "/etc/php"
+            | "/etc/proftp"
+            | "/root/."
+            | "/.env"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::path::LITERALS;
+
+    #[test]
+    fn every_secret_wakes_the_detector() {
+        for (_, _, name) in SECRETS {
+            assert!(LITERALS.iter().any(|literal| name.contains(literal)), "{name}");
+        }
+    }
 }

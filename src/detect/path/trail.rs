@@ -12,6 +12,8 @@ pub(super) struct Trail {
     pub(super) ups: usize,
     /// Upward parts right behind one another, most of them.
     pub(super) run: usize,
+    /// Parts of more dots than a name has, which lead upwards once a filter has taken some of them out.
+    pub(super) floods: usize,
     /// Parts that lead nowhere: `/./././`.
     pub(super) stays: usize,
     /// Dots or separators in spellings that only hide them.
@@ -74,6 +76,10 @@ impl Trail {
             self.run = self.run.max(run + 1);
             return run + 1;
         }
+        if separated && segment.is_flood() {
+            self.note(segment.at, end);
+            self.floods += 1;
+        }
         self.stays += usize::from(separated && segment.is_stay());
         self.stays += usize::from(segment.at > 0 && segment.dots > 4) * 4;
         if segment.others == 0 && (segment.dots == 0 || segment.is_stay()) { run } else { 0 }
@@ -86,7 +92,7 @@ impl Trail {
 
     /// Looks for names of secret files in the path as it was spelled out.
     fn name_secret(&mut self, plain: &[u8], len: usize) {
-        let climbs = self.ups > 0;
+        let climbs = self.ups + self.floods > 0;
         for secret in secrets::find(plain, climbs) {
             self.rooted |= secret.at <= 1;
             self.secret = self.secret.max(Some(secret.strength));
@@ -158,6 +164,11 @@ impl Segment {
     /// `.`
     fn is_stay(&self) -> bool {
         self.dots == 1 && self.others == 0
+    }
+
+    /// `......`
+    fn is_flood(&self) -> bool {
+        self.dots > 4 && self.others == 0
     }
 
     fn is_evasion(&self) -> bool {

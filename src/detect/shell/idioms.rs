@@ -50,6 +50,17 @@ pub(super) const LITERALS: &[&str] = &[
     "%systemroot%",
     "%windir%",
     "$shell",
+    "${shell}",
+    "(sleep ",
+    "( sleep ",
+    "(usleep ",
+    "(ping ",
+    "( ping ",
+    "(nc ",
+    "(kill",
+    "(shutdown ",
+    "(halt ",
+    "(reboot ",
     "alias ",
     " /var",
     " /etc",
@@ -77,6 +88,10 @@ pub(super) const LITERALS: &[&str] = &[
     " -e cmd",
     "|nc ",
     "/[?]",
+    "/[a-",
+    "ls /",
+    "cat /",
+    "rm /",
     "/[!",
 ];
 
@@ -112,7 +127,7 @@ const TABLE: &[Idiom] = &[
     ("|sh", Weak, "shell-download-run"), ("|bash", Strong, "shell-download-run"),
     (" | bash", Weak, "shell-download-run"), ("'|bas'h", Certain, "shell-disguised-command"),
     ("if not defined ", Strong, "shell-cmd"), ("if not exist ", Strong, "shell-cmd"),
-    ("$shell -", Strong, "shell-command"), ("/[?]", Strong, "shell-globbed-path"), ("/[!", Strong, "shell-globbed-path"),
+    ("$shell -", Strong, "shell-command"), ("${shell} -", Strong, "shell-command"), ("/[?]", Strong, "shell-globbed-path"), ("/[!", Strong, "shell-globbed-path"),
 ];
 static IDIOMS: Idioms = Idioms::new(TABLE, || compile(TABLE));
 
@@ -136,7 +151,8 @@ fn arithmetic(bytes: &[u8]) -> Option<Finding> {
     let inside = bytes.trim_ascii().strip_prefix(b"$[")?.strip_suffix(b"]")?;
     let sum =
         inside.iter().all(|b| b.is_ascii_digit() || b"+-*/ ".contains(b)) && inside.iter().any(u8::is_ascii_digit);
-    let joined = inside.iter().any(|b| b"+*/".contains(b));
+    // A `+` may have been taken for a blank.
+    let joined = inside.iter().any(|b| b"+*/ ".contains(b));
     (sum && joined).then_some(Finding { strength: Strong, name: "shell-arithmetic", at: 0, end: bytes.len() })
 }
 

@@ -19,6 +19,8 @@ pub(super) struct Line {
     short: bool,
     /// The value is an argument, which no command is by right.
     argument: bool,
+    /// All of it stands in parentheses, as what a shell runs in a shell of its own.
+    grouped: bool,
     /// Steps of reading words that nobody has paid for yet.
     owed: usize,
 }
@@ -31,7 +33,8 @@ impl Line {
     pub(super) fn new(bytes: &[u8], argument: bool) -> Self {
         let script = KEYWORDS.iter().any(|word| bytes.starts_with(word)) || is_log_line(bytes);
         let written = has_fence(bytes);
-        Self { downloads: false, assigns: false, script, written, short: bytes.len() <= Self::SHORT, argument, owed: 0 }
+        let (short, grouped) = (bytes.len() <= Self::SHORT, is_group(bytes));
+        Self { downloads: false, assigns: false, script, written, short, argument, grouped, owed: 0 }
     }
 
     /// Steps taken since this was last asked.
@@ -172,7 +175,8 @@ impl Line {
         let argued = follows.fits(PATH | HOST | NUMBER);
         match before {
             Before::Nothing if self.argument && self.short => {
-                (argued && (rare || rooted) || follows.kind == PATH && takes & PATH != 0).then_some(Strong)
+                let grouped = self.grouped && takes & WORD == 0;
+                (argued && (rare || rooted || grouped) || follows.kind == PATH && takes & PATH != 0).then_some(Strong)
             }
             Before::Nothing => (rare && argued || rooted && follows.fits(PATH)).then_some(Weak),
             Before::Newline => {
@@ -213,6 +217,12 @@ fn is_spaced(bytes: &[u8]) -> bool {
     let mark = |b: &u8| matches!(b, b';' | b'|' | b'&' | b'\n' | b'`');
     let odd = |run: &[u8]| matches!(run, [a, b] if mark(a) != mark(b) && *a != b' ' && *b != b' ');
     !bytes.windows(2).any(odd)
+}
+
+/// `(sleep 5)`, `( ping 203.0.113.9 ) &`: all of a value in parentheses.
+fn is_group(bytes: &[u8]) -> bool {
+    let text = bytes.trim_ascii();
+    text.first() == Some(&b'(') && text.iter().rev().find(|b| !matches!(b, b' ' | b';' | b'&')) == Some(&b')')
 }
 
 /// `\n` or `\r\n` spelled out where the value begins.

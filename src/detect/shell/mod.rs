@@ -87,6 +87,7 @@ fn is_argument(place: Place) -> bool {
             | Place::HeaderValue
             | Place::PathSegment
             | Place::Query
+            | Place::XmlAttribute
     )
 }
 

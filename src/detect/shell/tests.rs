@@ -40,6 +40,19 @@ fn commands_behind_separators_are_attacks() {
 }
 
 #[test]
+fn commands_in_a_shell_of_their_own_are_attacks() {
+    for value in ["(sleep 5)", "( sleep 5 )", "(sleep 5) &", "(ping 203.0.113.9)", "(kill 1);", "$[6+7]", "$[6 7]"] {
+        assert!(total(value) >= 100, "{value}");
+        assert_eq!(at(Place::JsonValue, value) >= 100, value.starts_with('$'), "{value}");
+        assert!(at(Place::XmlAttribute, value) >= 100, "{value}");
+    }
+    for value in ["(id)", "(docker)", "(print 12)", "(head 5)", "(timeout)", "sleep 5", "(sleep well)", "(sleep 5) ok"]
+    {
+        assert!(total(value) < 100, "{value}");
+    }
+}
+
+#[test]
 fn disguises_are_attacks() {
     for value in [
         ";c'a't /etc/hostname",
@@ -49,6 +62,7 @@ fn disguises_are_attacks() {
         ";cat${IFS}/etc/hostname",
         "|cat$IFS/etc/hostname",
         ";{cat,/etc/hostname}",
+        "{,ifconfig,eth0}",
         "X=id;$X",
         "|w^ho^ami",
         ";+cat+/etc/hostname",

@@ -64,6 +64,11 @@ fn is_alias(text: &[u8]) -> bool {
     if !cursor.eat(b"alias") || cursor.blanks() == 0 {
         return false;
     }
+    if matches!(cursor.peek(), Some(b'-' | b'+')) {
+        // Flags, as zsh has them.
+        cursor.take_up_to(4, |b| b != b' ');
+        cursor.blanks();
+    }
     let name = cursor.take_up_to(32, |b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'"' | b'\''));
     !name.is_empty() && cursor.eat(b"=") && cursor.peek().is_some_and(|b| b > b' ' && b != b'=')
 }
@@ -81,9 +86,19 @@ mod tests {
 
     #[test]
     fn constructs_are_found() {
-        for value in
-            ["~+", "~-1", "$((6*7))", "`true`", "\"`id`\"", "'$(whoami)'", ">(sh)", "alias x=id", "id|", "ls |"]
-        {
+        for value in [
+            "~+",
+            "~-1",
+            "$((6*7))",
+            "`true`",
+            "\"`id`\"",
+            "'$(whoami)'",
+            ">(sh)",
+            "alias x=id",
+            "alias +g x=id",
+            "id|",
+            "ls |",
+        ] {
             assert!(find(value.as_bytes()).is_some(), "{value}");
         }
     }

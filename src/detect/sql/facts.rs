@@ -16,6 +16,8 @@ pub(super) struct Facts {
     pub(super) truncated: bool,
     /// The comment that cut off the rest holds no words of its own.
     pub(super) bare_comment: bool,
+    /// … nor anything else that a text would have.
+    pub(super) silent_comment: bool,
     /// … and it is `--`.
     pub(super) dashes: bool,
     /// The last string is open: the quote that follows the value closes it.

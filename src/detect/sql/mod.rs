@@ -15,6 +15,7 @@ mod statement;
 #[cfg(test)]
 mod tests;
 mod verdict;
+mod wakes;
 
 pub(super) use statement::inspect as inspect_statement;
 
@@ -35,137 +36,6 @@ pub(super) struct Sql;
 
 const NAME: &str = "sql";
 
-/// Words without which a bare value is no statement worth reading, and names that are dangerous by themselves.
-const LITERALS: &[&str] = &[
-    "select",
-    "union",
-    "order",
-    "group by",
-    "having",
-    "waitfor",
-    "drop",
-    "exec",
-    "insert",
-    "delete",
-    "update",
-    "declare",
-    "shutdown",
-    "procedure",
-    "outfile",
-    "dumpfile",
-    "information_schema",
-    "sleep",
-    "benchmark",
-    "load_file",
-    "pg_",
-    "xp_",
-    "utl_",
-    "dbms_",
-    "extractvalue",
-    "updatexml",
-    "randomblob",
-    "@@version",
-    "@@host",
-    "@@server",
-    "@@micro",
-    "@@global",
-    "@@session",
-    "@@data",
-    "@@base",
-    "ascii(",
-    "char(",
-    "chr(",
-    "concat",
-    "database(",
-    "elt(",
-    "hex(",
-    "iif(",
-    "lpad(",
-    "make_set",
-    "mid(",
-    "ord(",
-    "substr",
-    "user(",
-    "version(",
-    " --",
-    ")--",
-    "or true",
-    "0--",
-    "1--",
-    "2--",
-    "3--",
-    "4--",
-    "5--",
-    "6--",
-    "7--",
-    "8--",
-    "9--",
-    "\t--",
-    "\n--",
-    "*/--",
-    "+--",
-    "rlike",
-    "between",
-    "like 0",
-    "like 1",
-    "like 2",
-    "like 3",
-    "like 4",
-    "like 5",
-    "like 6",
-    "like 7",
-    "like 8",
-    "like 9",
-    "like (",
-    "get_lock",
-    "/*!",
-    "::int",
-    "::text",
-    "::num",
-    "::varchar",
-    "::reg",
-    "0.e",
-    "1.e",
-    "2.e",
-    "3.e",
-    "4.e",
-    "5.e",
-    "6.e",
-    "7.e",
-    "8.e",
-    "9.e",
-    "pow(",
-    "trim(",
-    "strcmp(",
-    "db_name(",
-    "'--",
-    "/**/",
-    "\",\"",
-    "::big",
-    "::bool",
-    "::date",
-    "::double",
-    "::float",
-    "::json",
-    "::oid",
-    "::small",
-    "::time",
-    "::uuid",
-    "coercib",
-    "find_in_set",
-    "md5(",
-    "encode(",
-    "case when",
-    ";grant ",
-    "; grant ",
-];
-
-/// Quotes, which a value may break out of, and the marks of a condition on a bare value.
-const MARKS: &[&str] = &[
-    "'", "\"", "`", " =a", " <a0", " >a0", "=(a", "<(a", ">(a", "=a+", "=a/*", "=a\n", "=a\x01", "=a|", "=a&", "=& 0",
-    "=a\u{80}",
-];
-
 /// Tokens read in all attempts but the bare ones. No honest value goes on as SQL for so long from within a string.
 const MAX_EFFORT: usize = 1024;
 
@@ -185,7 +55,7 @@ impl Detector for Sql {
     }
 
     fn wakes(&self) -> Wake {
-        Wake { literals: LITERALS, bytes: MARKS }
+        Wake { literals: wakes::LITERALS, bytes: wakes::MARKS }
     }
 
     fn is_worth(&self, part: &Part<'_>, classes: Classes) -> bool {
@@ -274,7 +144,15 @@ fn joins_itself(part: &Part<'_>, name: &str) -> bool {
 
 /// Places of single values.
 fn is_argument(place: Place) -> bool {
-    matches!(place, Place::QueryValue | Place::FormValue | Place::CookieValue | Place::HeaderValue | Place::PathSegment)
+    matches!(
+        place,
+        Place::QueryValue
+            | Place::FormValue
+            | Place::CookieValue
+            | Place::HeaderValue
+            | Place::PathSegment
+            | Place::XmlAttribute
+    )
 }
 
 /// A whole statement where values stand, and nothing else: whoever sends it wants it run.
@@ -304,7 +182,8 @@ fn heaviest(value: &[u8], classes: Classes, fuel: &mut Fuel) -> Result<Heaviest,
             continue;
         }
         let after_operand = context == Context::Quoted || begins_with_operator(value, at, reading);
-        let facts = grammar::read(value, at, after_operand, reading, fuel)?;
+        let mut facts = grammar::read(value, at, after_operand, reading, fuel)?;
+        facts.silent_comment = facts.silent_comment && !stands_apart(value, at);
         if let Some((name, weight)) = verdict::weigh(&facts, context) {
             let start = at.saturating_sub(usize::from(context == Context::Quoted));
             let heavier = best.as_ref().is_none_or(|(_, other, _)| weight > *other);
@@ -450,6 +329,13 @@ fn quotes_last_word(value: &[u8], at: usize) -> bool {
     let ends = |b: &u8| b.is_ascii_whitespace() || matches!(b, b'.' | b',' | b'!' | b'?' | b'"' | b']' | b'}');
     let quoted = !word.is_empty() && word.iter().all(u8::is_ascii_alphabetic);
     quoted && behind.split_first().is_some_and(|(_, behind)| behind.iter().all(ends))
+}
+
+/// `charcoal soap '#`: whether the quote before `at` stands apart, behind a blank and several words. The string that a value
+/// breaks out of ends where a word does.
+fn stands_apart(value: &[u8], at: usize) -> bool {
+    let before = value.get(..at.saturating_sub(1)).unwrap_or_default();
+    before.ends_with(b" ") && before.trim_ascii().contains(&b' ')
 }
 
 /// Whether a bare value begins as if an operand stood before it: ` OR 1=1`, `) UNION …`.

@@ -88,6 +88,8 @@ fn stacked_statement_is_denied() {
         "4;declare @a varchar(9);set @a=0x41;exec(@a)",
         "x';copy staff from program 'id'--",
         "x'; update staff set pin=1 where name='q",
+        "x'; call wipe#",
+        "4; alter table staff disable trigger all",
     ]);
 }
 
@@ -155,6 +157,61 @@ fn clauses_and_probes_are_denied() {
 #[test]
 fn truncation_is_denied() {
     denied(&["admin'-- ", "admin') --", "x\"--", "x' or 3=3/*"]);
+    denied(&["admin' #", "admin'#", "admin '#", "x\" # ", "x'/*", "'#"]);
+    allowed(&["charcoal soap 1 '#", "'#'", "the mark '#'.", "5' #3", "12\" #2", "the Smiths' #1 fan"]);
+}
+
+/// As the funnel does it: woken first.
+fn woken(value: &str) -> bool {
+    let part = Part::plain(Place::QueryValue, b"q", value.as_bytes());
+    let mut found = Found::default();
+    static ALONE: &[&dyn Detector] = &[&SQL];
+    crate::detect::Detectors::compile(ALONE, Vec::new()).inspect(&[part], &mut found, &mut Fuel::new(1_000_000));
+    found.total() >= 100
+}
+
+#[test]
+fn condition_of_numbers_alone_wakes_the_detector() {
+    for value in ["7 || 3=3", "7||3=3", "7||5>3", "7||3<5", "7&&3=3", "7 && 5>3"] {
+        assert!(woken(value), "{value}");
+    }
+    for value in ["3=3", "7|3", "3=3|4=4", "5>3", "1-2=3"] {
+        assert!(!woken(value), "{value}");
+    }
+}
+
+#[test]
+fn statement_of_its_own_wakes_the_detector() {
+    for value in [
+        "create table q (a text);",
+        "alter table q add a int;",
+        "truncate table q;",
+        "select * from q;drop table q",
+        "select 1; drop table q",
+        "7;call shop.wipe(@q)",
+        "7 or pin is not null",
+        "7||pin is not null",
+        "select * from q; copy q to '/tmp/q';",
+        "uni\\\",\\\"on sel\\\",\\\"ect 1,2",
+    ] {
+        assert!(woken(value), "{value}");
+    }
+    for value in [
+        "create table",
+        "select * from q;",
+        "create table bookings; thanks",
+        "at 5; call me back",
+        "7; call me back",
+        "please alter table q; sit down",
+    ] {
+        assert!(!woken(value), "{value}");
+    }
+}
+
+#[test]
+fn statement_in_an_attribute_is_its_own() {
+    assert!(weight_at(Place::XmlAttribute, b"drop table q;") >= 100);
+    assert!(weight_at(Place::XmlText, b"drop table q;") < 100);
 }
 
 #[test]
@@ -220,7 +277,7 @@ fn endless_expression_is_denied_at_its_limit() {
 
 #[test]
 fn empty_budget_finds_nothing_further() {
-    assert_eq!(heaviest(b"7 or 3=3", Classes::ALL, &mut Fuel::new(3)), Err(Empty));
+    assert_eq!(heaviest(b"7 or 3=3", Classes::in_bytes(b"7 or 3=3"), &mut Fuel::new(3)), Err(Empty));
 }
 
 #[test]

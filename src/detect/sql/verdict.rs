@@ -253,9 +253,9 @@ fn leading(facts: &Facts, context: Context) -> Option<Sign> {
     {
         return sign("sql-recon", 100);
     }
-    if facts.start == Start::Statement && facts.awaits && !facts.broken {
-        let calls = facts.craft + facts.tells + facts.reaches + facts.leaks;
-        return sign("sql-fragment", if facts.from + calls > 0 { 100 } else { 0 }).filter(|(_, weight)| weight.0 > 0);
+    let asks = facts.from + facts.craft + facts.tells + facts.reaches + facts.leaks > 0;
+    if facts.start == Start::Statement && facts.awaits && !facts.broken && asks {
+        return sign("sql-fragment", 100);
     }
     if facts.unbalanced > 0 && facts.from > 0 && facts.column_values > 0 && !facts.broken {
         return sign("sql-fragment", 100);
@@ -267,8 +267,10 @@ fn leading(facts: &Facts, context: Context) -> Option<Sign> {
     if facts.declares && facts.leading_statement {
         return sign("sql-statement", 100);
     }
-    if facts.leading_statement && (facts.truncated || facts.semicolons > 0) {
-        let spoken = facts.statements == facts.spoken_statements;
+    let asked = facts.start == Start::Statement && facts.selects > 0;
+    let goes_on = asked && facts.statements > 0;
+    if (facts.leading_statement || goes_on) && (facts.truncated || facts.semicolons > 0) {
+        let spoken = facts.statements == facts.spoken_statements && !(asked && facts.from > 0);
         return sign(if spoken { "sql-spoken-statement" } else { "sql-statement" }, 60);
     }
     None
@@ -280,7 +282,8 @@ fn cut_off(facts: &Facts, context: Context) -> Option<Sign> {
         return None;
     }
     if context == Context::Quoted {
-        return sign("sql-cut-off", if facts.closed_outside + facts.tokens > 0 || facts.dashes { 100 } else { 70 });
+        let clear = facts.closed_outside + facts.tokens > 0 || facts.dashes || facts.silent_comment;
+        return sign("sql-cut-off", if clear { 100 } else { 70 });
     }
     let technical =
         facts.is_technical() || facts.logical + facts.compares > 0 || facts.arithmetic > 0 && facts.names == 0;

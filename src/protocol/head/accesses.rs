@@ -137,11 +137,7 @@ fn facts<'a>(head: &Head<'a>) -> Vec<Fact<'a>> {
         let port = head.host.as_ref().and_then(|host| host.port).map(|port| port.to_string());
         facts.push(Fact { value: port.unwrap_or_default().into(), ..fact(FactKind::TargetForm, head.form.name()) });
     }
-    let query = head.query.unwrap_or_default();
-    facts.extend(query::pairs(query).map(query_fact));
-    if query.contains(&b';') {
-        facts.extend(query::pairs_at_semicolons(query).map(query_fact));
-    }
+    facts.extend(query::pairs_of_all_readings(head.query.unwrap_or_default()).map(query_fact));
     let told = head.headers.iter().filter(|header| header.forwarded && !forwarded::is_claim(header));
     facts.extend(told.map(header_fact));
     facts

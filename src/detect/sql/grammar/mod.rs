@@ -262,6 +262,7 @@ impl Grammar<'_> {
                     self.facts.line_comments += 1;
                     self.facts.truncated = true;
                     self.facts.bare_comment = is_bare(token.of(self.bytes));
+                    self.facts.silent_comment = is_silent(token.of(self.bytes));
                     self.facts.dashes = token.of(self.bytes).starts_with(b"--");
                 }
             }
@@ -383,6 +384,11 @@ fn goes_on(kind: Kind) -> bool {
 /// Whether a comment says nothing: it is there for what stands behind the value.
 fn is_bare(comment: &[u8]) -> bool {
     comment.iter().filter(|byte| byte.is_ascii_alphanumeric() || **byte >= 0x80).take(3).count() <= 2
+}
+
+/// Whether a comment has nothing at all: no words, and no quote that would end a quoted mark, as in `'#'`.
+fn is_silent(comment: &[u8]) -> bool {
+    comment.iter().all(|byte| *byte < 0x80 && !byte.is_ascii_alphanumeric() && !matches!(byte, b'\'' | b'"' | b'`'))
 }
 
 /// Words that are never the name of a column or table.

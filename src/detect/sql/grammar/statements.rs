@@ -2,6 +2,7 @@
 //! their first words are held to a shape; the rest is searched for calls and catalogues.
 
 use super::{Clause, Expect, Fits, Frame, Grammar, Sort};
+use crate::canon::cursor;
 use crate::canon::sql::{Kind, Operator, Token, Word};
 use crate::detect::sql::functions::Purpose;
 
@@ -85,6 +86,9 @@ impl Grammar<'_> {
     fn has_shape(&mut self, lead: Word) -> bool {
         use Word as W;
         match lead {
+            W::Create | W::Alter if self.takes(&[W::Table]) => {
+                self.names_ahead() && (self.follows_another() || self.is_table_defined())
+            }
             W::Drop | W::Create | W::Alter => self.takes(OBJECTS) && self.names_ahead(),
             W::Truncate => self.takes(&[W::Table]) && self.names_ahead(),
             W::Insert | W::Merge | W::Replace if self.takes(&[W::Into]) => self.names_ahead(),
@@ -112,15 +116,58 @@ impl Grammar<'_> {
             W::If => self.takes(&[W::Exists, W::Not]) || self.is_condition_ahead(),
             W::Copy => self.opens_ahead() || self.names_ahead() && self.within(3, &[W::From, W::To]),
             W::Grant | W::Revoke => self.names_ahead() && self.within(8, &[W::To, W::From]),
+            W::Call => self.facts.semicolons > 0 && self.names_ahead() && (self.continued || self.calls_soon()),
             W::Kill => self.is_ahead(Kind::Number),
             W::Do if self.opens_ahead() => self.facts.semicolons > 0,
             W::Begin if self.takes(&[W::Declare, W::Waitfor, W::Execute, W::Exec]) => true,
             W::Begin if self.has_text_ahead(&[b"try", b"goto"]) => true,
-            W::Begin | W::Desc | W::Describe | W::Show | W::Handler | W::Call | W::Use | W::Pragma | W::Do => {
+            W::Begin | W::Desc | W::Describe | W::Show | W::Handler | W::Use | W::Pragma | W::Do => {
                 self.facts.semicolons > 0 && (self.names_ahead() || self.is_ahead(Kind::Text { closed: true }))
             }
             _ => false,
         }
+    }
+
+    /// Whether a statement, or a string that the text broke out of, stands before: then no prose does.
+    fn follows_another(&self) -> bool {
+        self.continued || self.facts.semicolons > 0
+    }
+
+    /// Whether a table's name is followed, soon, by its columns or by what changes: `create table bookings; thanks` has neither.
+    fn is_table_defined(&self) -> bool {
+        const CHANGES: &[&str] = &[
+            "add",
+            "alter",
+            "as",
+            "change",
+            "character",
+            "convert",
+            "drop",
+            "like",
+            "modify",
+            "of",
+            "owner",
+            "rename",
+            "select",
+            "set",
+        ];
+        let mut lexer = self.lexer;
+        let defined = lexer
+            .by_ref()
+            .take(8)
+            .any(|token| token.kind == Kind::Open || cursor::is_one_of(token.of(self.bytes), CHANGES));
+        self.saw(lexer.at());
+        defined
+    }
+
+    /// Whether a name, with its schema or without, is followed by its arguments.
+    fn calls_soon(&self) -> bool {
+        let mut lexer = self.lexer;
+        let mut named =
+            lexer.by_ref().take(6).skip_while(|token| matches!(token.kind, Kind::Word(_) | Kind::Name | Kind::Dot));
+        let calls = named.next().is_some_and(|token| token.kind == Kind::Open);
+        self.saw(lexer.at());
+        calls
     }
 
     fn waits(&mut self) -> bool {

@@ -94,6 +94,8 @@ fn statement_that_no_server_takes_is_found() {
         ("", "SELECT a FROM t WHERE b = limit AND c = 1"),
         ("", "SELECT a FROM t WHERE b = (delete) AND c = 1"),
         ("", "SELECT a FROM t ORDER BY b UNION SELECT c FROM u"),
+        ("", "SELECT a FROM t WHERE b = 1 FOR UPDATE UNION SELECT c FROM u"),
+        ("mysql", "SELECT count(*) FROM t WHERE b = 1 UNION SELECT hex(concat(version(), user()))"),
         ("postgres", "SELECT a FROM t WHERE b = \"&\" AND c = 1"),
         ("postgres", "SELECT a FROM t WHERE b = \" or \"\" \" AND c = 1"),
     ] {
@@ -101,6 +103,7 @@ fn statement_that_no_server_takes_is_found() {
     }
     for text in [
         "(SELECT a FROM t ORDER BY b LIMIT 1) UNION (SELECT c FROM u)",
+        "SELECT version() UNION SELECT current_database()",
         "SELECT row_number() OVER (ORDER BY a) FROM t UNION ALL SELECT b FROM u",
         "SELECT a FROM t WHERE \"b\" = \"c\" AND d = N'x' AND e = 'y'::text",
         "SELECT a FROM t WHERE b = (SELECT c FROM u) AND d = limit.x",

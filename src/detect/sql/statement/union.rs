@@ -32,6 +32,9 @@ pub(super) struct Items {
     is_long: bool,
     /// A catalogue of the server's own is named.
     pub(super) catalogue: bool,
+    /// The tokens from `from` to before `end`.
+    from: usize,
+    end: usize,
 }
 
 impl Items {
@@ -63,9 +66,13 @@ fn ends_items(word: Word) -> bool {
 impl Statement<'_> {
     /// `UNION SELECT NULL, …`: the second half is of values alone, or of another shape than the first.
     pub(super) fn union(&self, at: usize) -> Option<Sign> {
-        if !matches!(self.word(at)?, Word::Union | Word::Except | Word::Intersect | Word::Minus) {
-            return None;
-        }
+        let joins = matches!(self.word(at)?, Word::Union | Word::Except | Word::Intersect | Word::Minus);
+        if joins { self.joined(at) } else { None }
+    }
+
+    /// What the UNION at a token joins.
+    #[inline(never)] // few statements have one, and its reading is asked for at every token
+    fn joined(&self, at: usize) -> Option<Sign> {
         let mut select = at + 1;
         while matches!(self.word(select), Some(Word::All | Word::Distinct | Word::Distinctrow))
             || self.kind(select) == Some(Kind::Open)
@@ -78,7 +85,8 @@ impl Statement<'_> {
         let theirs = self.items(select + 1);
         let weight = match self.left_of_union(at) {
             Left::NoQuery => 100,
-            _ if at.checked_sub(1).is_some_and(|before| self.is_mark_compare(before)) => 100,
+            _ if at.checked_sub(1).is_some_and(|before| self.is_mark_compare(before) || self.ends_lock(before)) => 100,
+            Left::Items(ours) if self.tells(theirs) && !self.tells(ours) => 100,
             Left::Items(ours)
                 if ours.stars > 0
                     && theirs.stars == 0
@@ -96,6 +104,17 @@ impl Statement<'_> {
             Left::Items(_) => 0,
         };
         (weight > 0).then(|| self.sign("sql-union", weight, at, select))
+    }
+
+    /// Whether a function is called that tells of the server, the session or its user.
+    fn tells(&self, items: Items) -> bool {
+        (items.from..items.end).any(|at| self.purpose(at) == Purpose::Tell && self.kind(at + 1) == Some(Kind::Open))
+    }
+
+    /// `FOR UPDATE UNION …`: no server locks the rows of one half, so that the lock was the end of a statement.
+    fn ends_lock(&self, at: usize) -> bool {
+        let locks = self.word(at) == Some(Word::Update) || self.bytes(at).eq_ignore_ascii_case(b"share");
+        locks && at.checked_sub(1).is_some_and(|before| self.word(before) == Some(Word::For))
     }
 
     /// What stands on the left of a UNION: the nearest SELECT at its depth.
@@ -119,7 +138,7 @@ impl Statement<'_> {
 
     /// The items of a select list from a token on, up to its FROM or end.
     pub(super) fn items(&self, from: usize) -> Items {
-        let mut items = Items { count: 1, ..Items::default() };
+        let mut items = Items { count: 1, from, ..Items::default() };
         let mut depth = 0_usize;
         let mut at = from;
         let mut named = false;
@@ -150,6 +169,7 @@ impl Statement<'_> {
         items.end_item(named, star);
         items.catalogue |= (at..at + 6).any(|near| self.purpose(near) == Purpose::Catalogue);
         items.is_long = at >= from + FAR;
+        items.end = at;
         items
     }
 

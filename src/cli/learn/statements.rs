@@ -1,7 +1,7 @@
 //! What SQL statements the record tells of become rules under `databases`: for each caller, user and database the tables with what
 //! was done to them, and the fingerprints of the statements, each with a sample. For `podwall log learn`.
 
-use super::log::for_each_line;
+use crate::cli::log::for_each_line;
 use crate::policy::database::is_dangerous;
 use crate::protocol::postgres::accesses::WITHOUT_WHERE;
 use crate::record::redact::escape_again;

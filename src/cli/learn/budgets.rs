@@ -4,7 +4,7 @@
 //! An hour is one of the clock (UTC); what the record counted over a time stands in the hour in which that time began, and a
 //! connection in the one in which it ended. So a long connection makes the busiest hour busier than it was, never quieter.
 
-use super::log::for_each_line;
+use crate::cli::log::for_each_line;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io;
