@@ -404,6 +404,11 @@ impl<'a> Command<'a> {
         }
         let tokens = self.tokens.get(at..).unwrap_or_default();
         Reader::new(self.text, tokens, &mut self.out).relations("DDL")?;
+        // `CREATE TABLE a AS EXECUTE b`
+        let is_run = |pair: &[Token]| matches!(pair, [as_, run] if as_.kind == Kind::Word(Key::As) && run.kind == Kind::Word(Key::Execute));
+        if let Some(at) = self.tokens.windows(2).position(is_run) {
+            self.out.prepared = Some(Prepared::Use(self.tokens.name(self.text, at + 2)?));
+        }
         Ok(self.out)
     }
 
