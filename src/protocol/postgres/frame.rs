@@ -43,7 +43,7 @@ enum Hold {
 pub fn from_client(bytes: &[u8], limits: &Limits) -> Result<Option<Unit>, Malformed> {
     unit(bytes, |tag| match tag {
         b'Q' | b'P' => Some(Hold::Whole(limits.statement_bytes)),
-        b'B' => Some(Hold::Start(BIND_NAMES)),
+        b'B' => Some(Hold::Start(limits.bind_bytes)),
         b'd' | b'F' => Some(Hold::Start(0)),
         b'D' | b'E' | b'C' | b'H' | b'S' | b'X' | b'c' | b'f' | b'p' => Some(Hold::Whole(CONTROL_BYTES)),
         _ => None,

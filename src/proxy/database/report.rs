@@ -213,8 +213,11 @@ pub(in crate::proxy) fn refused(
     id
 }
 
-/// The match without its literals, and nothing around it: what stands there may be half a literal.
+/// The match without its literals, and nothing around it: what stands there may be half a literal. Of a value, nothing.
 fn mask(evidence: &mut Evidence, dialect: &Dialect) {
+    if evidence.place == Place::SqlValue {
+        evidence.excerpt = Excerpt::default();
+    }
     if evidence.place != Place::SqlText {
         return;
     }

@@ -6,6 +6,7 @@
 mod files;
 mod judge;
 mod leg;
+mod live;
 mod login;
 mod opening;
 mod pump;

@@ -75,7 +75,7 @@ impl Wire<'_> {
         self.still_welcome().map_err(End::Refused)?;
         self.subject.exchanges.exchanges += 1;
         let asked = Asked::kind(&self.subject.who.user, &self.subject.who.database, FUNCTION);
-        let judgement = self.subject.decide(&asked.accesses());
+        let judgement = self.subject.decide(&asked.accesses(), &[]);
         match self.subject.decided(&self.subject.who, FUNCTION, judgement) {
             Some(event) => self.deny_query(event, DENIED),
             // It is answered as a text is: with a result or an error, and then the server is ready.
@@ -92,6 +92,9 @@ impl Wire<'_> {
             Err((event, code)) => return self.deny_extended(event, code),
         };
         self.goes_on(text, &understood, &granted)?;
+        if understood.reaches() || understood.live_values().next().is_some() {
+            self.limits.bind_bytes = self.limits.statement_bytes;
+        }
         let statement = self.statement(text, understood, &granted)?;
         self.session.parse(name, statement).map_err(End::Refused)?;
         Ok(Fate::Forward)
@@ -100,7 +103,7 @@ impl Wire<'_> {
     fn bind(&mut self, portal: &[u8], name: &[u8], values: &[u8]) -> Fated {
         let held = self.session.statements.of(name, self.session.pipeline());
         self.binds(&held, values);
-        if let Err((event, code)) = self.all_granted(&held) {
+        if let Err((event, code)) = self.all_granted(&held).and_then(|()| self.values_granted(&held, values)) {
             return self.deny_extended(event, code);
         }
         self.session.bind(portal, held).map_err(End::Refused)?;
@@ -116,7 +119,7 @@ impl Wire<'_> {
             }
         }
         let Some(statement) = portals.iter().flat_map(|portal| &portal.held).next() else {
-            let event = self.subject.note_end(UNKNOWN_STATEMENT);
+            let event = self.unknown_statement();
             return self.deny_extended(event, NO_STATEMENT);
         };
         let (granted, bytes) = (statement.runs(), statement.text.len());
@@ -168,7 +171,7 @@ impl Wire<'_> {
     /// Whether every statement that a name may stand for is granted by the policy in place.
     fn all_granted(&mut self, held: &[Rc<Statement>]) -> Result<(), (EventId, &'static str)> {
         if held.is_empty() {
-            return Err((self.subject.note_end(UNKNOWN_STATEMENT), NO_STATEMENT));
+            return Err((self.unknown_statement(), NO_STATEMENT));
         }
         let under = self.under();
         for statement in held.iter().filter(|statement| statement.under.get() != under) {
@@ -199,14 +202,18 @@ impl Wire<'_> {
     }
 
     /// Whether no value of a request in flight changes what a statement does that the pod sends.
-    fn is_not_proved(&mut self, text: &[u8], understood: &Understood) -> Result<(), (EventId, &'static str)> {
+    pub(super) fn is_not_proved(
+        &mut self,
+        text: &[u8],
+        understood: &Understood,
+    ) -> Result<(), (EventId, &'static str)> {
         if self.subject.connection.direction == Direction::Inbound {
             return Ok(());
         }
-        let fingerprint = u64::from_str_radix(&understood.fingerprint, 16).ok();
-        let Some(proof) = self.subject.worker.shared.correlate.proof(text, fingerprint, Reading::POSTGRES) else {
-            return Ok(());
-        };
+        let correlate = &self.subject.worker.shared.correlate;
+        let mut texts = understood.with_texts(text, self.session.settings.backslash);
+        let proof = texts.find_map(|(text, known)| Some((text, correlate.proof(text, known, Reading::POSTGRES)?)));
+        let Some((text, proof)) = proof else { return Ok(()) };
         let judgement = self.subject.prove(text, &proof);
         let asked = Asked::of(understood, &self.subject.who.user, &self.subject.who.database, &self.session.settings);
         let source = format!("{}: {}", proof.change.says(), proof.source);
@@ -218,13 +225,14 @@ impl Wire<'_> {
     }
 
     /// Judges a text. What it runs by name must be granted too.
-    fn judge(&mut self, text: &[u8], understood: &Understood) -> Result<Cleared, (EventId, &'static str)> {
+    pub(super) fn judge(&mut self, text: &[u8], understood: &Understood) -> Result<Cleared, (EventId, &'static str)> {
         if understood.is_refused() {
             return Err((self.subject.note_end(SETTING), DENIED));
         }
         let began = Instant::now();
         let asked = Asked::of(understood, &self.subject.who.user, &self.subject.who.database, &self.session.settings);
-        let Judged { judgement, rows, suspicious } = self.subject.judge(text, &seen(understood), &asked.accesses());
+        let Judged { judgement, rows, suspicious } =
+            self.subject.judge(text, &self.hands_on(text, understood), &seen(understood), &asked.accesses());
         let clean = judgement.verdict == Verdict::Allow && !suspicious;
         let counts = self.counts(understood, &asked, &judgement, suspicious);
         self.subject.worker.metrics.took_judging(self.subject.connection.direction, began.elapsed());
@@ -301,7 +309,16 @@ impl Wire<'_> {
         self.replaced(SentKind::Query, event, code)
     }
 
+    /// A name that nothing stands for; behind a denial in the same pipeline, that is its doing.
+    fn unknown_statement(&self) -> EventId {
+        match self.denied {
+            Some((pipeline, event)) if pipeline == self.session.pipeline() => event,
+            _ => self.subject.note_end(UNKNOWN_STATEMENT),
+        }
+    }
+
     fn deny_extended(&mut self, event: EventId, code: &'static str) -> Fated {
+        self.denied = Some((self.session.pipeline(), event));
         emit::failing_parse(self.sides.to_server.buffer());
         self.replaced(SentKind::Parse { name: Box::default(), number: 0 }, event, code)
     }

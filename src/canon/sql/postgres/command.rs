@@ -142,6 +142,11 @@ impl<'a> Command<'a> {
         let as_ = self.tokens.iter().position(|token| token.kind == Kind::Word(Key::As));
         self.rest(as_.ok_or(Unreadable::Incomplete)? + 1)?;
         self.out.verb = "PREPARE";
+        // What EXECUTE gives it is not followed.
+        if self.out.live.reaches || !self.out.live.values.is_empty() {
+            self.out.other("UNREADABLE", "");
+            self.out.live.values.clear();
+        }
         self.out.prepared = Some(Prepared::Make(name));
         Ok(self.out)
     }
@@ -319,6 +324,7 @@ impl<'a> Command<'a> {
             Some(Kind::Text) => self.out.other("COPY", "file"),
             _ => return Err(Unreadable::Keyword),
         }
+        self.out.live.reaches = self.out.others.iter().any(|other| other.action == "COPY");
         if let Some(table) = self.out.tables.first().filter(|table| table.action == "COPY").cloned() {
             if from {
                 // The columns that are named are written.

@@ -3,7 +3,7 @@
 use super::frame::Clause;
 use super::{Key, Kind, MOST_COLUMNS, MOST_NAMES, Read, Reader, Table, Unreadable};
 use crate::canon::sql::postgres::lexer::Places;
-use crate::canon::sql::postgres::{Setting, command};
+use crate::canon::sql::postgres::{Setting, arguments, command};
 
 impl Reader<'_> {
     /// A name with what is joined to it by dots: a table, a function, or a column.
@@ -112,6 +112,7 @@ impl Reader<'_> {
             "pg_notify" => self.out.other("NOTIFY", ""),
             _ => {}
         }
+        arguments::note(self.text, self.tokens.get(self.at..).unwrap_or_default(), &name, self.out);
         self.calls(name)
     }
 
@@ -131,6 +132,7 @@ impl Reader<'_> {
         if self.tokens.kind(first.wrapping_sub(1)) == Some(Kind::Dot) || first != last {
             self.out.star |= takes_rows(&name);
             if reaches(&name) {
+                arguments::note(self.text, &[], &name, self.out);
                 self.calls(name.clone())?;
             }
         }
