@@ -139,6 +139,7 @@ def check(tally, binary, folder, programs, only):
     alone("certificate for a name", named.shown, binary, folder, certs, server, INBOUND)
     alone("server that must be named", other_name, binary, folder, certs, server)
     alone("protocol 3.2 is negotiated", negotiated, door)
+    alone("requests to cancel of others", cancels_of_others, door)
     alone("replication", replication, door)
     alone("base backup", backup, door, folder)
     alone("large objects", large_objects, door)
@@ -324,6 +325,53 @@ def psycopg_cancels(door):
             expect("cancelled before it ended", time.monotonic() - began < 19, True)
             return
         raise Failed("was not cancelled")
+
+
+def cancels_of_others(door):
+    """A key cancels its own caller's statements, whichever worker the request comes to; from another address it does nothing."""
+    heard = []
+    with socket.create_server(("127.0.0.1", 0)) as relay:
+        def carry():
+            client, server = relay.accept()[0], socket.create_connection(("127.0.0.1", door.port), 10)
+            threading.Thread(target=copy, args=(client, server), daemon=True).start()
+            copy(server, client, heard)
+
+        def copy(from_, to, keep=None):
+            with contextlib.suppress(OSError):
+                while piece := from_.recv(4096):
+                    to.sendall(piece)
+                    if keep is not None:
+                        keep.append(piece)
+
+        threading.Thread(target=carry, daemon=True).start()
+        with door.psycopg(user="owner", autocommit=True, port=relay.getsockname()[1]) as session:
+            said = b"".join(heard)
+            at = said.index(b"K\0\0\0\x0c")
+            request = struct.pack("!II", 16, 80877102) + said[at + 5:at + 13]
+
+            def cancels(address):
+                with socket.create_connection(("127.0.0.1", door.port), 10, (address, 0)) as wire:
+                    wire.sendall(request)
+                    return wire.recv(1)
+
+            def outcome(address):
+                # On every worker: which one takes a connection is the kernel's choice.
+                timers = [threading.Timer(0.3, cancels, (address,)) for _ in range(12)]
+                for timer in timers:
+                    timer.start()
+                try:
+                    session.execute("SELECT pg_catalog.count(*) FROM generate_series(1, 4000000)")
+                    return "ran"
+                except psycopg.errors.QueryCanceled:
+                    return "cancelled"
+                finally:
+                    for timer in timers:
+                        timer.join()
+
+            expect("from another address", outcome("127.0.0.2"), "ran")
+            door.podwall.recorded(reason="postgres-cancel")
+            # A request may come when the statement is over.
+            until("its own caller's", lambda: outcome("127.0.0.1") == "cancelled", 30)
 
 
 def psycopg_denied(door):

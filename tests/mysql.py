@@ -418,6 +418,7 @@ def check(tally, binary, folder, programs, only):
     alone("files of clients", files.granted, binary, folder, certs, server)
     alone("files out of the blue", files.out_of_the_blue, binary, folder, certs)
     alone("tls that is asked for", tls.asked_for, binary, folder, certs, server)
+    alone("tls of a sidecar that is not awaited", tls.sidecar_to_permissive, binary, folder, certs, server)
     alone("tls by the database's name", tls.shown, binary, folder, certs, server)
     alone("tls on one side only", tls.half_in_tls, binary, folder, certs)
     alone("redirected connections", redirected.judged, binary, folder, server)
