@@ -54,6 +54,8 @@ pub(in crate::proxy) struct Granted {
     pub(in crate::proxy) rows: Option<u64>,
     /// Observers have not been told how it ends.
     pub(in crate::proxy) fresh: bool,
+    /// It asks for a piece of a value: observers are told how long each run takes.
+    pub(in crate::proxy) timed: bool,
 }
 
 /// What was judged of a text.

@@ -3,6 +3,7 @@
 use super::report::seen;
 use super::texts::{self, Statement};
 use super::{Asked as Then, Awaited, Due, SETTING, Wire};
+use crate::behave::sql::asks_for_a_piece;
 use crate::canon::sql::Reading;
 use crate::flow::{Direction, Verdict};
 use crate::protocol::mysql::accesses::{Asked, Understood};
@@ -295,7 +296,10 @@ impl Wire<'_> {
         self.subject.worker.metrics.statement(self.subject.connection.direction, understood.verb(), outcome);
         match noted {
             Some(event) => Err((event, DENIED)),
-            None => Ok(Cleared { granted: Granted { counts, rows, fresh: true }, clean: allowed && !suspicious }),
+            None => Ok(Cleared {
+                granted: Granted { counts, rows, fresh: true, timed: asks_for_a_piece(&understood.normalised) },
+                clean: allowed && !suspicious,
+            }),
         }
     }
 }

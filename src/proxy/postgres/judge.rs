@@ -3,6 +3,7 @@
 use super::report::seen;
 use super::texts::{Shape, Statement, Under};
 use super::{SETTING, Wire};
+use crate::behave::sql::asks_for_a_piece;
 use crate::canon::sql::Reading;
 use crate::canon::sql::postgres::Prepared;
 use crate::flow::{Direction, Verdict};
@@ -243,7 +244,10 @@ impl Wire<'_> {
             return Err((event, DENIED));
         }
         self.runs_granted(understood)?;
-        Ok(Cleared { granted: Granted { counts, rows, fresh: true }, clean })
+        Ok(Cleared {
+            granted: Granted { counts, rows, fresh: true, timed: asks_for_a_piece(&understood.normalised) },
+            clean,
+        })
     }
 
     /// `EXECUTE name`: what was prepared under the name, in this text or before.
