@@ -160,6 +160,9 @@ pub const WITHOUT_WHERE: &str = " without WHERE";
 pub const REPLICATION: &str = "REPLICATION";
 /// A function is called by its number, as large objects are read and written.
 pub const FUNCTION: &str = "FUNCTION";
+/// The numbers of the functions by which clients do that (`pg_proc.dat`): `lo_create`, `lo_open`, `lo_close`, `loread`, `lowrite`,
+/// `lo_lseek`, `lo_creat`, `lo_tell`, `lo_unlink`, `lo_truncate`, and those for positions of 64 bits.
+static LARGE_OBJECTS: &[u32] = &[715, 952, 953, 954, 955, 956, 957, 958, 964, 1004, 3170, 3171, 3172];
 
 /// The accesses of a text in a session.
 #[derive(Debug)]
@@ -193,6 +196,15 @@ impl Asked {
     pub fn kind(user: &str, database: &str, kind: &'static str) -> Self {
         let mut asked = Self::session(user, database);
         asked.items = vec![Item { action: kind, path: "/".into(), unbounded: false, reads: true }];
+        asked
+    }
+
+    /// What calling a function by its number asks for: of others than those of large objects it is not known what they do.
+    pub fn function(user: &str, database: &str, number: u32) -> Self {
+        let mut asked = Self::kind(user, database, FUNCTION);
+        if !LARGE_OBJECTS.contains(&number) {
+            asked.add(UNREADABLE, "/".into(), false, true);
+        }
         asked
     }
 
@@ -352,6 +364,13 @@ mod tests {
         assert_eq!((understood.working(), understood.is_by_fingerprint(), understood.verb()), (1, false, "SELECT"));
         let all: Vec<_> = understood.with_texts(b"x", false).map(|(text, _)| text.to_vec()).collect();
         assert_eq!(all, [&b"x"[..], b"SELECT b FROM t"]);
+    }
+
+    #[test]
+    fn functions_by_number_are_those_of_large_objects() {
+        let asked = |number| Asked::function("ann", "shop", number).told().collect::<Vec<_>>().join(", ");
+        // loread, lo_import
+        assert_eq!((asked(954).as_str(), asked(764).as_str()), ("FUNCTION", "FUNCTION, UNREADABLE"));
     }
 
     #[test]

@@ -48,7 +48,7 @@ pub enum Front<'a> {
     /// The end of a copy, good or bad.
     CopyEnd,
     /// A function is called by its number.
-    FunctionCall,
+    FunctionCall(u32),
     /// The client goes.
     Terminate,
 }
@@ -91,7 +91,7 @@ pub fn read<'a>(unit: &Unit, bytes: &'a [u8]) -> Result<Front<'a>, Malformed> {
         b'c' => empty(Front::CopyEnd),
         b'f' => Ok(Front::CopyEnd),
         b'd' => Ok(Front::CopyData),
-        b'F' => Ok(Front::FunctionCall),
+        b'F' => body.first_chunk::<4>().map(|number| Front::FunctionCall(u32::from_be_bytes(*number))).ok_or(form),
         b'p' => Ok(Front::Password),
         _ => Err(form),
     }
@@ -160,6 +160,7 @@ mod tests {
         assert_eq!(read_all(b'B', b"\0n\0\0\0").unwrap(), format!("{bind:?}"));
         assert_eq!(read_all(b'E', b"p\0\0\0\0\0").unwrap(), format!("{:?}", Front::Execute(b"p")));
         assert_eq!(read_all(b'C', b"Sn\0").unwrap(), format!("{:?}", Front::CloseStatement(b"n")));
+        assert_eq!(read_all(b'F', b"\0\0\x03\xbaand more").unwrap(), format!("{:?}", Front::FunctionCall(954)));
     }
 
     #[test]
@@ -186,6 +187,7 @@ mod tests {
             (b'D', b"Xn\0"),
             (b'C', b"Sn"),
             (b'S', b"x"),
+            (b'F', b"\0\0\x03"),
         ] {
             assert_eq!(read_all(tag, body), Err(Malformed::new(HEADER, FORM)), "{body:?}");
         }

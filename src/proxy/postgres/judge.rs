@@ -47,7 +47,7 @@ impl Wire<'_> {
             Front::CloseStatement(name) => self.sent(SentKind::CloseStatement((*name).into())),
             Front::ClosePortal(name) => self.sent(SentKind::ClosePortal((*name).into())),
             Front::Sync => self.sent(SentKind::Sync),
-            Front::FunctionCall => self.function_call(),
+            Front::FunctionCall(number) => self.function_call(*number),
             Front::Flush | Front::Password | Front::CopyData | Front::CopyEnd | Front::Terminate => Ok(Fate::Forward),
         }
     }
@@ -71,11 +71,11 @@ impl Wire<'_> {
         }
     }
 
-    /// A function that is called by its number: which one it is, only the server knows.
-    fn function_call(&mut self) -> Fated {
+    /// A function that is called by its number: which one it is, only the server knows, but for those of large objects.
+    fn function_call(&mut self, number: u32) -> Fated {
         self.still_welcome().map_err(End::Refused)?;
         self.subject.exchanges.exchanges += 1;
-        let asked = Asked::kind(&self.subject.who.user, &self.subject.who.database, FUNCTION);
+        let asked = Asked::function(&self.subject.who.user, &self.subject.who.database, number);
         let judgement = self.subject.decide(&asked.accesses(), &[]);
         match self.subject.decided(&self.subject.who, FUNCTION, judgement) {
             Some(event) => self.deny_query(event, DENIED),

@@ -2,6 +2,7 @@
 //! Input are the tokens of a call. SQL that is neither written out nor a value by itself cannot be read: it is asked for as
 //! such.
 
+use super::keys::Key;
 use super::lexer::{Kind, Token};
 use super::{Statement, Table, literal, tokens};
 
@@ -21,6 +22,9 @@ enum Takes {
     /// None is SQL, but there are paths among them.
     Paths,
 }
+
+/// Tokens of one call that are looked at: calls stand in calls, and each is looked at by itself.
+const MOST_TOKENS: usize = 4096;
 
 /// Functions by their name; one that ends in `*` is a beginning. Sorted.
 static TAKING: &[(&str, Takes)] = &[
@@ -56,16 +60,20 @@ pub(super) fn note(text: &[u8], call: &[Token], name: &str, out: &mut Statement)
     };
     let Some((_, takes)) = TAKING.iter().find(|(known, _)| is(known)) else { return };
     out.by_literal = true;
-    let all = arguments(call);
+    if *takes == Takes::Paths {
+        out.live.reaches = true;
+        return;
+    }
+    let Some(all) = arguments(call) else { return out.other("UNREADABLE", "") };
     match takes {
-        Takes::Paths => out.live.reaches = true,
+        Takes::Paths => {}
         Takes::Table => table(text, all.first().copied().unwrap_or_default(), out),
         Takes::Every => all.iter().for_each(|argument| sql(text, argument, out)),
         Takes::First => sql(text, all.first().copied().unwrap_or_default(), out),
         Takes::Second if all.len() == 3 => {}
         Takes::Second => sql(text, all.get(1).copied().unwrap_or_default(), out),
         Takes::Last => {
-            let is_flag = |argument: &&[Token]| matches!(argument, [one] if matches!(one.kind, Kind::Word(_)));
+            let is_flag = |argument: &&[Token]| matches!(argument, [one] if matches!(one.kind, Kind::Word(Key::True | Key::False)));
             let argument = all.iter().rev().find(|argument| !is_flag(argument));
             sql(text, argument.copied().unwrap_or_default(), out);
         }
@@ -73,10 +81,10 @@ pub(super) fn note(text: &[u8], call: &[Token], name: &str, out: &mut Statement)
     }
 }
 
-/// The tokens between the commas of a call.
-fn arguments(call: &[Token]) -> Vec<&[Token]> {
+/// The tokens between the commas of a call; nothing when it is longer than [`MOST_TOKENS`].
+fn arguments(call: &[Token]) -> Option<Vec<&[Token]>> {
     let (mut found, mut depth, mut from) = (Vec::new(), 0_usize, 1);
-    for (at, token) in call.iter().enumerate() {
+    for (at, token) in call.iter().enumerate().take(MOST_TOKENS) {
         match token.kind {
             Kind::Open => depth += 1,
             Kind::Close => depth = depth.saturating_sub(1),
@@ -88,10 +96,10 @@ fn arguments(call: &[Token]) -> Vec<&[Token]> {
         }
         if depth == 0 {
             found.extend(call.get(from..at).filter(|argument| !argument.is_empty()));
-            break;
+            return Some(found);
         }
     }
-    found
+    None
 }
 
 /// Without the cast to a text that drivers write behind values.
@@ -191,6 +199,7 @@ mod tests {
             ("SELECT ts_rewrite(a, b, c) FROM t", (vec![], vec![], false)),
             ("SELECT dblink_exec('dbname=x', 'DROP TABLE t', false)", sql("DROP TABLE t")),
             ("SELECT dblink_exec('DROP TABLE t')", sql("DROP TABLE t")),
+            ("SELECT dblink_exec('SELECT 1', q) FROM t", (vec![], vec![], true)),
             ("SELECT s.dblink($1, $2)", (vec![], vec![1], false)),
             ("SELECT * FROM ts_stat($1::text)", (vec![], vec![0], false)),
             ("SELECT * FROM ts_stat('SELECT a FROM ' || $1)", (vec![], vec![], true)),
@@ -198,6 +207,7 @@ mod tests {
             ("SELECT * FROM ts_stat(E'SELECT \\x61')", (vec![], vec![], true)),
             ("SELECT * FROM ts_stat(sqlquery => 'SELECT 1')", (vec![], vec![], true)),
             ("SELECT ('SELECT 1').ts_stat", (vec![], vec![], true)),
+            ("SELECT dblink(dblink('SELECT 1'))", (vec!["SELECT 1".to_owned()], vec![], true)),
             ("SELECT schema_to_xml('s', true, true, '')", (vec![], vec![], true)),
             ("SELECT cron.schedule('x', '* * * * *', 'DROP TABLE t')", (vec![], vec![], true)),
             ("SELECT lower('SELECT 1')", (vec![], vec![], false)),
