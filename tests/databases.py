@@ -84,6 +84,7 @@ DENIED = [
     ("function of a value", "SELECT ('/etc/passwd').pg_read_file"),
     ("function of an alias", "SELECT x.pg_read_file FROM lower('/etc/passwd') AS x"),
     ("large object", "SELECT lo_get(1)"),
+    ("table of an extension", "SELECT query FROM pg_stat_statements"),
     ("settings as a table", "UPDATE pg_settings SET setting = 'pg_temp' WHERE name = 'search_path'"),
     ("kind", "UPDATE customers SET name = 'x' WHERE id = 1"),
     ("without where", "DELETE FROM orders"),

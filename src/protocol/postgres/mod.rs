@@ -9,6 +9,7 @@
 
 pub mod accesses;
 pub mod back;
+mod catalogue;
 pub mod emit;
 pub mod frame;
 pub mod front;
