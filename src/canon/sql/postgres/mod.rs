@@ -8,6 +8,7 @@
 
 mod arguments;
 mod command;
+mod define;
 mod fingerprint;
 mod keys;
 mod lexer;

@@ -258,6 +258,22 @@ fn fields_that_are_calls_are_called() {
 }
 
 #[test]
+fn tables_that_become_part_of_another_are_defined_too() {
+    for (text, expected) in [
+        ("ALTER TABLE a ATTACH PARTITION s.b DEFAULT", "DDL a, DDL s.b"),
+        ("ALTER TABLE a DETACH PARTITION b", "DDL a, DDL b"),
+        ("ALTER TABLE a INHERIT b", "DDL a, DDL b"),
+        ("ALTER TABLE a RENAME TO b", "DDL a, DDL b"),
+        ("ALTER TABLE a RENAME COLUMN b TO c", "DDL a"),
+        ("CREATE TABLE a PARTITION OF b FOR VALUES IN (1)", "DDL a, DDL b"),
+        ("CREATE TABLE a (x int) INHERITS (b, s.c)", "DDL a, DDL b, DDL s.c"),
+        ("CREATE TABLE a (x int) PARTITION BY LIST (x)", "DDL a"),
+    ] {
+        assert_eq!(asked(text), expected, "{text}");
+    }
+}
+
+#[test]
 fn commands_in_other_words_are_the_same_commands() {
     assert_eq!(asked("SELECT pg_notify('a', 'b')"), "NOTIFY");
     let update = "UPDATE pg_catalog.pg_settings SET setting = 'x' WHERE name = 'search_path'";
