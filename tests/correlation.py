@@ -58,6 +58,7 @@ exceptions:
     path: "/{{rest...}}"
     signature: [code, crlf, html, ldap, lookup, nosql, path, peel, shell, signature, sql, template, url, xml, xpath]
 """
+EXCEPTED = "  - {name: builder, reason: it takes conditions, path: /literal, parameter: v, signature: correlate}\n"
 # Values of corpora; each is asked in more than twenty ways.
 MOST_VALUES = 3000
 MOST_TOLD = 100
@@ -89,6 +90,8 @@ def everything(tally, world, arguments):
     check("what the server reads", world.read)
     check("everything at once", world.at_once)
     check("events link both sides", world.linked)
+    check("more than is remembered", world.overflows)
+    check("excepted routes", world.excepted)
     if arguments.corpus:
         check("attacks of others", world.corpus, arguments.corpus)
     if not arguments.no_sqlmap:
@@ -113,19 +116,19 @@ class World:
         self.made.callback(self.server.end)
         self.podwall, self.url, self.outbound = self.sidecar("enforce")
 
-    def sidecar(self, mode):
+    def sidecar(self, mode, exceptions=""):
         """A sidecar and the application behind it: the sidecar itself, the application's address and the database's port."""
         application, inbound, outbound = free_port(), free_port(), free_port()
         allowlist = ALLOWLIST.format(mode=mode, protocol=self.server.protocol, more=self.server.more)
-        podwall = Podwall(self.binary, self.folder / mode, [
+        podwall = Podwall(self.binary, self.folder / f"{mode}{len(exceptions)}", [
             {"listen": f"127.0.0.1:{inbound}", "tls": "off", "upstream": f"127.0.0.1:{application}"},
             {"listen": f"127.0.0.1:{outbound}", "direction": "outbound", "protocol": self.server.protocol,
              "upstream": f"127.0.0.1:{self.server.port}"},
-        ], allowlist, self.certs)
+        ], allowlist + exceptions, self.certs)
         self.made.callback(podwall.end)
         podwall.wait_ready()
         command = [sys.executable, "-m", "correlation_kit.app", self.dialect, str(application), str(outbound), self.server.password]
-        program = Program(command, self.folder / f"app-{mode}.log", env={**os.environ, "PYTHONPATH": str(HERE)})
+        program = Program(command, self.folder / f"app-{mode}{len(exceptions)}.log", env={**os.environ, "PYTHONPATH": str(HERE)})
         self.made.callback(program.end)
         until("the application listens", listening(application))
         return podwall, f"http://127.0.0.1:{inbound}", outbound
@@ -223,6 +226,25 @@ class World:
             if part not in line["detail"]:
                 raise Failed(f"{part} is not in {line['detail']}")
         expect("sql", (line["sql"]["user"], line["sql"]["asks"]), ("app", [f"SELECT {self.server.items}"]))
+
+    def overflows(self):
+        """More values than are remembered are told of, and the request goes on."""
+        many = urllib.parse.urlencode([(f"n{number}", f"{number}' OR {number}") for number in range(300)])
+        with urllib.request.urlopen(f"{self.url}/literal?v=kettle&{many}", timeout=30) as answer:
+            expect("status", answer.status, 200)
+        line = self.podwall.recorded(reason="correlate-overflow")
+        expect("told", (line["mode"], line["resource"].startswith("http://")), ("shadow", True))
+
+    def excepted(self):
+        """A route that is meant to take SQL, and the same value on others."""
+        podwall, url, _ = self.sidecar("enforce", EXCEPTED)
+        attack = urllib.parse.urlencode({"v": "x' OR 'a'='a"})
+        told = []
+        for path in ("/literal", "/like"):
+            with contextlib.suppress(urllib.error.HTTPError):
+                told.append((path, urllib.request.urlopen(f"{url}{path}?{attack}", timeout=30).status))
+        expect("what went on", told, [("/literal", 200)])
+        podwall.recorded(reason=PROOF)
 
     def forgotten(self):
         """What was sent before is no evidence: the value stands in a statement that no request is in flight for. It is the

@@ -20,7 +20,7 @@ from clients_kit import doors
 from clients_kit.checks import Failed, Skipped, expect, run
 from clients_kit.postgres import PASSWORD, Postgres
 from clients_kit.programs import Podwall, certificates, free_port, until
-from databases_kit import drivers, named, observed, page, recorded
+from databases_kit import anew, drivers, live, named, observed, page, recorded
 
 try:
     import psycopg
@@ -80,6 +80,12 @@ DENIED = [
     ("column", "SELECT password_hash FROM customers"),
     ("every column", "SELECT * FROM customers"),
     ("whole row", "SELECT customers FROM customers"),
+    ("whole row by a function", "SELECT c.row_to_json FROM customers c"),
+    ("function of a value", "SELECT ('/etc/passwd').pg_read_file"),
+    ("function of an alias", "SELECT x.pg_read_file FROM lower('/etc/passwd') AS x"),
+    ("large object", "SELECT lo_get(1)"),
+    ("table of an extension", "SELECT query FROM pg_stat_statements"),
+    ("settings as a table", "UPDATE pg_settings SET setting = 'pg_temp' WHERE name = 'search_path'"),
     ("kind", "UPDATE customers SET name = 'x' WHERE id = 1"),
     ("without where", "DELETE FROM orders"),
     ("function", "SELECT pg_read_file('/etc/passwd')"),
@@ -134,6 +140,7 @@ def check(tally, binary, folder, programs, only):
     alone("certificate for a name", named.shown, binary, folder, certs, server, INBOUND)
     alone("server that must be named", other_name, binary, folder, certs, server)
     alone("protocol 3.2 is negotiated", negotiated, door)
+    alone("requests to cancel of others", cancels_of_others, door)
     alone("replication", replication, door)
     alone("base backup", backup, door, folder)
     alone("large objects", large_objects, door)
@@ -142,6 +149,9 @@ def check(tally, binary, folder, programs, only):
     alone("what is no PostgreSQL", no_postgres, door)
     alone("literals are not recorded", masked, door)
     alone("the page is followed word by word", page.follows, binary, folder, server)
+    alone("ways to authenticate", anew.authentication, door)
+    alone("prepared under another policy", anew.reloaded, binary, folder, certs, server)
+    alone("values that are more than values", live.values, binary, folder, certs, server)
     alone("what shows over time", observed.observers, binary, folder, certs, server)
     alone("shadow mode tells what became of it", recorded.shadow, binary, folder, certs, server)
     alone("server that is down", down, binary, folder, certs)
@@ -318,6 +328,53 @@ def psycopg_cancels(door):
             expect("cancelled before it ended", time.monotonic() - began < 19, True)
             return
         raise Failed("was not cancelled")
+
+
+def cancels_of_others(door):
+    """A key cancels its own caller's statements, whichever worker the request comes to; from another address it does nothing."""
+    heard = []
+    with socket.create_server(("127.0.0.1", 0)) as relay:
+        def carry():
+            client, server = relay.accept()[0], socket.create_connection(("127.0.0.1", door.port), 10)
+            threading.Thread(target=copy, args=(client, server), daemon=True).start()
+            copy(server, client, heard)
+
+        def copy(from_, to, keep=None):
+            with contextlib.suppress(OSError):
+                while piece := from_.recv(4096):
+                    to.sendall(piece)
+                    if keep is not None:
+                        keep.append(piece)
+
+        threading.Thread(target=carry, daemon=True).start()
+        with door.psycopg(user="owner", autocommit=True, port=relay.getsockname()[1]) as session:
+            said = b"".join(heard)
+            at = said.index(b"K\0\0\0\x0c")
+            request = struct.pack("!II", 16, 80877102) + said[at + 5:at + 13]
+
+            def cancels(address):
+                with socket.create_connection(("127.0.0.1", door.port), 10, (address, 0)) as wire:
+                    wire.sendall(request)
+                    return wire.recv(1)
+
+            def outcome(address):
+                # On every worker: which one takes a connection is the kernel's choice.
+                timers = [threading.Timer(0.3, cancels, (address,)) for _ in range(12)]
+                for timer in timers:
+                    timer.start()
+                try:
+                    session.execute("SELECT pg_catalog.count(*) FROM generate_series(1, 4000000)")
+                    return "ran"
+                except psycopg.errors.QueryCanceled:
+                    return "cancelled"
+                finally:
+                    for timer in timers:
+                        timer.join()
+
+            expect("from another address", outcome("127.0.0.2"), "ran")
+            door.podwall.recorded(reason="postgres-cancel")
+            # A request may come when the statement is over.
+            until("its own caller's", lambda: outcome("127.0.0.1") == "cancelled", 30)
 
 
 def psycopg_denied(door):

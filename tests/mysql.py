@@ -18,7 +18,7 @@ from clients_kit import doors
 from clients_kit.checks import Failed, Skipped, expect, run
 from clients_kit.mariadb import PASSWORD, MariaDB
 from clients_kit.programs import certificates
-from mysql_kit import binary, files, lost, redirected, tls, values, warm
+from mysql_kit import binary, files, live, lost, redirected, tls, values, warm
 
 try:
     import pymysql
@@ -413,10 +413,12 @@ def check(tally, binary, folder, programs, only):
     for function in (refused_commands, no_mysql, masked, counted):
         alone(function.__name__.replace("_", "-"), function, door)
     alone("values are recorded", values.recorded, binary, folder, certs, server)
+    alone("values that are more than values", live.values, binary, folder, certs, server)
     alone("warm as cold", warm.as_cold, binary, folder, certs, server)
     alone("files of clients", files.granted, binary, folder, certs, server)
     alone("files out of the blue", files.out_of_the_blue, binary, folder, certs)
     alone("tls that is asked for", tls.asked_for, binary, folder, certs, server)
+    alone("tls of a sidecar that is not awaited", tls.sidecar_to_permissive, binary, folder, certs, server)
     alone("tls by the database's name", tls.shown, binary, folder, certs, server)
     alone("tls on one side only", tls.half_in_tls, binary, folder, certs)
     alone("redirected connections", redirected.judged, binary, folder, server)

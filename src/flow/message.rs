@@ -207,6 +207,8 @@ pub enum Place {
     TrailerValue,
     /// A whole SQL statement or script; the part's name is its dialect (`postgres`, `mysql`), empty when that is not known.
     SqlText,
+    /// A value of a statement that may be a path or a program; the part's name is the statement's dialect.
+    SqlValue,
     /// A name that is looked up.
     DnsName,
     /// A value on its way into a store of keys and values.
@@ -233,7 +235,7 @@ impl Place {
             Self::XmlText | Self::XmlAttribute | Self::XmlName | Self::XmlMarkup => "xml",
             Self::GraphQl => "graphql",
             Self::BodyText | Self::BodyOpaque | Self::BodyBinary => "body",
-            Self::SqlText => "sql",
+            Self::SqlText | Self::SqlValue => "sql",
             Self::DnsName => "dns",
             Self::StoredValue => "store",
             Self::Script => "script",
@@ -285,6 +287,7 @@ impl Place {
             Self::TrailerName => "trailer-name",
             Self::TrailerValue => "trailer-value",
             Self::SqlText => "sql-text",
+            Self::SqlValue => "sql-value",
             Self::DnsName => "dns-name",
             Self::StoredValue => "stored-value",
             Self::Script => "script",

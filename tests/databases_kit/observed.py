@@ -25,6 +25,7 @@ def observers(binary, folder, certs, server):
 
     port = free_port()
     listeners = [{"listen": f"127.0.0.1:{port}", "tls": "off", "protocol": "postgres", "upstream": f"127.0.0.1:{server.port}"}]
+    started = time.monotonic()
     podwall = Podwall(binary, folder / "observed", listeners, ALLOWLIST, certs)
     server.direct("INSERT INTO orders (item) VALUES ('secret')")
 
@@ -63,6 +64,20 @@ def observers(binary, folder, certs, server):
                     return f"{place - 1} pieces"
         raise Failed("19 pieces were told")
 
+    def timed():
+        """One bit for each run, by how long it takes."""
+        server.direct("CREATE FUNCTION slow(text) RETURNS int LANGUAGE sql AS 'SELECT 1 FROM pg_sleep(0.5)'")
+        try:
+            with opened("report") as session:
+                for place in range(1, 12):
+                    letter = "a" if place % 2 else "z"
+                    session.execute(f"SELECT id FROM orders WHERE CASE WHEN substr(item, 1, 1) > '{letter}' THEN slow(item) ELSE 0 END = 1")
+        finally:
+            server.direct("DROP FUNCTION slow")
+        line = podwall.recorded(reason="sql-blind-timing")
+        expect("told", (line["mode"], "500" in line["detail"] or "400" in line["detail"]), ("shadow", True))
+        return "by time"
+
     def stacked():
         two = "UPDATE orders SET amount = 1 WHERE id = 1; UPDATE orders SET amount = 1 WHERE id = 2"
         with opened("owner") as session:
@@ -72,10 +87,11 @@ def observers(binary, folder, certs, server):
             expect("stacked", denied(session, two, "sql-first-stacked"), True)
 
     def reads():
-        """Four windows with a few rows, then very many."""
+        """Four windows with a few rows, then very many, within one: they are ten seconds long, from the sidecar's start on."""
         with opened("owner") as session:
             end = time.monotonic() + 41
-            until("a known kind of session", lambda: session.execute(OWN) and time.monotonic() > end, 60)
+            inside = lambda: 2 < (time.monotonic() - started) % 10 < 5
+            until("a known kind of session", lambda: session.execute(OWN) and time.monotonic() > end and inside(), 60)
             session.execute("SELECT n FROM generate_series(1, 60000) AS n").fetchall()
         line = podwall.recorded(reason="sql-mass-read")
         expect("told", (line["mode"], int(line["detail"].split()[0]) >= 60000), ("shadow", True))
@@ -96,7 +112,7 @@ def observers(binary, folder, certs, server):
 
     try:
         podwall.wait_ready()
-        return "; ".join(filter(None, (probing(), blind(), stacked(), reads(), guessing())))
+        return "; ".join(filter(None, (probing(), timed(), blind(), stacked(), reads(), guessing())))
     finally:
         podwall.end()
         server.direct("DELETE FROM orders")

@@ -48,6 +48,27 @@ def asked_for(binary, folder, certs, server):
         server.direct("DELETE FROM orders")
 
 
+def sidecar_to_permissive(binary, folder, certs, server):
+    """A sidecar begins with TLS, which such a port does not take: the reason says so."""
+    permissive, outbound = free_port(), free_port()
+    called = Podwall(binary, folder / "permissive", [
+        {"listen": f"127.0.0.1:{permissive}", "tls": "permissive", "protocol": "mysql", "upstream": f"127.0.0.1:{server.port}"},
+    ], ALLOWLIST, certs)
+    caller = Podwall(binary, folder / "calls-permissive", [
+        {"listen": f"127.0.0.1:{outbound}", "direction": "outbound", "protocol": "mysql", "upstream": f"127.0.0.1:{permissive}",
+         "upstream_tls": {"identities": ["spiffe://cluster.test/ns/shop/sa/orders"]}},
+    ], ALLOWLIST, certs, certificate="client")
+    try:
+        called.wait_ready()
+        caller.wait_ready()
+        told = server.client(outbound, "SELECT 1", more=["--skip-ssl"])
+        expect("told", (told.returncode, "the database cannot be reached" in told.stderr), (1, True))
+        expect("says", "`strict`" in caller.recorded(reason="upstream-mysql-greets")["says"], True)
+    finally:
+        caller.end()
+        called.end()
+
+
 def clients(port, certs, server, podwall):
     keys = [f"--ssl-ca={certs}/ca.crt", f"--ssl-cert={certs}/client.crt", f"--ssl-key={certs}/client.key", "--ssl-verify-server-cert"]
     done = server.client(port, "SELECT CONCAT('in ', 1);", more=["-N", *keys, "-hlocalhost"])

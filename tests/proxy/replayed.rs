@@ -183,7 +183,7 @@ fn only_granted(policy: &Policy, heard: &[u8]) -> usize {
                 assert!(is_granted(policy, text), "the server hears {}", text.escape_ascii());
                 statements += 1;
             }
-            front::Front::FunctionCall => panic!("the server hears a function call"),
+            front::Front::FunctionCall(_) => panic!("the server hears a function call"),
             _ => {}
         }
         rest = rest.get(unit.len..).unwrap_or_default();

@@ -1,6 +1,6 @@
 //! What shows in a database's sessions only over time: passwords that are tried out (`logins`), statements that fail in one way
 //! after the other or ask for one character at a time (`probing`), further statements where there never were any
-//! (`stacked`), and many more rows than ever (`reads`).
+//! (`stacked`), answers that are told by how long they take (`timing`), and many more rows than ever (`reads`).
 //!
 //! A session's kind is its caller, user and database: what is remembered of it outlives its sessions. Statements that it has
 //! run before without failing are its own, and are held against nobody.
@@ -9,8 +9,9 @@ mod logins;
 mod probing;
 mod reads;
 mod stacked;
+mod timing;
 
-pub use probing::is_extracting;
+pub use probing::{asks_for_a_piece, is_extracting};
 
 use super::Sign;
 use super::seen::Seen;
@@ -60,6 +61,7 @@ struct Past {
     probing: probing::Past,
     stacked: stacked::Past,
     reads: reads::Past,
+    timing: timing::Past,
 }
 
 /// What the observers are called, and what they call what they see: what exceptions may name.
@@ -121,6 +123,13 @@ impl Watch {
                 past.own.again(text, MOST_OWN);
             }
         });
+    }
+
+    /// A text that asks for a piece of a value has run, in this time: figures when how long its runs take tells something, once for each
+    /// text.
+    pub fn took(&self, kind: Kind, fingerprint: &str, took: Duration, now: Duration) -> Option<String> {
+        let text = self.text(fingerprint);
+        self.kinds.with(&kind, now, |past| past.timing.ran(text, took, now))
     }
 
     /// So many rows went to a kind of session: figures when that is far more than ever, once for each such time.

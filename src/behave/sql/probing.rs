@@ -22,14 +22,18 @@ const PIECES: &[&str] = &[
     "bit_length",
     "char_length",
     "get_byte",
+    "instr",
     "left",
     "length",
+    "locate",
     "lpad",
+    "mid",
     "octet_length",
     "ord",
     "overlay",
     "position",
     "regexp_match",
+    "regexp_substr",
     "right",
     "split_part",
     "starts_with",
@@ -65,6 +69,12 @@ impl Past {
         let figures = || format!("score {score:.1} of {FAILING} for different texts that failed");
         (!own && score >= FAILING).then(|| certain("sql-probing", "sql-failing-variants", figures()))
     }
+}
+
+/// Whether a piece of any value is asked for.
+pub fn asks_for_a_piece(normalised: &str) -> bool {
+    let called = |pair: (&str, &str)| pair.1 == "(" && PIECES.binary_search(&pair.0).is_ok();
+    normalised.split(' ').zip(normalised.split(' ').skip(1)).any(called)
 }
 
 /// Whether a piece of what a subquery finds is asked for: `substr ( ( select …`, or `( select ascii ( …`.

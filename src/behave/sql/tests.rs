@@ -78,6 +78,29 @@ fn one_character_after_the_other_is_blind_extraction() {
 }
 
 #[test]
+fn runs_that_tell_by_their_time_are_told_once() {
+    let watch = Watch::default();
+    let took =
+        |text: &str, millis| watch.took(watch.kind("app"), text, Duration::from_millis(millis), SECOND).is_some();
+    let told: Vec<_> = (0..12).map(|number| took("a", if number % 2 == 0 { 1000 } else { 5 })).collect();
+    assert_eq!(told.iter().position(|told| *told), Some(9));
+    assert_eq!(told.iter().filter(|told| **told).count(), 1);
+    // All alike, and what is neither long nor short.
+    assert!((0..50).all(|_| !took("b", 1000) && !took("c", 5) && !took("d", 200)));
+}
+
+#[test]
+fn pieces_are_asked_for_by_functions() {
+    for (text, asks) in [
+        ("select id from t where case when substr ( a , ? , ? ) > ? then f ( a ) end = ?", true),
+        ("select mid ( a , ? , ? ) from t", true),
+        ("select id , length from t where left = ?", false),
+    ] {
+        assert_eq!(asks_for_a_piece(text), asks, "{text}");
+    }
+}
+
+#[test]
 fn functions_on_columns_are_no_extraction() {
     for text in [
         "select id from t where length ( name ) > ? and id in ( select id from u )",

@@ -4,6 +4,7 @@
 //! Linear: every byte is read at most twice, once to find where its token ends and once to name it.
 
 mod lexer;
+pub mod live;
 pub mod mysql;
 pub mod postgres;
 mod shape;

@@ -87,7 +87,7 @@ impl Statements {
         asks.iter().for_each(|ask| needs.ask(ask));
         let called = texts(line, "functions").into_iter();
         let mysql = text("dialect") == "mysql";
-        needs.functions.extend(called.filter(|name| is_dangerous(name.rsplit('.').next().unwrap_or(name), mysql)));
+        needs.functions.extend(called.filter(|name| is_dangerous(name, mysql)));
         if asks != ["SESSION"] {
             needs.fingerprints.entry(text("fingerprint")).or_insert((text("original"), 0)).1 += times;
         }

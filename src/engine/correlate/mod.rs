@@ -255,7 +255,7 @@ fn is_value(part: &Part<'_>) -> bool {
     match part.place {
         Place::Method | Place::Path | Place::HeaderName | Place::TrailerName | Place::CookieName => false,
         Place::BodyBinary | Place::FileBinary | Place::BodyOpaque | Place::FileContent => false,
-        Place::Response | Place::SqlText | Place::DnsName => false,
+        Place::Response | Place::SqlText | Place::SqlValue | Place::DnsName => false,
         Place::HeaderValue => {
             let begins = |start: &&str| {
                 part.name.get(..start.len()).is_some_and(|name| name.eq_ignore_ascii_case(start.as_bytes()))

@@ -46,18 +46,30 @@ static SECRET: &[&str] = &[
     "pg_user_mappings",
 ];
 
-/// Functions that run SQL or programs, reach files or other servers, end sessions, or wait. A name that ends in `*` is a
-/// beginning.
+/// Functions that run SQL or programs, reach files, large objects or other servers, end sessions, or wait. A name that ends
+/// in `*` is a beginning.
 static DANGEROUS: &[&str] = &[
+    "aws_lambda.*",
+    "aws_s3.*",
     "connectby",
     "copy_*",
+    "cron.*",
     "crosstab*",
     "cursor_to_xml*",
     "database_to_xml*",
     "dblink*",
-    "lo_export",
-    "lo_import",
+    "http",
+    "http_delete",
+    "http_get",
+    "http_head",
+    "http_patch",
+    "http_post",
+    "http_put",
+    "lo_*",
+    "loread",
+    "lowrite",
     "pg_advisory_lock*",
+    "pg_background_*",
     "pg_backup_*",
     "pg_cancel_backend",
     "pg_copy_*",
@@ -66,6 +78,8 @@ static DANGEROUS: &[&str] = &[
     "pg_drop_*",
     "pg_execute_*",
     "pg_file_*",
+    "pg_hba_file_rules",
+    "pg_ident_file_mappings",
     "pg_import_*",
     "pg_log_*",
     "pg_logdir_ls",
@@ -76,6 +90,7 @@ static DANGEROUS: &[&str] = &[
     "pg_reload_conf",
     "pg_replication_*",
     "pg_rotate_*",
+    "pg_show_all_file_settings",
     "pg_sleep*",
     "pg_start_backup",
     "pg_stat_file",
@@ -251,7 +266,7 @@ impl Granted {
     fn lacks_facts(&self, access: &Access<'_>) -> Option<Lack> {
         let dangerous = |name: &str| {
             let last = name.rsplit('.').next().unwrap_or(name);
-            is_dangerous(last, self.mysql) && !self.functions.iter().any(|known| **known == *last || **known == *name)
+            is_dangerous(name, self.mysql) && !self.functions.iter().any(|known| **known == *last || **known == *name)
         };
         if facts(access, FactKind::Function).any(|(name, _)| dangerous(name)) {
             return Some(Lack::Function);
@@ -324,9 +339,10 @@ fn is_on_table(access: &Access<'_>) -> bool {
         && !matches!((access.action, &*access.path), ("COPY", "/program" | "/file"))
 }
 
-/// Whether a function must be granted by its name; `mysql` where that is what the database speaks.
+/// Whether a function must be granted by its name, whatever its schema; `mysql` where that is what the database speaks.
 pub fn is_dangerous(name: &str, mysql: bool) -> bool {
-    if mysql { mysql::is_dangerous(name) } else { is_among(DANGEROUS, name) }
+    let last = name.rsplit('.').next().unwrap_or(name);
+    if mysql { mysql::is_dangerous(last) } else { is_among(DANGEROUS, last) || is_among(DANGEROUS, name) }
 }
 
 /// Whether a name is one of these, of which some are beginnings.

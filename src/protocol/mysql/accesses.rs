@@ -2,6 +2,7 @@
 //! Also what its record is made of.
 
 use super::settings::{Change, Settings, change, changes_reading};
+use crate::canon::sql::live::unfold;
 use crate::canon::sql::mysql::{self, Mode, Statement, Unreadable};
 use crate::flow::{Access, Fact, FactKind};
 use std::borrow::Cow;
@@ -15,6 +16,8 @@ pub struct Understood {
     pub normalised: String,
     /// The name of [`Self::normalised`].
     pub fingerprint: String,
+    /// SQL that stands in strings of it; its statements stand behind its own.
+    pub texts: Vec<Box<str>>,
 }
 
 /// What does not parse is asked for as this; nobody grants it by chance.
@@ -27,16 +30,27 @@ const WITHOUT_WHERE: &str = " without WHERE";
 impl Understood {
     /// Reads a text; under both meanings of `"` when `either` is set.
     pub fn of(text: &[u8], mode: Mode, either: bool) -> Self {
-        let tokens = mysql::tokens(text, mode);
-        let normalised = tokens.as_ref().map(|tokens| mysql::normalised(text, tokens)).unwrap_or_default();
+        let normalised = mysql::tokens(text, mode).map(|tokens| mysql::normalised(text, &tokens)).unwrap_or_default();
         let fingerprint = if normalised.is_empty() { String::new() } else { mysql::fingerprint(&normalised) };
-        let mut statements = tokens.and_then(|tokens| mysql::statements_of(text, &tokens));
-        if either && memchr::memchr(b'"', text).is_some() {
-            let other = Mode { ansi_quotes: !mode.ansi_quotes, ..mode };
-            let others = mysql::tokens(text, other).and_then(|tokens| mysql::statements_of(text, &tokens));
-            statements = statements.and_then(|one| Ok([one, others?].concat()));
-        }
-        Self { statements, normalised: String::from_utf8_lossy(&normalised).into_owned(), fingerprint }
+        let mut statements = read(text, mode, either);
+        let texts = statements.as_mut().map(|all| unfold(all, |text| read(text, mode, either))).unwrap_or_default();
+        Self { statements, normalised: String::from_utf8_lossy(&normalised).into_owned(), fingerprint, texts }
+    }
+
+    /// The text that it was read from, and those in strings of it, each with its fingerprint as a number.
+    pub fn with_texts<'t>(&'t self, text: &'t [u8], mode: Mode) -> impl Iterator<Item = (&'t [u8], Option<u64>)> + 't {
+        let number = |fingerprint: &str| u64::from_str_radix(fingerprint, 16).ok();
+        let within = move |text: &'t str| {
+            let tokens = mysql::tokens(text.as_bytes(), mode).ok();
+            let name = tokens.map(|tokens| mysql::fingerprint(&mysql::normalised(text.as_bytes(), &tokens)));
+            (text.as_bytes(), name.and_then(|name| number(&name)))
+        };
+        std::iter::once((text, number(&self.fingerprint))).chain(self.texts.iter().map(|text| &**text).map(within))
+    }
+
+    /// Whether what is bound to it may be a path or a program.
+    pub fn reaches(&self) -> bool {
+        self.all().iter().any(|statement| statement.live.reaches)
     }
 
     /// Its verb, for records and metrics.
@@ -59,7 +73,8 @@ impl Understood {
 
     /// How many statements it has, besides those that begin and end transactions.
     pub fn working(&self) -> usize {
-        self.all().iter().filter(|statement| !TRANSACTIONS.contains(&statement.verb)).count()
+        let own = self.all().iter().filter(|statement| !statement.within);
+        own.filter(|statement| !TRANSACTIONS.contains(&statement.verb)).count()
     }
 
     /// The functions that it calls.
@@ -93,6 +108,7 @@ impl Understood {
     /// Follows what it changes, once the server has run it; `whole` unless it failed somewhere.
     pub fn follow(&self, settings: &mut Settings, whole: bool) {
         for statement in self.all() {
+            let whole = whole && !statement.within;
             match &statement.uses {
                 Some(database) if whole => settings.uses(database),
                 Some(database) => settings.may_use(database),
@@ -101,6 +117,16 @@ impl Understood {
             statement.settings.iter().for_each(|setting| settings.follow(setting, whole));
         }
     }
+}
+
+/// The statements of a text; under both meanings of `"` when `either` is set.
+fn read(text: &[u8], mode: Mode, either: bool) -> Result<Vec<Statement>, Unreadable> {
+    let under = |mode| mysql::tokens(text, mode).and_then(|tokens| mysql::statements_of(text, &tokens));
+    let one = under(mode)?;
+    if !either || memchr::memchr(b'"', text).is_none() {
+        return Ok(one);
+    }
+    Ok([one, under(Mode { ansi_quotes: !mode.ansi_quotes, ..mode })?].concat())
 }
 
 /// The accesses of a text in a session.
@@ -148,8 +174,10 @@ impl Asked {
         }
         for statement in understood.all() {
             asked.statement(statement, &settings);
-            if let Some(database) = &statement.uses {
-                settings.to_mut().uses(database);
+            match &statement.uses {
+                Some(database) if statement.within => settings.to_mut().may_use(database),
+                Some(database) => settings.to_mut().uses(database),
+                None => {}
             }
         }
         if asked.items.is_empty() {
@@ -269,6 +297,33 @@ mod tests {
         ] {
             assert_eq!(asked(text), told, "{text}");
         }
+    }
+
+    #[test]
+    fn sql_in_strings_is_asked_for_too() {
+        for (text, told) in [
+            ("PREPARE s FROM 'SELECT a FROM t WHERE b = ''x'''", "PREPARE, SELECT shop.t"),
+            ("EXECUTE IMMEDIATE \"DELETE FROM t\" USING 1", "PREPARE, DELETE shop.t without WHERE"),
+            ("EXECUTE IMMEDIATE 'EXECUTE IMMEDIATE ''SELECT a FROM t'''", "PREPARE, SELECT shop.t"),
+            ("EXECUTE IMMEDIATE 'SELECT a ' 'FROM t'", "UNREADABLE, PREPARE"),
+            ("EXECUTE IMMEDIATE 'SELECT \\'x\\''", "UNREADABLE, PREPARE"),
+            ("PREPARE s FROM @a", "UNREADABLE, PREPARE"),
+            ("PREPARE s FROM 'SELECT LOAD_FILE(?)'", "PREPARE, UNREADABLE"),
+            ("EXECUTE s USING @a", "PREPARE"),
+        ] {
+            assert_eq!(asked(text), told, "{text}");
+        }
+        let reaches = |text: &str| Understood::of(text.as_bytes(), Mode::default(), false).reaches();
+        assert!(
+            reaches("SELECT LOAD_FILE('x')") && reaches("SELECT a FROM t INTO OUTFILE 'x'") && !reaches("SELECT 'x'")
+        );
+    }
+
+    #[test]
+    fn database_that_a_string_turns_to_may_be_in_use() {
+        let mut settings = Settings::new(Server::default(), 45, "shop");
+        Understood::of(b"PREPARE s FROM 'USE other'", settings.mode, false).follow(&mut settings, true);
+        assert_eq!(settings.databases, ["shop", "other"]);
     }
 
     #[test]

@@ -222,8 +222,8 @@ pub fn forwarded(payload: &[u8], answer: &Answer, tls: bool) -> Vec<u8> {
     let mut out = payload.to_vec();
     let takes = answer.takes | if tls { SSL } else { 0 };
     out.iter_mut().zip(takes.to_le_bytes()).for_each(|(place, byte)| *place = byte);
-    // MariaDB's clients take more in the last four bytes of the filler, where that is offered.
-    out.iter_mut().skip(28).take(4).for_each(|place| *place = 0);
+    // The filler behind the character set is zero: nobody is to read more into it, MariaDB's further flags among that.
+    out.iter_mut().skip(9).take(23).for_each(|place| *place = 0);
     out
 }
 

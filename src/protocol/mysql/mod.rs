@@ -43,6 +43,9 @@ pub const ROWS: Reason = Reason::new("mysql-rows", Kind::Policy, "a statement br
 /// A statement is executed that was never prepared.
 pub const UNKNOWN_STATEMENT: Reason =
     Reason::new("mysql-unknown-statement", Kind::Policy, "no statement of this number was prepared in this session");
+/// A value that may be a path or a program is longer than what is held to be judged.
+pub const VALUE: Reason =
+    Reason::new("limit-mysql-value", Kind::TooLarge, "a value that must be judged is longer than may be held");
 /// The server asks the client for a file that no statement of the client's names.
 pub const INFILE: Reason =
     Reason::new("mysql-local-infile", Kind::Policy, "the server asks the client for a file that no statement names");

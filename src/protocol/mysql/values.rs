@@ -140,6 +140,13 @@ impl<'a> Bound<'a> {
         self.walk().map_while(Result::ok).flatten()
     }
 
+    /// Whether all of them are held whole.
+    pub fn is_held(&self) -> bool {
+        let whole = self.ahead.iter().all(|(_, kept)| kept.len() < AHEAD_BYTES);
+        let mut walk = self.walk();
+        whole && walk.by_ref().all(|value| value.is_ok()) && walk.rest.is_some()
+    }
+
     fn walk(&self) -> Walk<'a> {
         Walk { bound: *self, number: 0, rest: Some(self.values) }
     }
@@ -356,10 +363,12 @@ mod tests {
         assert_eq!(values.send_ahead(2, b"", MOST), Err(FORM));
         let told = told(&[252, 1], b"\x07");
         assert_eq!(texts(&mut values, whole(&told)), Ok(vec!["long data".into(), "7".into()]));
+        assert!(values.bind(whole(&told), MOST).unwrap().is_held());
         values.forget_ahead();
         assert_eq!(texts(&mut values, whole(&told)), Err(FORM));
         values.send_ahead(0, &[b'x'; AHEAD_BYTES + 1], MOST).unwrap();
         assert_eq!(values.ahead[0].1.len(), AHEAD_BYTES);
+        assert!(!values.bind(whole(&told), MOST).unwrap().is_held());
         assert_eq!(values.send_ahead(1, b"x", values.bytes()), Err(TOO_MANY));
         assert_eq!(Values::new(1).bind(whole(&told), 3).map(drop), Err(FORM));
         assert_eq!(Values::new(2).bind(whole(&told), 3).map(drop), Err(TOO_MANY));

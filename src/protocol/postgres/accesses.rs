@@ -2,6 +2,7 @@
 //! allowlists look at. Also what its record is made of.
 
 use super::path::{Change, Settings, change};
+use crate::canon::sql::live::{Unfold, unfold};
 use crate::canon::sql::postgres::{self, Prepared, Statement, Unreadable};
 use crate::flow::{Access, Fact, FactKind};
 use std::borrow::Cow;
@@ -15,6 +16,8 @@ pub struct Understood {
     pub normalised: String,
     /// The name of [`Self::normalised`].
     pub fingerprint: String,
+    /// SQL that stands in strings of it; its statements stand behind its own.
+    pub texts: Vec<Box<str>>,
 }
 
 impl Understood {
@@ -23,8 +26,42 @@ impl Understood {
         let tokens = postgres::tokens(text, backslash);
         let normalised = tokens.as_ref().map(|tokens| postgres::normalised(text, tokens)).unwrap_or_default();
         let fingerprint = if normalised.is_empty() { String::new() } else { postgres::fingerprint(&normalised) };
-        let statements = tokens.and_then(|tokens| postgres::statements_of(text, &tokens));
-        Self { statements, normalised: String::from_utf8_lossy(&normalised).into_owned(), fingerprint }
+        let mut statements = tokens.and_then(|tokens| postgres::statements_of(text, &tokens));
+        let texts = statements.as_mut().map(|all| unfold(all, |text| postgres::statements(text, backslash)));
+        let texts = texts.unwrap_or_default();
+        Self { statements, normalised: String::from_utf8_lossy(&normalised).into_owned(), fingerprint, texts }
+    }
+
+    /// Reads a text that is bound as a value to a statement that takes SQL.
+    pub fn of_value(text: &[u8], backslash: bool) -> Self {
+        let Self { statements, normalised, fingerprint, texts } = Self::of(text, backslash);
+        let within = |all: Vec<Statement>| all.into_iter().map(Statement::within).collect();
+        Self { statements: statements.map(within), normalised, fingerprint, texts }
+    }
+
+    /// The text that it was read from, and those in strings of it, each with its fingerprint as a number.
+    pub fn with_texts<'t>(
+        &'t self,
+        text: &'t [u8],
+        backslash: bool,
+    ) -> impl Iterator<Item = (&'t [u8], Option<u64>)> + 't {
+        let number = |fingerprint: &str| u64::from_str_radix(fingerprint, 16).ok();
+        let within = move |text: &'t str| {
+            let tokens = postgres::tokens(text.as_bytes(), backslash).ok();
+            let name = tokens.map(|tokens| postgres::fingerprint(&postgres::normalised(text.as_bytes(), &tokens)));
+            (text.as_bytes(), name.and_then(|name| number(&name)))
+        };
+        std::iter::once((text, number(&self.fingerprint))).chain(self.texts.iter().map(|text| &**text).map(within))
+    }
+
+    /// The values to be bound that are SQL, by their number from 0.
+    pub fn live_values(&self) -> impl Iterator<Item = u16> {
+        self.all().iter().flat_map(|statement| statement.live.values.iter().copied())
+    }
+
+    /// Whether what is bound to it may be a path or a program.
+    pub fn reaches(&self) -> bool {
+        self.all().iter().any(|statement| statement.live.reaches)
     }
 
     /// Its verb, for records and metrics.
@@ -63,7 +100,8 @@ impl Understood {
 
     /// How many statements it has, besides those that begin and end transactions.
     pub fn working(&self) -> usize {
-        self.all().iter().filter(|statement| !TRANSACTIONS.contains(&statement.verb)).count()
+        let own = self.all().iter().filter(|statement| !statement.within);
+        own.filter(|statement| !TRANSACTIONS.contains(&statement.verb)).count()
     }
 
     /// Whether it begins as a command of replication, which is no SQL (PostgreSQL 15 §55.4).
@@ -122,6 +160,9 @@ pub const WITHOUT_WHERE: &str = " without WHERE";
 pub const REPLICATION: &str = "REPLICATION";
 /// A function is called by its number, as large objects are read and written.
 pub const FUNCTION: &str = "FUNCTION";
+/// The numbers of the functions by which clients do that (`pg_proc.dat`): `lo_create`, `lo_open`, `lo_close`, `loread`, `lowrite`,
+/// `lo_lseek`, `lo_creat`, `lo_tell`, `lo_unlink`, `lo_truncate`, and those for positions of 64 bits.
+static LARGE_OBJECTS: &[u32] = &[715, 952, 953, 954, 955, 956, 957, 958, 964, 1004, 3170, 3171, 3172];
 
 /// The accesses of a text in a session.
 #[derive(Debug)]
@@ -155,6 +196,15 @@ impl Asked {
     pub fn kind(user: &str, database: &str, kind: &'static str) -> Self {
         let mut asked = Self::session(user, database);
         asked.items = vec![Item { action: kind, path: "/".into(), unbounded: false, reads: true }];
+        asked
+    }
+
+    /// What calling a function by its number asks for: of others than those of large objects it is not known what they do.
+    pub fn function(user: &str, database: &str, number: u32) -> Self {
+        let mut asked = Self::kind(user, database, FUNCTION);
+        if !LARGE_OBJECTS.contains(&number) {
+            asked.add(UNREADABLE, "/".into(), false, true);
+        }
         asked
     }
 
@@ -296,6 +346,46 @@ mod tests {
         assert_eq!(asked("START_REPLICATION SLOT \"s\" LOGICAL 0/0", false), "UNREADABLE");
         assert_eq!((asked("SELEC 1", true), asked("SELECT a FROM t", true)), ("UNREADABLE".into(), "SELECT t".into()));
         assert!(REPLICATING.is_sorted());
+    }
+
+    #[test]
+    fn sql_in_strings_is_asked_for_too() {
+        assert_eq!(
+            asked("SELECT a FROM ts_stat('SELECT b FROM t; DELETE FROM u')"),
+            "SELECT t, DELETE u without WHERE"
+        );
+        assert_eq!(asked("SELECT a FROM ts_stat('SELEC')"), "UNREADABLE");
+        let deep = |levels: u32| {
+            (0..levels)
+                .fold("SELECT b FROM t".to_owned(), |text, at| format!("SELECT a FROM ts_stat($q{at}${text}$q{at}$)"))
+        };
+        assert_eq!((asked(&deep(16)).as_str(), asked(&deep(17)).as_str()), ("SELECT t", "UNREADABLE"));
+        let understood = Understood::of(b"SELECT a FROM ts_stat('SELECT b FROM t')", false);
+        assert_eq!((understood.working(), understood.is_by_fingerprint(), understood.verb()), (1, false, "SELECT"));
+        let all: Vec<_> = understood.with_texts(b"x", false).map(|(text, _)| text.to_vec()).collect();
+        assert_eq!(all, [&b"x"[..], b"SELECT b FROM t"]);
+    }
+
+    #[test]
+    fn functions_by_number_are_those_of_large_objects() {
+        let asked = |number| Asked::function("ann", "shop", number).told().collect::<Vec<_>>().join(", ");
+        // loread, lo_import
+        assert_eq!((asked(954).as_str(), asked(764).as_str()), ("FUNCTION", "FUNCTION, UNREADABLE"));
+    }
+
+    #[test]
+    fn sql_in_a_value_takes_no_values() {
+        let of = |text: &str| {
+            let understood = Understood::of_value(text.as_bytes(), false);
+            let asked =
+                Asked::of(&understood, "ann", "shop", &Settings::default()).told().collect::<Vec<_>>().join(", ");
+            (asked, understood.live_values().count())
+        };
+        assert_eq!(of("SELECT a FROM t"), ("SELECT t".into(), 0));
+        assert_eq!(of("SELECT a FROM ts_stat($1)"), ("UNREADABLE".into(), 0));
+        assert_eq!(of("EXECUTE p"), ("UNREADABLE".into(), 0));
+        let bound = Understood::of(b"SELECT a FROM ts_stat($2) WHERE b = $1", false);
+        assert_eq!(bound.live_values().collect::<Vec<_>>(), [1]);
     }
 
     #[test]

@@ -11,6 +11,8 @@ pub const CONTROL_BYTES: usize = 64 << 10;
 /// Bytes of a bind message that hold its two names: each is a name of the server's, a terminating zero with it. Drivers'
 /// names may be longer than the server's own.
 pub const BIND_NAMES: usize = 2 * 256;
+/// Bytes of a call of a function that say which.
+const FUNCTION_NUMBER: usize = 4;
 /// The largest message there can be: the server's own limit (`MaxAllocSize`).
 const LARGEST: usize = 0x3fff_ffff;
 
@@ -40,8 +42,9 @@ enum Hold {
 pub fn from_client(bytes: &[u8], limits: &Limits) -> Result<Option<Unit>, Malformed> {
     unit(bytes, |tag| match tag {
         b'Q' | b'P' => Some(Hold::Whole(limits.statement_bytes)),
-        b'B' => Some(Hold::Start(BIND_NAMES)),
-        b'd' | b'F' => Some(Hold::Start(0)),
+        b'B' => Some(Hold::Start(limits.bind_bytes)),
+        b'd' => Some(Hold::Start(0)),
+        b'F' => Some(Hold::Start(FUNCTION_NUMBER)),
         b'D' | b'E' | b'C' | b'H' | b'S' | b'X' | b'c' | b'f' | b'p' => Some(Hold::Whole(CONTROL_BYTES)),
         _ => None,
     })

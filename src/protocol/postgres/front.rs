@@ -48,7 +48,7 @@ pub enum Front<'a> {
     /// The end of a copy, good or bad.
     CopyEnd,
     /// A function is called by its number.
-    FunctionCall,
+    FunctionCall(u32),
     /// The client goes.
     Terminate,
 }
@@ -91,7 +91,7 @@ pub fn read<'a>(unit: &Unit, bytes: &'a [u8]) -> Result<Front<'a>, Malformed> {
         b'c' => empty(Front::CopyEnd),
         b'f' => Ok(Front::CopyEnd),
         b'd' => Ok(Front::CopyData),
-        b'F' => Ok(Front::FunctionCall),
+        b'F' => body.first_chunk::<4>().map(|number| Front::FunctionCall(u32::from_be_bytes(*number))).ok_or(form),
         b'p' => Ok(Front::Password),
         _ => Err(form),
     }
@@ -99,6 +99,17 @@ pub fn read<'a>(unit: &Unit, bytes: &'a [u8]) -> Result<Front<'a>, Malformed> {
 
 /// The first values that are bound to a statement, as far as they are held whole; those that are NULL are left out.
 pub fn values(held: &[u8]) -> impl Iterator<Item = &[u8]> {
+    all_values(held).flatten()
+}
+
+/// How many values are bound to a statement; nothing when that is not held.
+pub fn count(held: &[u8]) -> Option<usize> {
+    let counted = |at: usize| Some(usize::from(u16::from_be_bytes(*held.get(at..)?.first_chunk::<2>()?)));
+    counted(2 + 2 * counted(0)?)
+}
+
+/// The same values, with nothing for each that is NULL.
+pub fn all_values(held: &[u8]) -> impl Iterator<Item = Option<&[u8]>> {
     let counted =
         |bytes: &'_ [u8]| -> Option<usize> { Some(usize::from(u16::from_be_bytes(*bytes.first_chunk::<2>()?))) };
     let formats = counted(held).unwrap_or_default();
@@ -115,7 +126,7 @@ pub fn values(held: &[u8]) -> impl Iterator<Item = &[u8]> {
         rest = after;
         Some(Some(value))
     };
-    (0..count).map_while(move |_| next()).flatten()
+    (0..count).map_while(move |_| next())
 }
 
 /// A text and the zero that ends it.
@@ -149,6 +160,7 @@ mod tests {
         assert_eq!(read_all(b'B', b"\0n\0\0\0").unwrap(), format!("{bind:?}"));
         assert_eq!(read_all(b'E', b"p\0\0\0\0\0").unwrap(), format!("{:?}", Front::Execute(b"p")));
         assert_eq!(read_all(b'C', b"Sn\0").unwrap(), format!("{:?}", Front::CloseStatement(b"n")));
+        assert_eq!(read_all(b'F', b"\0\0\x03\xbaand more").unwrap(), format!("{:?}", Front::FunctionCall(954)));
     }
 
     #[test]
@@ -156,6 +168,8 @@ mod tests {
         let held = b"\0\x01\0\0\0\x03\0\0\0\x02ab\xff\xff\xff\xff\0\0\0\x01c\0\0";
         assert_eq!(values(held).collect::<Vec<_>>(), [&b"ab"[..], b"c"]);
         assert_eq!(values(&held[..13]).collect::<Vec<_>>(), [b"ab"]);
+        assert_eq!(all_values(held).collect::<Vec<_>>(), [Some(&b"ab"[..]), None, Some(b"c")]);
+        assert_eq!((count(held), count(&held[..5])), (Some(3), None));
         for at in 0..held.len() {
             assert!(values(&held[..at]).count() <= 2);
         }
@@ -173,6 +187,7 @@ mod tests {
             (b'D', b"Xn\0"),
             (b'C', b"Sn"),
             (b'S', b"x"),
+            (b'F', b"\0\0\x03"),
         ] {
             assert_eq!(read_all(tag, body), Err(Malformed::new(HEADER, FORM)), "{body:?}");
         }

@@ -9,6 +9,7 @@
 
 pub mod accesses;
 pub mod back;
+mod catalogue;
 pub mod emit;
 pub mod frame;
 pub mod front;
@@ -49,11 +50,17 @@ pub const ROWS: Reason =
 pub const UNKNOWN_STATEMENT: Reason =
     Reason::new("postgres-unknown-statement", Kind::Policy, "no statement of this name was prepared in this session");
 
+/// A value that is SQL, a path or a program is longer than what is held to be judged.
+pub const VALUE: Reason =
+    Reason::new("limit-postgres-value", Kind::TooLarge, "a value that must be judged is longer than may be held");
+
 /// Bounds on what one session can make us hold.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Bytes of a statement: what is judged is held whole.
     pub statement_bytes: usize,
+    /// Bytes of a message that binds values: its names, or more where values are to be judged.
+    pub bind_bytes: usize,
     /// Prepared statements and portals, together.
     pub names: usize,
     /// Messages that the server has not answered.
@@ -62,6 +69,6 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { statement_bytes: 256 << 10, names: 4096, unanswered: 65_536 }
+        Self { statement_bytes: 256 << 10, bind_bytes: frame::BIND_NAMES, names: 4096, unanswered: 65_536 }
     }
 }

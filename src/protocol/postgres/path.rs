@@ -2,6 +2,7 @@
 //! encoding. A setting is followed from the moment it goes on; as it may fail or be rolled back, what was set before
 //! stays possible too.
 
+use super::catalogue;
 use crate::canon::sql::postgres::Setting;
 
 /// Search paths that may be in force; more are as good as any.
@@ -152,15 +153,18 @@ impl Settings {
     }
 
     /// Every way in which a table's name may be understood: `/schema.table`, and `/table` under the server's own search
-    /// path. Names of the server's catalogue are found there first.
+    /// path. Names of the server's catalogue are found there first; of a later server's, which are not known, or an extension's, it may
+    /// be either.
     pub fn readings(&self, schema: Option<&str>, name: &str) -> Vec<String> {
         match schema {
-            None if name.starts_with("pg_") => vec![format!("/pg_catalog.{name}")],
+            None if catalogue::has(name) => vec![format!("/pg_catalog.{name}")],
             Some(schema) => vec![format!("/{schema}.{name}")],
             None => {
                 let set = self.paths.iter().flatten().map(|schema| format!("/{schema}.{name}"));
                 let any = self.any.then(|| format!("/?.{name}"));
-                let mut all: Vec<String> = std::iter::once(format!("/{name}")).chain(set).chain(any).collect();
+                let own = name.starts_with("pg_").then(|| format!("/pg_catalog.{name}"));
+                let mut all: Vec<String> =
+                    std::iter::once(format!("/{name}")).chain(set).chain(any).chain(own).collect();
                 all.dedup();
                 all
             }
@@ -183,6 +187,10 @@ mod tests {
         assert_eq!(settings.readings(Some("s"), "t"), ["/s.t"]);
         assert_eq!(settings.readings(None, "pg_class"), ["/pg_catalog.pg_class"]);
         assert_eq!(settings.readings(Some("s"), "pg_x"), ["/s.pg_x"]);
+        assert_eq!(
+            settings.readings(None, "pg_stat_statements"),
+            ["/pg_stat_statements", "/pg_catalog.pg_stat_statements"]
+        );
         settings.follow(&setting("search_path", &["$user", "b"]), "ann");
         assert_eq!(settings.readings(None, "t"), ["/t", "/ann.t", "/b.t"]);
         settings.follow(&setting("search_path", &[]), "ann");

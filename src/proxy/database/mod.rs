@@ -55,6 +55,8 @@ pub(in crate::proxy) struct Granted {
     pub(in crate::proxy) rows: Option<u64>,
     /// Observers have not been told how it ends.
     pub(in crate::proxy) fresh: bool,
+    /// It asks for a piece of a value: observers are told how long each run takes.
+    pub(in crate::proxy) timed: bool,
 }
 
 /// What was judged of a text.
@@ -170,27 +172,37 @@ impl<'w> Subject<'w> {
         Scene { connection: &self.connection, session: &self.exchanges, past, now: self.now() }
     }
 
-    /// Judges a text that asks for this.
-    pub(in crate::proxy) fn judge(&self, text: &[u8], seen: &Seen<'_>, accesses: &[Access<'_>]) -> Judged {
+    /// Judges a text that asks for this; with it, what it hands on as more than values.
+    pub(in crate::proxy) fn judge(
+        &self,
+        text: &[u8],
+        hands_on: &[Part<'_>],
+        seen: &Seen<'_>,
+        accesses: &[Access<'_>],
+    ) -> Judged {
         let past = Past::default();
         let scene = self.scene(&past);
         let engine = self.worker.engine();
-        let parts = [Part::plain(Place::SqlText, self.dialect.name.as_bytes(), text)];
-        let message = Message { side: Side::Client, accesses, parts: &parts, last: true };
+        let whole = [Part::plain(Place::SqlText, self.dialect.name.as_bytes(), text)];
+        let all = if hands_on.is_empty() { Vec::new() } else { [&whole, hands_on].concat() };
+        let parts = if all.is_empty() { &whole } else { all.as_slice() };
+        let bytes = parts.iter().map(|part| part.raw.len()).sum();
+        let message = Message { side: Side::Client, accesses, parts, last: true };
         let mut case = engine.open(&scene);
         let signs = self.worker.shared.sessions.asked(self.kind, seen, scene.now.since_start);
         signs.into_iter().for_each(|sign| case.saw(Place::SqlText, text, sign));
-        let judgement = case.judge(&scene, &message, &mut Engine::budget(text.len()));
+        let judgement = case.judge(&scene, &message, &mut Engine::budget(bytes));
         let suspicious = case.found().total() > 0 || !judgement.evidence.is_empty();
         Judged { judgement, rows: case.rows(), suspicious }
     }
 
-    /// Judges what is no text.
-    pub(in crate::proxy) fn decide(&self, accesses: &[Access<'_>]) -> Judgement {
+    /// Judges what is no text, with the values that come with it.
+    pub(in crate::proxy) fn decide(&self, accesses: &[Access<'_>], parts: &[Part<'_>]) -> Judgement {
         let past = Past::default();
         let scene = self.scene(&past);
-        let message = Message { side: Side::Client, accesses, parts: &[], last: true };
-        self.worker.engine().open(&scene).judge(&scene, &message, &mut Engine::budget(0))
+        let message = Message { side: Side::Client, accesses, parts, last: true };
+        let bytes = parts.iter().map(|part| part.raw.len()).sum();
+        self.worker.engine().open(&scene).judge(&scene, &message, &mut Engine::budget(bytes))
     }
 
     /// The judgement of a text that a value of a request changes.

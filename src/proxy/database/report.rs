@@ -20,6 +20,9 @@ use std::time::Duration;
 /// Many times more rows than a kind of session has ever read.
 const MASS_READ: Reason =
     Reason::new("sql-mass-read", Kind::Policy, "many times more rows than this kind of session has ever read");
+/// How long runs of a text take tells something.
+const BLIND_TIMING: Reason =
+    Reason::new("sql-blind-timing", Kind::Policy, "a text that asks for pieces of values answers by how long it takes");
 /// So many rows observers are told of at once.
 const MANY_ROWS: u64 = 1000;
 
@@ -73,7 +76,7 @@ impl Subject<'_> {
 
     /// Tells of a statement that has run.
     pub(in crate::proxy) fn tell(&mut self, run: Run, rows: u64, failed: Option<[u8; 5]>) {
-        let Run { granted: Granted { counts, fresh, .. }, began, mut waiting } = run;
+        let Run { granted: Granted { counts, fresh, timed, .. }, began, mut waiting } = run;
         let now = self.now().since_start;
         let took = now.saturating_sub(began);
         self.worker.aggregate.ran(&counts, statements::Ran::once(rows, failed.is_some(), took));
@@ -85,7 +88,24 @@ impl Subject<'_> {
             let ended = behave::sql::Ended { fingerprint: &counts.what().fingerprint, failed };
             self.worker.shared.sessions.ended(self.kind, &ended, now);
         }
+        if timed
+            && let Some(figures) = self.worker.shared.sessions.took(self.kind, &counts.what().fingerprint, took, now)
+        {
+            self.tell_of(BLIND_TIMING, &counts, &figures);
+        }
         self.read(rows, &counts, now);
+    }
+
+    /// Records what observers saw of a statement, and nobody is refused for.
+    fn tell_of(&self, reason: Reason, counts: &Arc<Statement>, figures: &str) {
+        let past = Past::default();
+        let scene = self.scene(&past);
+        let judgement = self.worker.engine().open(&scene).tell(reason);
+        let exchange = Exchange { action: counts.what().kind, detail: Some(figures), ..Exchange::default() };
+        if let Some(mut event) = event(self.worker, self.dialect, &scene, &self.who, judgement, exchange) {
+            event.sql = Some(Box::new(Sql { statement: Arc::clone(counts), values: Vec::new(), ended: None }));
+            self.worker.shared.recorder.judged(event);
+        }
     }
 
     /// Observers are told of rows once a second, and of many at once.
@@ -96,14 +116,8 @@ impl Subject<'_> {
             return;
         }
         let (rows, _) = std::mem::replace(&mut self.rows_read, (0, now.as_secs()));
-        let Some(figures) = self.worker.shared.sessions.read(self.kind, rows, now) else { return };
-        let past = Past::default();
-        let scene = self.scene(&past);
-        let judgement = self.worker.engine().open(&scene).tell(MASS_READ);
-        let exchange = Exchange { action: counts.what().kind, detail: Some(&figures), ..Exchange::default() };
-        if let Some(mut event) = event(self.worker, self.dialect, &scene, &self.who, judgement, exchange) {
-            event.sql = Some(Box::new(Sql { statement: Arc::clone(counts), values: Vec::new(), ended: None }));
-            self.worker.shared.recorder.judged(event);
+        if let Some(figures) = self.worker.shared.sessions.read(self.kind, rows, now) {
+            self.tell_of(MASS_READ, counts, &figures);
         }
     }
 
@@ -214,8 +228,11 @@ pub(in crate::proxy) fn refused(
     id
 }
 
-/// The match without its literals, and nothing around it: what stands there may be half a literal.
+/// The match without its literals, and nothing around it: what stands there may be half a literal. Of a value, nothing.
 fn mask(evidence: &mut Evidence, dialect: &Dialect) {
+    if evidence.place == Place::SqlValue {
+        evidence.excerpt = Excerpt::default();
+    }
     if evidence.place != Place::SqlText {
         return;
     }

@@ -205,7 +205,7 @@ pub(in crate::proxy) mod tests {
             reason: None,
             suspicious: false,
         };
-        Granted { counts: statements::Statement::new(what), rows, fresh: true }
+        Granted { counts: statements::Statement::new(what), rows, fresh: true, timed: false }
     }
 
     #[test]

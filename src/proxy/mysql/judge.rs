@@ -3,6 +3,7 @@
 use super::report::seen;
 use super::texts::{self, Statement};
 use super::{Asked as Then, Awaited, Due, SETTING, Wire};
+use crate::behave::sql::asks_for_a_piece;
 use crate::canon::sql::Reading;
 use crate::flow::{Direction, Verdict};
 use crate::protocol::mysql::accesses::{Asked, Understood};
@@ -98,7 +99,7 @@ impl Wire<'_> {
 
     /// Judges what names no statement; gives the event's id if it is denied.
     fn decide(&mut self, asked: &Asked, action: &str, who: &Who) -> Option<EventId> {
-        let judgement = self.subject.decide(&asked.accesses());
+        let judgement = self.subject.decide(&asked.accesses(), &[]);
         self.subject.decided(who, action, judgement)
     }
 
@@ -176,6 +177,11 @@ impl Wire<'_> {
             return Ok(self.deny(denied));
         }
         self.binds(number, &statement, binding).map_err(End::Refused)?;
+        if statement.understood.reaches()
+            && let Err(denied) = self.paths_granted(number, &statement, binding)
+        {
+            return Ok(self.deny(denied));
+        }
         self.statements.forget_ahead(number);
         statement.brought.set(0);
         let granted = statement.runs();
@@ -237,9 +243,11 @@ impl Wire<'_> {
             return Ok(());
         }
         let settings = settings.unwrap_or(&self.settings);
-        let fingerprint = u64::from_str_radix(&understood.fingerprint, 16).ok();
         let reading = Reading { backslash: settings.mode.backslash, ..Reading::MYSQL };
-        let Some(proof) = self.subject.worker.shared.correlate.proof(text, fingerprint, reading) else { return Ok(()) };
+        let correlate = &self.subject.worker.shared.correlate;
+        let mut texts = understood.with_texts(text, settings.mode);
+        let proof = texts.find_map(|(text, known)| Some((text, correlate.proof(text, known, reading)?)));
+        let Some((text, proof)) = proof else { return Ok(()) };
         let judgement = self.subject.prove(text, &proof);
         let asked = Asked::of(understood, &self.subject.who.user, settings);
         let source = format!("{}: {}", proof.change.says(), proof.source);
@@ -276,7 +284,8 @@ impl Wire<'_> {
         }
         let began = Instant::now();
         let asked = Asked::of(understood, &self.subject.who.user, settings.unwrap_or(&self.settings));
-        let Judged { judgement, rows, suspicious } = self.subject.judge(text, &seen(understood), &asked.accesses());
+        let Judged { judgement, rows, suspicious } =
+            self.subject.judge(text, &self.hands_on(text, understood), &seen(understood), &asked.accesses());
         let allowed = judgement.verdict == Verdict::Allow;
         let counts = self.counts(understood, &asked, &judgement, suspicious);
         self.subject.worker.metrics.took_judging(self.subject.connection.direction, began.elapsed());
@@ -288,7 +297,10 @@ impl Wire<'_> {
         self.subject.worker.metrics.statement(self.subject.connection.direction, understood.verb(), outcome);
         match noted {
             Some(event) => Err((event, DENIED)),
-            None => Ok(Cleared { granted: Granted { counts, rows, fresh: true }, clean: allowed && !suspicious }),
+            None => Ok(Cleared {
+                granted: Granted { counts, rows, fresh: true, timed: asks_for_a_piece(&understood.normalised) },
+                clean: allowed && !suspicious,
+            }),
         }
     }
 }

@@ -6,6 +6,7 @@
 mod files;
 mod judge;
 mod leg;
+mod live;
 mod login;
 mod opening;
 mod pump;
@@ -44,6 +45,12 @@ const CLIENT_SLOW: Reason = Reason::new("limit-mysql-answers", Kind::TooSlow, "t
 /// The server does not take what it is asked.
 const SERVER_SLOW: Reason =
     Reason::new("upstream-mysql-timeout", Kind::Upstream, "the server did not take what it was asked");
+/// A sidecar begins with TLS; the other side greets first, or says nothing that is TLS.
+const GREETS: Reason = Reason::new(
+    "upstream-mysql-greets",
+    Kind::Upstream,
+    "the other side did not begin with TLS: a port that sidecars call is `strict`, a `permissive` one greets first",
+);
 /// The server does not speak TLS, and must.
 const NO_TLS: Reason = Reason::new("upstream-mysql-plaintext", Kind::Upstream, "the server does not offer TLS");
 /// What the server was verified with has been replaced, or its certificate has ended.

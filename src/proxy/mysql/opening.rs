@@ -5,7 +5,7 @@ use super::leg::{Failed, Leg};
 use super::login::Login;
 use super::report;
 use super::report::DIALECT;
-use super::{NO_TLS, STARTUP_SLOW, Wire};
+use super::{GREETS, NO_TLS, STARTUP_SLOW, Wire};
 use crate::engine::Engine;
 use crate::flow::{
     Connection, Direction, Kind, Message, Past, Peer, Place, Proof, Reason, Scene, Session as Exchanges, Side,
@@ -262,7 +262,8 @@ impl<'w> Opening<'w> {
     async fn connect(&self, target: &Target) -> Result<Connected, Reason> {
         let plain = Target { address: target.address, tls: Tls::Off };
         let target = if matches!(target.tls, Tls::Named(..)) { &plain } else { target };
-        upstream::connect(self.worker, target, Alpn::default()).await.map_err(|unreached| unreached.reason)
+        let reached = upstream::connect(self.worker, target, Alpn::default()).await;
+        reached.map_err(|unreached| if unreached.reason == upstream::TLS { GREETS } else { unreached.reason })
     }
 
     /// Whoever has gone is told nothing; a rule that was broken is told, and whose fault it was.

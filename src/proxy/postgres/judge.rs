@@ -3,6 +3,7 @@
 use super::report::seen;
 use super::texts::{Shape, Statement, Under};
 use super::{SETTING, Wire};
+use crate::behave::sql::asks_for_a_piece;
 use crate::canon::sql::Reading;
 use crate::canon::sql::postgres::Prepared;
 use crate::flow::{Direction, Verdict};
@@ -48,7 +49,7 @@ impl Wire<'_> {
             Front::CloseStatement(name) => self.sent(SentKind::CloseStatement((*name).into())),
             Front::ClosePortal(name) => self.sent(SentKind::ClosePortal((*name).into())),
             Front::Sync => self.sent(SentKind::Sync),
-            Front::FunctionCall => self.function_call(),
+            Front::FunctionCall(number) => self.function_call(*number),
             Front::Flush | Front::Password | Front::CopyData | Front::CopyEnd => Ok(Fate::Forward),
             Front::Terminate => Ok(Fate::Last),
         }
@@ -74,13 +75,13 @@ impl Wire<'_> {
         }
     }
 
-    /// A function that is called by its number: which one it is, only the server knows.
+    /// A function that is called by its number: which one it is, only the server knows, but for those of large objects.
     #[cold]
-    fn function_call(&mut self) -> Fated {
+    fn function_call(&mut self, number: u32) -> Fated {
         self.still_welcome().map_err(End::Refused)?;
         self.subject.exchanges.exchanges += 1;
-        let asked = Asked::kind(&self.subject.who.user, &self.subject.who.database, FUNCTION);
-        let judgement = self.subject.decide(&asked.accesses());
+        let asked = Asked::function(&self.subject.who.user, &self.subject.who.database, number);
+        let judgement = self.subject.decide(&asked.accesses(), &[]);
         match self.subject.decided(&self.subject.who, FUNCTION, judgement) {
             Some(event) => self.deny_query(event, DENIED),
             // It is answered as a text is: with a result or an error, and then the server is ready.
@@ -98,6 +99,9 @@ impl Wire<'_> {
             Err((event, code)) => return self.deny_extended(event, code),
         };
         self.goes_on(text, &understood, &granted)?;
+        if understood.reaches() || understood.live_values().next().is_some() {
+            self.limits.bind_bytes = self.limits.statement_bytes;
+        }
         let statement = self.statement(text, understood, &granted)?;
         self.session.parse(name, statement).map_err(End::Refused)?;
         Ok(Fate::Forward)
@@ -106,7 +110,7 @@ impl Wire<'_> {
     fn bind(&mut self, portal: &[u8], name: &[u8], values: &[u8]) -> Fated {
         let held = self.session.statements.of(name, self.session.pipeline());
         self.binds(&held, values);
-        if let Err((event, code)) = self.all_granted(&held) {
+        if let Err((event, code)) = self.all_granted(&held).and_then(|()| self.values_granted(&held, values)) {
             return self.deny_extended(event, code);
         }
         self.session.bind(portal, held).map_err(End::Refused)?;
@@ -122,7 +126,7 @@ impl Wire<'_> {
             }
         }
         let Some(statement) = portals.iter().flat_map(|portal| &portal.held).next() else {
-            let event = self.subject.note_end(UNKNOWN_STATEMENT);
+            let event = self.unknown_statement();
             return self.deny_extended(event, NO_STATEMENT);
         };
         let (granted, bytes) = (statement.runs(), statement.text.len());
@@ -174,7 +178,7 @@ impl Wire<'_> {
     /// Whether every statement that a name may stand for is granted by the policy in place.
     fn all_granted(&mut self, held: &[Rc<Statement>]) -> Result<(), (EventId, &'static str)> {
         if held.is_empty() {
-            return Err((self.subject.note_end(UNKNOWN_STATEMENT), NO_STATEMENT));
+            return Err((self.unknown_statement(), NO_STATEMENT));
         }
         let under = self.under();
         for statement in held.iter().filter(|statement| statement.under.get() != under) {
@@ -205,14 +209,18 @@ impl Wire<'_> {
     }
 
     /// Whether no value of a request in flight changes what a statement does that the pod sends.
-    fn is_not_proved(&mut self, text: &[u8], understood: &Understood) -> Result<(), (EventId, &'static str)> {
+    pub(super) fn is_not_proved(
+        &mut self,
+        text: &[u8],
+        understood: &Understood,
+    ) -> Result<(), (EventId, &'static str)> {
         if self.subject.connection.direction == Direction::Inbound {
             return Ok(());
         }
-        let fingerprint = u64::from_str_radix(&understood.fingerprint, 16).ok();
-        let Some(proof) = self.subject.worker.shared.correlate.proof(text, fingerprint, Reading::POSTGRES) else {
-            return Ok(());
-        };
+        let correlate = &self.subject.worker.shared.correlate;
+        let mut texts = understood.with_texts(text, self.session.settings.backslash);
+        let proof = texts.find_map(|(text, known)| Some((text, correlate.proof(text, known, Reading::POSTGRES)?)));
+        let Some((text, proof)) = proof else { return Ok(()) };
         let judgement = self.subject.prove(text, &proof);
         let asked = Asked::of(understood, &self.subject.who.user, &self.subject.who.database, &self.session.settings);
         let source = format!("{}: {}", proof.change.says(), proof.source);
@@ -224,13 +232,14 @@ impl Wire<'_> {
     }
 
     /// Judges a text. What it runs by name must be granted too.
-    fn judge(&mut self, text: &[u8], understood: &Understood) -> Result<Cleared, (EventId, &'static str)> {
+    pub(super) fn judge(&mut self, text: &[u8], understood: &Understood) -> Result<Cleared, (EventId, &'static str)> {
         if understood.is_refused() {
             return Err((self.subject.note_end(SETTING), DENIED));
         }
         let began = Instant::now();
         let asked = Asked::of(understood, &self.subject.who.user, &self.subject.who.database, &self.session.settings);
-        let Judged { judgement, rows, suspicious } = self.subject.judge(text, &seen(understood), &asked.accesses());
+        let Judged { judgement, rows, suspicious } =
+            self.subject.judge(text, &self.hands_on(text, understood), &seen(understood), &asked.accesses());
         let clean = judgement.verdict == Verdict::Allow && !suspicious;
         let counts = self.counts(understood, &asked, &judgement, suspicious);
         self.subject.worker.metrics.took_judging(self.subject.connection.direction, began.elapsed());
@@ -241,7 +250,10 @@ impl Wire<'_> {
             return Err((event, DENIED));
         }
         self.runs_granted(understood)?;
-        Ok(Cleared { granted: Granted { counts, rows, fresh: true }, clean })
+        Ok(Cleared {
+            granted: Granted { counts, rows, fresh: true, timed: asks_for_a_piece(&understood.normalised) },
+            clean,
+        })
     }
 
     /// `EXECUTE name`: what was prepared under the name, in this text or before.
@@ -306,8 +318,18 @@ impl Wire<'_> {
         self.replaced(SentKind::Query, emit::failing_query, event, code)
     }
 
+    /// A name that nothing stands for; behind a denial in the same pipeline, that is its doing.
+    #[cold]
+    fn unknown_statement(&self) -> EventId {
+        match self.denied {
+            Some((pipeline, event)) if pipeline == self.session.pipeline() => event,
+            _ => self.subject.note_end(UNKNOWN_STATEMENT),
+        }
+    }
+
     #[cold]
     fn deny_extended(&mut self, event: EventId, code: &'static str) -> Fated {
+        self.denied = Some((self.session.pipeline(), event));
         self.replaced(SentKind::Parse { name: Box::default(), number: 0 }, emit::failing_parse, event, code)
     }
 

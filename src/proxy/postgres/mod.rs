@@ -5,6 +5,7 @@
 
 mod cancel;
 mod judge;
+mod live;
 mod opening;
 mod pump;
 mod report;
@@ -23,6 +24,7 @@ use crate::proxy::inbox::Inbox;
 use crate::proxy::settings::Port;
 use crate::proxy::tls::{Handshake, Stream};
 use crate::proxy::worker::Worker;
+use crate::record::EventId;
 use std::cell::Cell;
 use std::rc::Rc;
 use texts::{Clean, Statement};
@@ -63,6 +65,8 @@ struct Wire<'w> {
     texts: Rc<Cell<usize>>,
     /// Texts that need not be judged again.
     clean: Clean,
+    /// What was denied last in a pipeline, which the server skips from there to its end.
+    denied: Option<(u64, EventId)>,
     /// How many rows the session's cursors may bring.
     cursor: Option<Ceiling>,
     /// The key that cancels this session's statements, once the server has told it.

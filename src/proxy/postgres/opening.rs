@@ -154,6 +154,7 @@ impl<'w> Opening<'w> {
             session,
             texts: std::rc::Rc::default(),
             clean: super::Clean::default(),
+            denied: None,
             cursor: None,
             key: None,
         })

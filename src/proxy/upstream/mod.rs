@@ -7,7 +7,7 @@ mod target;
 
 pub use circuit::Circuit;
 pub(super) use circuit::{Attempt, Circuits, OPEN};
-pub(super) use connect::{CONNECT, CONNECT_SLOW, Connected, TLS_SLOW, Unreached, connect, dial, secure};
+pub(super) use connect::{CONNECT, CONNECT_SLOW, Connected, TLS, TLS_SLOW, Unreached, connect, dial, secure};
 pub(super) use target::{Target, Tls};
 
 use super::http2::Asking;

@@ -3,7 +3,7 @@
 use super::keys::Key;
 use super::lexer::{Kind, Places, Token};
 use super::query::Reader;
-use super::{Statement, Table, Unreadable, literal};
+use super::{Statement, Table, Unreadable, literal, string};
 
 pub(super) type Read = Result<Statement, Unreadable>;
 
@@ -74,7 +74,9 @@ impl<'a> Command<'a> {
             Key::Create | Key::Alter | Key::Drop | Key::Rename => self.define(first),
             Key::Load => self.load(),
             Key::Handler => self.handler(),
-            Key::Prepare | Key::Execute | Key::Deallocate => self.whole("PREPARE", "PREPARE"),
+            Key::Prepare => self.prepare("from"),
+            Key::Execute if self.is_word(1, "immediate") => self.prepare("immediate"),
+            Key::Execute | Key::Deallocate => self.whole("PREPARE", "PREPARE"),
             _ if self.is_word(0, "xa") => self.whole("PREPARE", "PREPARE"),
             _ if self.is_word(0, "checksum") => self.maintain(),
             _ if ADMIN.iter().any(|word| self.is_word(0, word)) => self.admin(),
@@ -153,6 +155,19 @@ impl<'a> Command<'a> {
         self.out.other(action, "");
         Reader::new(self.text, self.tokens.get(1..).unwrap_or_default(), &mut self.out).loose()?;
         Ok(self.out)
+    }
+
+    /// `PREPARE name FROM 'SQL'`, `EXECUTE IMMEDIATE 'SQL' USING …`: SQL that is not written out cannot be read.
+    fn prepare(mut self, before: &str) -> Read {
+        let at = self.tokens.iter().position(|token| token.is(self.text, before)).ok_or(Unreadable::Incomplete)? + 1;
+        let alone = self.tokens.get(at + 1).is_none_or(|next| next.is(self.text, "using"));
+        let token = self.tokens.get(at).filter(|token| alone && token.kind == Kind::Text);
+        match token.and_then(|token| string(self.text, token)) {
+            Some(sql) => self.out.live.texts.push(sql.into()),
+            None => self.out.other("UNREADABLE", ""),
+        }
+        self.out.by_literal = true;
+        self.whole("PREPARE", "PREPARE")
     }
 
     pub(super) fn expressions_from(mut self, verb: &'static str, from: usize) -> Read {
@@ -275,6 +290,8 @@ impl<'a> Command<'a> {
             self.table("COPY", schema.clone(), name.clone())?;
         } else {
             self.out.other("COPY", "file");
+            self.out.live.reaches = true;
+            self.out.by_literal = true;
         }
         self.table("INSERT", schema.clone(), name.clone())?;
         if (file..into).any(|at| self.tokens.key(at) == Some(Key::Replace)) {

@@ -17,6 +17,7 @@ mod set;
 #[cfg(test)]
 mod tests;
 
+use super::live::{Live, Unfold};
 pub use super::postgres::{MOST_COLUMNS, MOST_DEPTH, MOST_NAMES, Other, Table, Unreadable, fingerprint};
 pub use fingerprint::{literals, normalised};
 pub use keys::Key;
@@ -50,6 +51,35 @@ pub struct Statement {
     pub uses: Option<String>,
     /// Whether its literals change what it asks for, so that its fingerprint does not tell.
     pub by_literal: bool,
+    /// What it hands on as more than values.
+    pub live: Live,
+    /// It stands in a string of another: what it changes may come to hold later, or never.
+    pub within: bool,
+}
+
+impl Unfold for Statement {
+    fn live(&self) -> &Live {
+        &self.live
+    }
+
+    /// What EXECUTE gives it is not followed: no path or program can be told.
+    fn within(mut self) -> Self {
+        if self.live.reaches {
+            self.other("UNREADABLE", "");
+        }
+        Self { within: true, by_literal: true, ..self }
+    }
+
+    fn unread() -> Self {
+        let mut unread = Self { verb: "SELECT", within: true, by_literal: true, ..Self::default() };
+        unread.other("UNREADABLE", "");
+        unread
+    }
+}
+
+/// Functions whose arguments are paths or programs.
+fn is_reaching(name: &str) -> bool {
+    matches!(name, "load_file" | "sys_eval" | "sys_exec") || name.starts_with("lib_mysqludf")
 }
 
 /// A setting of the session that a statement changes.
@@ -87,6 +117,15 @@ pub fn tokens(text: &[u8], mode: Mode) -> Result<Vec<Token>, Unreadable> {
 pub fn statements_of(text: &[u8], tokens: &[Token]) -> Result<Vec<Statement>, Unreadable> {
     let pieces = tokens.split(|token| token.kind == Kind::Semicolon).filter(|piece| !piece.is_empty());
     pieces.map(|piece| command::read(text, piece)).collect()
+}
+
+/// What a string token says, if it has no escapes in it but quotes that are doubled.
+fn string(text: &[u8], token: &Token) -> Option<String> {
+    let [quote @ (b'\'' | b'"'), inner @ .., end] = token.of(text) else { return None };
+    let inner = std::str::from_utf8(inner).ok().filter(|_| quote == end)?;
+    let (quote, doubled) = if *quote == b'"' { ('"', "\"\"") } else { ('\'', "''") };
+    let plain = !inner.replace(doubled, "").contains([quote, '\\']);
+    plain.then(|| inner.replace(doubled, &quote.to_string()))
 }
 
 /// The value of a string token without escapes in it.

@@ -6,17 +6,17 @@ use super::lexer::{Kind, Places, Token};
 use super::query::Reader;
 use super::{Prepared, Setting, Statement, Unreadable, literal};
 
-type Read = Result<Statement, Unreadable>;
+pub(super) type Read = Result<Statement, Unreadable>;
 
 /// What the tokens of one statement ask for.
 pub(super) fn read(text: &[u8], tokens: &[Token]) -> Read {
     Command { text, tokens, out: Statement::default() }.read()
 }
 
-struct Command<'a> {
-    text: &'a [u8],
-    tokens: &'a [Token],
-    out: Statement,
+pub(super) struct Command<'a> {
+    pub(super) text: &'a [u8],
+    pub(super) tokens: &'a [Token],
+    pub(super) out: Statement,
 }
 
 impl<'a> Command<'a> {
@@ -142,6 +142,11 @@ impl<'a> Command<'a> {
         let as_ = self.tokens.iter().position(|token| token.kind == Kind::Word(Key::As));
         self.rest(as_.ok_or(Unreadable::Incomplete)? + 1)?;
         self.out.verb = "PREPARE";
+        // What EXECUTE gives it is not followed.
+        if self.out.live.reaches || !self.out.live.values.is_empty() {
+            self.out.other("UNREADABLE", "");
+            self.out.live.values.clear();
+        }
         self.out.prepared = Some(Prepared::Make(name));
         Ok(self.out)
     }
@@ -286,7 +291,7 @@ impl<'a> Command<'a> {
     }
 
     /// A command that is asked for as a whole. Queries in it are read.
-    fn whole(mut self, verb: &'static str, action: &'static str) -> Read {
+    pub(super) fn whole(mut self, verb: &'static str, action: &'static str) -> Read {
         self.out.verb = verb;
         self.out.other(action, "");
         Reader::new(self.text, self.tokens.get(1..).unwrap_or_default(), &mut self.out).loose()?;
@@ -319,6 +324,7 @@ impl<'a> Command<'a> {
             Some(Kind::Text) => self.out.other("COPY", "file"),
             _ => return Err(Unreadable::Keyword),
         }
+        self.out.live.reaches = self.out.others.iter().any(|other| other.action == "COPY");
         if let Some(table) = self.out.tables.first().filter(|table| table.action == "COPY").cloned() {
             if from {
                 // The columns that are named are written.
@@ -356,61 +362,6 @@ impl<'a> Command<'a> {
         Ok(end)
     }
 
-    /// CREATE, ALTER, DROP: of a table or view it is asked on it, of what rules the server as ADMIN.
-    fn define(mut self, first: Key) -> Read {
-        self.out.verb = "DDL";
-        let mut at = 1;
-        let skipped: [&[u8]; 10] = [
-            b"or",
-            b"replace",
-            b"temp",
-            b"temporary",
-            b"local",
-            b"global",
-            b"unlogged",
-            b"recursive",
-            b"materialized",
-            b"foreign",
-        ];
-        while skipped.iter().any(|word| self.is_word(at, word)) {
-            at += 1;
-        }
-        let admin: [&[u8]; 14] = [
-            b"role",
-            b"user",
-            b"group",
-            b"system",
-            b"database",
-            b"extension",
-            b"language",
-            b"server",
-            b"data",
-            b"publication",
-            b"subscription",
-            b"event",
-            b"default",
-            b"tablespace",
-        ];
-        let is = |words: &[&[u8]]| words.iter().any(|word| self.is_word(at, word));
-        if is(&admin) {
-            return self.whole("ADMIN", "ADMIN");
-        }
-        if !is(&[b"table", b"view", b"sequence"]) || first == Key::Drop && self.has_comma() {
-            return self.whole("DDL", "DDL");
-        }
-        at += 1;
-        while [&b"if"[..], b"not", b"exists", b"only"].iter().any(|word| self.is_word(at, word)) {
-            at += 1;
-        }
-        let tokens = self.tokens.get(at..).unwrap_or_default();
-        Reader::new(self.text, tokens, &mut self.out).relations("DDL")?;
-        Ok(self.out)
-    }
-
-    fn has_comma(&self) -> bool {
-        self.tokens.iter().any(|token| token.kind == Kind::Comma)
-    }
-
     /// A name with dots in it.
     fn dotted(&self, at: usize) -> Result<String, Unreadable> {
         let mut name = self.tokens.name(self.text, at)?;
@@ -426,7 +377,7 @@ impl<'a> Command<'a> {
         matches!(self.tokens.key(at), Some(Key::Select | Key::With | Key::Values | Key::Table))
     }
 
-    fn is_word(&self, at: usize, word: &[u8]) -> bool {
+    pub(super) fn is_word(&self, at: usize, word: &[u8]) -> bool {
         let token = self.tokens.get(at).filter(|token| matches!(token.kind, Kind::Word(_)));
         token.is_some_and(|token| token.of(self.text).eq_ignore_ascii_case(word))
     }

@@ -6,7 +6,9 @@
 //! any name before a parenthesis as called. Every `SELECT`, `FROM`, `JOIN`, `INTO` and `TABLE` must have a known role, or
 //! the statement is [`Unreadable`]; so no table is overlooked.
 
+mod arguments;
 mod command;
+mod define;
 mod fingerprint;
 mod keys;
 mod lexer;
@@ -18,6 +20,7 @@ pub use fingerprint::{fingerprint, literals, normalised};
 pub use keys::Key;
 pub use lexer::{Kind, Lexer, NAME_BYTES, Token};
 
+use super::live::{Live, Unfold};
 use std::fmt;
 
 /// What one statement asks for.
@@ -45,6 +48,31 @@ pub struct Statement {
     pub prepared: Option<Prepared>,
     /// Whether its literals change what it asks for, so that its fingerprint does not tell.
     pub by_literal: bool,
+    /// What it hands on as more than values.
+    pub live: Live,
+    /// It stands in a string of another.
+    pub within: bool,
+}
+
+impl Unfold for Statement {
+    fn live(&self) -> &Live {
+        &self.live
+    }
+
+    /// What is bound to it nobody knows, and what it runs by name is not looked up.
+    fn within(mut self) -> Self {
+        if !self.live.values.is_empty() || self.prepared.is_some() {
+            self.other("UNREADABLE", "");
+        }
+        self.live.values.clear();
+        Self { prepared: None, within: true, by_literal: true, ..self }
+    }
+
+    fn unread() -> Self {
+        let mut unread = Self { verb: "SELECT", within: true, by_literal: true, ..Self::default() };
+        unread.other("UNREADABLE", "");
+        unread
+    }
 }
 
 /// A table and what is done to it.

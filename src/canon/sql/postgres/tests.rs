@@ -239,3 +239,45 @@ proptest::proptest! {
         let _ = statements(words.join(" ").as_bytes(), false);
     }
 }
+
+#[test]
+fn fields_that_are_calls_are_called() {
+    for (text, functions, star) in [
+        ("SELECT ('/etc/passwd').pg_read_file", "pg_read_file", false),
+        ("SELECT x.pg_ls_dir FROM lower('/') x", "pg_ls_dir, lower", false),
+        ("SELECT (x.a).lo_import FROM (SELECT 'p'::text AS a) x", "lo_import", false),
+        ("SELECT c.row_to_json FROM t c", "", true),
+        ("SELECT s.t.json_agg FROM s.t", "", true),
+        ("SELECT (ARRAY[1])[1].to_json", "", true),
+        ("SELECT c.count, c.pgx FROM t c", "", false),
+        ("INSERT INTO t (a[pg_read_file('x')::int]) VALUES (1)", "pg_read_file", false),
+    ] {
+        let read = read(text);
+        assert_eq!((read.functions.join(", ").as_str(), read.star), (functions, star), "{text}");
+    }
+}
+
+#[test]
+fn tables_that_become_part_of_another_are_defined_too() {
+    for (text, expected) in [
+        ("ALTER TABLE a ATTACH PARTITION s.b DEFAULT", "DDL a, DDL s.b"),
+        ("ALTER TABLE a DETACH PARTITION b", "DDL a, DDL b"),
+        ("ALTER TABLE a INHERIT b", "DDL a, DDL b"),
+        ("ALTER TABLE a RENAME TO b", "DDL a, DDL b"),
+        ("ALTER TABLE a RENAME COLUMN b TO c", "DDL a"),
+        ("CREATE TABLE a PARTITION OF b FOR VALUES IN (1)", "DDL a, DDL b"),
+        ("CREATE TABLE a (x int) INHERITS (b, s.c)", "DDL a, DDL b, DDL s.c"),
+        ("CREATE TABLE a (x int) PARTITION BY LIST (x)", "DDL a"),
+    ] {
+        assert_eq!(asked(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn commands_in_other_words_are_the_same_commands() {
+    assert_eq!(asked("SELECT pg_notify('a', 'b')"), "NOTIFY");
+    let update = "UPDATE pg_catalog.pg_settings SET setting = 'x' WHERE name = 'search_path'";
+    assert_eq!(asked(update), "UPDATE pg_catalog.pg_settings, SET any");
+    assert_eq!(read(update).setting.map(|setting| (setting.name, setting.value)), Some(("any".to_owned(), None)));
+    assert_eq!(read("CREATE TABLE a AS EXECUTE b(1)").prepared, Some(Prepared::Use("b".to_owned())));
+}

@@ -125,6 +125,8 @@ impl<'a> Statement<'a> {
                 self.stacked(at),
                 self.union(at),
                 self.call(at),
+                self.field_call(at),
+                self.program(at),
                 self.constants(at),
                 self.chained(at),
                 self.operation(at),
@@ -207,6 +209,22 @@ impl<'a> Statement<'a> {
             Purpose::Leak => Some(self.sign("sql-error", 100, at, at + 1)),
             _ => None,
         }
+    }
+
+    /// `('/etc/passwd').pg_read_file`: PostgreSQL calls it.
+    fn field_call(&self, at: usize) -> Option<Sign> {
+        let behind_dot = self.kind(at.checked_sub(1)?) == Some(Kind::Dot);
+        let is_own = ["pg_", "lo_"].iter().any(|start| starts_with(self.bytes(at), start));
+        (behind_dot && is_own && self.purpose(at) == Purpose::Reach).then(|| self.sign("sql-reach", 100, at, at))
+    }
+
+    /// `COPY … TO PROGRAM '…'`; `CREATE FUNCTION … SONAME '…'`, which loads code.
+    fn program(&self, at: usize) -> Option<Sign> {
+        let is = |word: &str| self.bytes(at).eq_ignore_ascii_case(word.as_bytes());
+        let text = matches!(self.kind(at + 1), Some(Kind::Text { .. }));
+        let runs = self.word(0) == Some(Word::Copy) && is("program");
+        let loads = self.word(0) == Some(Word::Create) && is("soname");
+        (text && (runs || loads)).then(|| self.sign("sql-program", 100, at, at + 1))
     }
 
     /// `INTO OUTFILE`, `PROCEDURE ANALYSE`
@@ -374,6 +392,10 @@ fn names_with_quotes(text: &[u8], pair: &[Token]) -> bool {
     let before =
         matches!(one.kind, Kind::Dot | Kind::Word(Word::From | Word::Join | Word::As | Word::Into | Word::Update));
     before && quoted(other) || quoted(one) && other.kind == Kind::Dot
+}
+
+fn starts_with(name: &[u8], start: &str) -> bool {
+    name.get(..start.len()).is_some_and(|text| text.eq_ignore_ascii_case(start.as_bytes()))
 }
 
 /// A word with which the rest of a statement begins.

@@ -51,6 +51,22 @@ fn value_where_a_number_belongs_is_found() {
 }
 
 #[test]
+fn programs_and_files_are_reached_in_other_words_too() {
+    for (dialect, text, name) in [
+        ("postgres", "COPY t FROM PROGRAM 'id'", "sql-program"),
+        ("postgres", "copy (SELECT 1) to program $$id$$", "sql-program"),
+        ("mysql", "CREATE FUNCTION f RETURNS string SONAME 'x.so'", "sql-program"),
+        ("postgres", "SELECT ('/srv/x').pg_read_file", "sql-reach"),
+        ("postgres", "SELECT pg_file_write('/srv/x', 'y', false)", "sql-reach"),
+    ] {
+        assert_eq!(sign(dialect, text).as_deref(), Some(name), "{text}");
+    }
+    for text in ["COPY program FROM STDIN", "SELECT program FROM t", "SELECT t.pg_version, soname FROM t"] {
+        assert_eq!(sign("postgres", text), None, "{text}");
+    }
+}
+
+#[test]
 fn what_applications_write_is_clean() {
     for text in [
         "SELECT 1",

@@ -149,6 +149,8 @@ impl Reader<'_> {
         match self.tokens.kind(self.at) {
             Some(Kind::Word(Key::Outfile | Key::Dumpfile)) => {
                 self.out.other("COPY", "file");
+                self.out.live.reaches = true;
+                self.out.by_literal = true;
                 self.at += 1;
                 // How its fields and lines end.
                 while let Some(kind) = self.tokens.kind(self.at) {

@@ -2,6 +2,7 @@
 
 use super::frame::Clause;
 use super::{Kind, MOST_COLUMNS, MOST_NAMES, Read, Reader, Table, Unreadable};
+use crate::canon::sql::mysql::is_reaching;
 use crate::canon::sql::mysql::lexer::Places;
 
 /// Names that a column or table can have in front: database, table, column.
@@ -105,6 +106,10 @@ impl Reader<'_> {
     fn function(&mut self, first: usize, last: usize) -> Read<()> {
         let (schema, name) = self.qualified(first, last)?;
         let name = schema.map_or(name.clone(), |schema| format!("{schema}.{name}")).to_lowercase();
+        if is_reaching(name.rsplit('.').next().unwrap_or(&name)) {
+            self.out.live.reaches = true;
+            self.out.by_literal = true;
+        }
         if !self.out.functions.contains(&name) {
             if self.out.functions.len() >= MOST_NAMES {
                 return Err(Unreadable::Names);

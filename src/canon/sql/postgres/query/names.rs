@@ -2,8 +2,8 @@
 
 use super::frame::Clause;
 use super::{Key, Kind, MOST_COLUMNS, MOST_NAMES, Read, Reader, Table, Unreadable};
-use crate::canon::sql::postgres::command;
 use crate::canon::sql::postgres::lexer::Places;
+use crate::canon::sql::postgres::{Setting, arguments, command};
 
 impl Reader<'_> {
     /// A name with what is joined to it by dots: a table, a function, or a column.
@@ -47,7 +47,7 @@ impl Reader<'_> {
             }
             Clause::SetName => Ok(()),
             _ if call && self.tokens.key(first.wrapping_sub(1)) == Some(Key::On) => Ok(()),
-            _ if call && !self.frame.writes => self.function(first, last),
+            _ if call => self.function(first, last),
             _ if self.frame.writes => Ok(()),
             _ => self.column(first, last),
         }
@@ -69,6 +69,11 @@ impl Reader<'_> {
             return Err(Unreadable::Names);
         }
         self.frame.target = Some(self.out.tables.len()).filter(|_| action != "SELECT").or(self.frame.target);
+        if matches!(action, "UPDATE" | "MERGE") && name == "pg_settings" {
+            // The same as SET, of a setting that cannot be told.
+            self.out.other("SET", "any");
+            self.out.setting = Some(Setting { name: "any".to_owned(), value: None });
+        }
         if action == "MERGE" {
             for action in ["INSERT", "UPDATE", "DELETE"] {
                 let (schema, name) = (schema.clone(), name.clone());
@@ -101,9 +106,17 @@ impl Reader<'_> {
         let name = self.tokens.name(self.text, last)?;
         let schema = if first == last { String::new() } else { self.tokens.name(self.text, last - 2)? };
         let name = if schema.is_empty() || schema == "pg_catalog" { name } else { format!("{schema}.{name}") };
-        if name == "set_config" {
-            command::set_config(self.text, self.tokens.get(self.at..).unwrap_or_default(), self.out);
+        match name.as_str() {
+            "set_config" => command::set_config(self.text, self.tokens.get(self.at..).unwrap_or_default(), self.out),
+            // The same as NOTIFY, with a channel that may be computed.
+            "pg_notify" => self.out.other("NOTIFY", ""),
+            _ => {}
         }
+        arguments::note(self.text, self.tokens.get(self.at..).unwrap_or_default(), &name, self.out);
+        self.calls(name)
+    }
+
+    fn calls(&mut self, name: String) -> Read<()> {
         if !self.out.functions.contains(&name) {
             if self.out.functions.len() >= MOST_NAMES {
                 return Err(Unreadable::Names);
@@ -115,6 +128,14 @@ impl Reader<'_> {
 
     fn column(&mut self, first: usize, last: usize) -> Read<()> {
         let name = self.tokens.name(self.text, last)?;
+        // `a.f` may be `f(a)`, whatever `a` is: a row, or a value (PostgreSQL 15 §8.16.5).
+        if self.tokens.kind(first.wrapping_sub(1)) == Some(Kind::Dot) || first != last {
+            self.out.star |= takes_rows(&name);
+            if reaches(&name) {
+                arguments::note(self.text, &[], &name, self.out);
+                self.calls(name.clone())?;
+            }
+        }
         if first == last && !self.bare.contains(&name) && self.bare.len() < MOST_COLUMNS {
             self.bare.push(name.clone());
         }
@@ -127,5 +148,55 @@ impl Reader<'_> {
             self.out.columns.push(name);
         }
         Ok(())
+    }
+}
+
+/// Functions of one argument that tell of a whole row what is in it. Sorted.
+static OF_ROWS: &[&str] = &[
+    "any_value",
+    "anycompatible_out",
+    "anycompatiblenonarray_out",
+    "anyelement_out",
+    "anynonarray_out",
+    "array_agg",
+    "concat",
+    "hash_record",
+    "hstore",
+    "json_agg",
+    "json_agg_strict",
+    "json_build_array",
+    "json_build_object",
+    "jsonb_agg",
+    "jsonb_agg_strict",
+    "jsonb_build_array",
+    "jsonb_build_object",
+    "num_nonnulls",
+    "num_nulls",
+    "quote_literal",
+    "quote_nullable",
+    "record_out",
+    "record_send",
+    "row_to_json",
+    "to_json",
+    "to_jsonb",
+];
+
+fn takes_rows(name: &str) -> bool {
+    OF_ROWS.binary_search(&name).is_ok()
+}
+
+/// Whether behind a dot a name is more likely a function of one argument that does more than compute, than a column.
+fn reaches(name: &str) -> bool {
+    ["crosstab", "dblink", "lo_", "pg_"].iter().any(|start| name.starts_with(start))
+        || ["http_delete", "http_get", "http_head", "set_user", "ts_stat"].contains(&name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn functions_of_rows_are_sorted() {
+        assert!(OF_ROWS.is_sorted() && takes_rows("row_to_json") && !takes_rows("count"));
     }
 }
