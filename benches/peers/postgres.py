@@ -1,14 +1,16 @@
 """What a judged transaction costs: CPU time of Podwall and pgbouncer (session mode), same server, same run, in turns.
 
-    tests/.venv/bin/python benches/peers/postgres.py target/release/podwall [--rounds 3] [--transactions 5000]
+    tests/.venv/bin/python benches/peers/postgres.py target/release/podwall [--rounds 12] [--transactions 6000]
 
-pgbench's select-only transaction over 4 clients, as simple queries and as prepared statements; one worker each, every
-statement judged (allowlist, detectors), counters and record on. Then the median latency of one client with each
-between it and the server, and what an idle session holds.
+pgbench's select-only transaction from one client (pgbench's own default) and from four, as simple queries and as prepared
+statements; one worker each, every statement judged (allowlist, detectors), counters and record on. Rounds are short and
+alternate who begins, because the speed of a shared machine changes within a minute; the ratio is that of the sums. Then
+the median latency of one client with each between it and the server, and what an idle session holds.
 """
 
 import argparse
 import contextlib
+import itertools
 import os
 import statistics
 import sys
@@ -84,12 +86,20 @@ class Bench:
         if done.returncode != 0 or "number of failed transactions: 0 " not in done.stdout:
             raise SystemExit(f"pgbench: {done.stdout} {done.stderr}")
 
-    def cost(self, program, port, mode):
+    def cost(self, program, port, mode, clients):
         """CPU microseconds for each transaction."""
-        transactions = self.arguments.transactions
+        transactions = self.arguments.transactions // clients
         before = cpu_ns(program.process.pid)
-        self.pgbench(port, "-M", mode, "-c", "4", "-j", "1", "-t", str(transactions))
-        return (cpu_ns(program.process.pid) - before) / 1000 / (4 * transactions)
+        self.pgbench(port, "-M", mode, "-c", str(clients), "-j", "1", "-t", str(transactions))
+        return (cpu_ns(program.process.pid) - before) / 1000 / (clients * transactions)
+
+    def costs(self, programs, mode, clients):
+        """The costs of each program, in turns: a list for each."""
+        costs = [[] for _ in programs]
+        for turn in range(self.arguments.rounds):
+            for at in (range(len(programs)), reversed(range(len(programs))))[turn % 2]:
+                costs[at].append(self.cost(*programs[at], mode, clients))
+        return costs
 
     def latency(self, port, mode):
         """The median over transactions of one client, in microseconds."""
@@ -120,8 +130,8 @@ def idle(program, port):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("binary", type=Path)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--transactions", type=int, default=5000)
+    parser.add_argument("--rounds", type=int, default=12)
+    parser.add_argument("--transactions", type=int, default=6000)
     parser.add_argument("--only", default="cpu,latency,idle")
     arguments = parser.parse_args()
     os.environ["PODWALL_WORKERS"] = "1"
@@ -141,14 +151,14 @@ def main():
         podwall.wait_ready()
         bouncer, bouncer_port = pgbouncer(folder / "pgbouncer", server.port)
         made.callback(bouncer.end)
-        for mode in ("simple", "prepared") if "cpu" in arguments.only else ():
-            rounds = [(bench.cost(podwall, port, mode), bench.cost(bouncer, bouncer_port, mode))
-                      for _ in range(arguments.rounds)]
-            ours, theirs = (statistics.median(column) for column in zip(*rounds))
-            ratio = statistics.median(mine / other for mine, other in rounds)
-            print(f"{mode:>9}: podwall {ours:5.1f} µs, pgbouncer {theirs:5.1f} µs of CPU per transaction: {ratio:.2f}x", flush=True)
+        programs = [(podwall, port), (bouncer, bouncer_port)]
+        for clients, mode in itertools.product((1, 4), ("simple", "prepared")) if "cpu" in arguments.only else ():
+            ours, theirs = bench.costs(programs, mode, clients)
+            print(f"{mode:>9}, {clients} of pgbench's clients: podwall {statistics.median(ours):5.1f} µs, "
+                  f"pgbouncer {statistics.median(theirs):5.1f} µs of CPU per transaction (medians); "
+                  f"{sum(ours) / sum(theirs):.2f}x", flush=True)
         for mode in ("simple", "prepared") if "latency" in arguments.only else ():
-            direct, through, bounced = (statistics.median(bench.latency(to, mode) for _ in range(arguments.rounds))
+            direct, through, bounced = (statistics.median(bench.latency(to, mode) for _ in range(min(arguments.rounds, 5)))
                                         for to in (server.port, port, bouncer_port))
             print(f"{mode:>9}: median latency {direct:.0f} µs direct, podwall +{through - direct:.0f}, "
                   f"pgbouncer +{bounced - direct:.0f}", flush=True)

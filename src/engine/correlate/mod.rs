@@ -284,6 +284,9 @@ fn about(scene: &Scene<'_>, accesses: &[Access<'_>]) -> String {
 }
 
 #[cfg(test)]
+mod chance;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::flow::{
@@ -291,7 +294,7 @@ mod tests {
     };
     use std::time::{Duration, SystemTime};
 
-    fn remember(memory: &Arc<Memory>, values: &[&str]) -> (Remembered, bool) {
+    pub(super) fn remember(memory: &Arc<Memory>, values: &[&str]) -> (Remembered, bool) {
         let connection = Connection {
             id: ConnectionId(7),
             direction: Direction::Inbound,

@@ -10,8 +10,9 @@ use crate::proxy::tls::{Handshake, Stream};
 use crate::proxy::upstream::{Connected, Tls};
 use crate::proxy::worker::Worker;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime};
+use tokio::task::coop;
 
 /// Of what was read of a side, a buffer of so many bytes is kept for what comes next.
 const KEPT_BYTES: usize = 1024;
@@ -58,6 +59,7 @@ pub(in crate::proxy) struct Sides {
     trust: Proved,
     /// The side that something came of last: the other one is looked at first, and at this one only if nothing has come.
     came: Side,
+    watched: Watched,
     stopped: Pin<Box<dyn Future<Output = ()>>>,
     awaits_stop: bool,
 }
@@ -84,6 +86,7 @@ impl Sides {
             handshake,
             trust,
             came,
+            watched: Watched::default(),
             stopped,
             awaits_stop,
         }
@@ -133,15 +136,24 @@ impl Sides {
             Side::Client => [Side::Server, Side::Client],
             Side::Server => [Side::Client, Side::Server],
         };
+        self.watched.by(cx.waker());
         for side in turns {
-            let (inbox, stream, takes) = match side {
-                Side::Client => (&mut self.from_client, &mut self.client, from_client && self.to_server.is_empty()),
-                Side::Server => (&mut self.from_server, &mut self.server, self.to_client.is_empty()),
+            let (inbox, stream, takes, watched) = match side {
+                Side::Client => {
+                    let takes = from_client && self.to_server.is_empty();
+                    (&mut self.from_client, &mut self.client, takes, &mut self.watched.client)
+                }
+                Side::Server => {
+                    (&mut self.from_server, &mut self.server, self.to_client.is_empty(), &mut self.watched.server)
+                }
             };
-            if !takes {
+            if !takes || *watched && stream.is_quiet() {
                 continue;
             }
-            match inbox.poll_fill(cx, scratch, stream, Scratch::BYTES) {
+            let filled = inbox.poll_fill(cx, scratch, stream, Scratch::BYTES);
+            // At the end of a task's turn nothing was looked at.
+            *watched = filled.is_pending() && coop::has_budget_remaining();
+            match filled {
                 Poll::Ready(Ok(1..)) => {
                     self.came = side;
                     return Ok(true);
@@ -197,6 +209,23 @@ impl Sides {
         let farewell = async { (to_client.send(client).await, to_server.send(server).await) };
         // Whoever has gone does not hear it.
         let _ = tokio::time::timeout(FAREWELL, farewell).await;
+    }
+}
+
+/// Which sides wake the task when something comes: found empty, a side need not be read again before it has.
+#[derive(Default)]
+struct Watched {
+    client: bool,
+    server: bool,
+    task: Option<Waker>,
+}
+
+impl Watched {
+    /// A task that is another one than before is not yet known to the sides.
+    fn by(&mut self, task: &Waker) {
+        if !self.task.as_ref().is_some_and(|known| known.will_wake(task)) {
+            *self = Self { task: Some(task.clone()), ..Self::default() };
+        }
     }
 }
 
