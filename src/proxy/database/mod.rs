@@ -1,13 +1,16 @@
 //! What sessions of all databases have in common: who is served, how a text is judged, what the record is told of it
-//! (`report`), and the two sides between which bytes move (`sides`). What a protocol says and how a denial is answered is in
-//! `proxy::postgres` and `proxy::mysql`.
+//! (`report`), the two sides between which bytes move (`sides`), and the turns in which they do (`turn`). What a protocol says
+//! and how a denial is answered is in `proxy::postgres` and `proxy::mysql`.
 
 mod report;
 mod sides;
 pub(in crate::proxy) mod texts;
+mod turn;
 
 pub(in crate::proxy) use report::{Run, decided, refused};
-pub(in crate::proxy) use sides::{Moved, Passage, Proved, Rest, Sides, pass};
+use sides::Moved;
+pub(in crate::proxy) use sides::{Passage, Proved, Rest, Sides, pass};
+pub(in crate::proxy) use turn::{Turns, carry};
 
 use super::waiting::Waiting;
 use super::worker::Worker;
@@ -31,7 +34,7 @@ pub(in crate::proxy) const SERVER_GONE: Reason =
     Reason::new("upstream-closed", Kind::Upstream, "the server closed the connection");
 
 /// Pools keep sessions idle for hours; nobody keeps one silent for longer.
-pub(in crate::proxy) const IDLE: Duration = Duration::from_secs(24 * 60 * 60);
+const IDLE: Duration = Duration::from_secs(24 * 60 * 60);
 /// Bytes on their way to one side beyond which nothing more is read for it.
 pub(in crate::proxy) const HIGH_BYTES: usize = 64 << 10;
 /// Bytes of statements that what one session has prepared may hold.
@@ -160,6 +163,11 @@ impl<'w> Subject<'w> {
     pub(in crate::proxy) fn waits(&self) {
         self.now.set(None);
         self.generation.set(None);
+    }
+
+    /// How long the session may be silent: no longer than its caller's certificate lasts.
+    pub(in crate::proxy) fn may_idle(&self) -> Duration {
+        IDLE.min(self.connection.peer.lasts(self.now().wall))
     }
 
     /// Another user has the session.

@@ -21,7 +21,7 @@ use crate::protocol::mysql::Limits;
 use crate::protocol::mysql::answer::Answer;
 use crate::protocol::mysql::prepared::Statements;
 use crate::protocol::mysql::settings::Settings;
-use crate::proxy::database::{Run, Sides, Subject, Who};
+use crate::proxy::database::{Run, Sides, Subject, Who, carry};
 use crate::proxy::deadline::Deadline;
 use crate::proxy::held::Share;
 use crate::proxy::inbox::Inbox;
@@ -160,7 +160,7 @@ pub(super) async fn serve_from(
 
 async fn follow(opening: opening::Opening<'_>, port: Port) {
     let Some(mut wire) = opening.open(&port).await else { return };
-    let end = wire.carry().await;
+    let end = carry(&mut wire).await;
     wire.close(end).await;
 }
 

@@ -3,32 +3,17 @@
 
 use super::login::asks_for_other;
 use super::{Asked, Awaited, CLIENT_SLOW, Due, IDLE_LONG, MESSAGE_SLOW, SERVER_SLOW, Wire, files, report};
-use crate::flow::{Kind, Reason, Side};
+use crate::flow::{Kind, Reason};
 use crate::protocol::Malformed;
 use crate::protocol::mysql::answer::{HEAD_BYTES, Seen};
 use crate::protocol::mysql::command;
 use crate::protocol::mysql::packet::{HEADER, Packet};
 use crate::protocol::mysql::{AUTHENTICATION, INFILE, LENGTH, ROWS, STATE, emit, handshake};
-use crate::proxy::database::{End, HIGH_BYTES, IDLE, Moved, Rest, SERVER_GONE, pass};
-use std::future::poll_fn;
-use std::task::{Context, Poll};
+use crate::proxy::database::{End, HIGH_BYTES, Rest, Sides, Subject, Turns, pass};
+use crate::proxy::deadline::Deadline;
+use std::time::Duration;
 
 impl Wire<'_> {
-    /// Carries the session to its end.
-    pub(super) async fn carry(&mut self) -> End {
-        if let Err(end) = self.deal() {
-            return end;
-        }
-        let mut has_deadline = false;
-        poll_fn(|cx| self.poll_turn(cx, &mut has_deadline)).await
-    }
-
-    /// Deals with what has come.
-    fn deal(&mut self) -> Result<(), End> {
-        // The server first: its answer lets the next command go on.
-        self.server_packets().and_then(|()| self.client_packets())
-    }
-
     /// Tells the client why the session ends, if we end it, and lets go of both sides.
     pub(super) async fn close(mut self, end: End) {
         let told = match end {
@@ -225,58 +210,44 @@ impl Wire<'_> {
         }
     }
 
-    /// What is waited for, and how long.
-    fn set_deadline(&mut self) {
-        let (limits, now) = (self.subject.worker.limits(), self.subject.now());
-        let (wait, reason) = if !self.sides.to_client.is_empty() {
-            (limits.write_progress, CLIENT_SLOW)
-        } else if !self.sides.to_server.is_empty() {
-            (limits.response, SERVER_SLOW)
-        } else if self.client_is_due() || self.awaited.is_none() && !self.sides.from_client.is_empty() {
-            (limits.body_progress, MESSAGE_SLOW)
-        } else {
-            (IDLE.min(self.subject.connection.peer.lasts(now.wall)), IDLE_LONG)
-        };
-        self.deadline.set_at(self.subject.worker.moment(now.since_start + wait), reason);
-    }
-
-    /// One turn: moves and deals with all that can be, up to the end of the session. The deadline is set when it is first waited
-    /// for, and not put off by waiting on.
-    fn poll_turn(&mut self, cx: &mut Context<'_>, has_deadline: &mut bool) -> Poll<End> {
-        loop {
-            // A client that sends ahead is not read further than one piece.
-            let reads = self.awaited.is_none() || self.sides.from_client.is_empty() || self.client_is_due();
-            let moved = match self.sides.step(cx, &self.subject.worker.scratch, reads) {
-                Ok(moved) => moved,
-                Err(side) => return Poll::Ready(self.gone(side)),
-            };
-            *has_deadline &= moved == Moved::Nothing;
-            if moved != Moved::Dealable {
-                break;
-            }
-            if let Err(end) = self.deal() {
-                return Poll::Ready(end);
-            }
-        }
-        let is_quiet = self.awaited.is_none() && self.sides.client_rest.bytes == 0;
-        if is_quiet && self.sides.is_stopped(self.subject.worker, cx) {
-            return Poll::Ready(End::Stopped);
-        }
-        if !std::mem::replace(has_deadline, true) {
-            self.set_deadline();
-        }
-        self.subject.waits();
-        self.deadline.poll_passed(cx).map(End::Refused)
-    }
-
     /// Whether the server waits for more of the client.
     fn client_is_due(&self) -> bool {
         let is_asked = self.awaited.as_ref().is_some_and(|awaited| awaited.due != Due::Nothing);
         self.sides.client_rest.bytes > 0 || self.goes_on || is_asked
     }
+}
 
-    /// A server that has ended the session has said why; one that breaks off has not.
-    fn gone(&self, side: Side) -> End {
-        if side == Side::Client || self.over { End::Over } else { End::Broken(SERVER_GONE) }
+impl<'w> Turns<'w> for Wire<'w> {
+    fn parts(&mut self) -> (&Subject<'w>, &mut Sides, &mut Deadline) {
+        (&self.subject, &mut self.sides, &mut self.deadline)
+    }
+
+    /// The server first: its answer lets the next command go on.
+    fn deal(&mut self) -> Result<(), End> {
+        self.server_packets().and_then(|()| self.client_packets())
+    }
+
+    /// A client that sends ahead is not read further than one piece.
+    fn reads_client(&self) -> bool {
+        self.awaited.is_none() || self.sides.from_client.is_empty() || self.client_is_due()
+    }
+
+    fn is_quiet(&self) -> bool {
+        self.awaited.is_none() && self.sides.client_rest.bytes == 0
+    }
+
+    fn is_over(&self) -> bool {
+        self.over
+    }
+
+    fn wait(&self) -> Option<(Duration, Reason)> {
+        let limits = self.subject.worker.limits();
+        let is_begun = self.client_is_due() || self.awaited.is_none() && !self.sides.from_client.is_empty();
+        Some(match () {
+            () if !self.sides.to_client.is_empty() => (limits.write_progress, CLIENT_SLOW),
+            () if !self.sides.to_server.is_empty() => (limits.response, SERVER_SLOW),
+            () if is_begun => (limits.body_progress, MESSAGE_SLOW),
+            () => (self.subject.may_idle(), IDLE_LONG),
+        })
     }
 }

@@ -17,7 +17,7 @@ pub(super) use texts::Texts;
 use crate::flow::{Connection, Kind, Reason};
 use crate::protocol::postgres::Limits;
 use crate::protocol::postgres::session::{Ceiling, Session};
-use crate::proxy::database::{Run, Sides, Subject};
+use crate::proxy::database::{Run, Sides, Subject, carry};
 use crate::proxy::deadline::Deadline;
 use crate::proxy::held::Share;
 use crate::proxy::inbox::Inbox;
@@ -92,7 +92,7 @@ pub(super) async fn serve_from(worker: &Worker, stream: Stream, early: Inbox, co
 
 async fn follow(opening: opening::Opening<'_>, port: Port) {
     let Some(mut wire) = opening.open(&port).await else { return };
-    let end = wire.carry().await;
+    let end = carry(&mut wire).await;
     wire.close(end).await;
 }
 

@@ -3,7 +3,7 @@
 
 use super::judge::Fate;
 use super::{CLIENT_SLOW, IDLE_LONG, MESSAGE_SLOW, SERVER_SLOW, Wire, report};
-use crate::flow::{Kind, Reason, Side};
+use crate::flow::{Kind, Reason};
 use crate::protocol::Malformed;
 use crate::protocol::postgres::ROWS;
 use crate::protocol::postgres::back::{self, Back};
@@ -12,26 +12,12 @@ use crate::protocol::postgres::frame::{self, HEADER};
 use crate::protocol::postgres::front;
 use crate::protocol::postgres::session::Answered;
 use crate::protocol::postgres::startup::CancelKey;
-use crate::proxy::database::{End, HIGH_BYTES, IDLE, Moved, Passage, SERVER_GONE};
+use crate::proxy::database::{End, HIGH_BYTES, Passage, Sides, Subject, Turns};
+use crate::proxy::deadline::Deadline;
 use crate::proxy::tls::Stream;
-use std::future::poll_fn;
-use std::task::{Context, Poll};
+use std::time::Duration;
 
 impl Wire<'_> {
-    /// Carries the session to its end.
-    pub(super) async fn carry(&mut self) -> End {
-        if let Err(end) = self.deal() {
-            return end;
-        }
-        let mut has_deadline = false;
-        poll_fn(|cx| self.poll_turn(cx, &mut has_deadline)).await
-    }
-
-    /// Deals with what has come.
-    fn deal(&mut self) -> Result<(), End> {
-        self.client_messages().and_then(|()| self.server_messages())
-    }
-
     /// Tells the client why the session ends, if we end it, and lets go of both sides.
     pub(super) async fn close(mut self, end: End) {
         let told = match end {
@@ -187,54 +173,38 @@ impl Wire<'_> {
         }
         Ok(Some(instead).filter(|instead| !instead.is_empty()))
     }
+}
 
-    /// What is waited for, and how long.
-    fn set_deadline(&mut self) {
-        let (limits, now) = (self.subject.worker.limits(), self.subject.now());
-        let (wait, reason) = if !self.session.has_begun() {
-            // One deadline from the first byte to the first statement: it is not put off.
-            return;
-        } else if !self.sides.to_client.is_empty() {
-            (limits.write_progress, CLIENT_SLOW)
-        } else if !self.sides.to_server.is_empty() {
-            (limits.response, SERVER_SLOW)
-        } else if !self.sides.from_client.is_empty() || self.sides.client_rest.bytes > 0 {
-            (limits.body_progress, MESSAGE_SLOW)
-        } else {
-            (IDLE.min(self.subject.connection.peer.lasts(now.wall)), IDLE_LONG)
-        };
-        self.deadline.set_at(self.subject.worker.moment(now.since_start + wait), reason);
+impl<'w> Turns<'w> for Wire<'w> {
+    fn parts(&mut self) -> (&Subject<'w>, &mut Sides, &mut Deadline) {
+        (&self.subject, &mut self.sides, &mut self.deadline)
     }
 
-    /// One turn: moves and deals with all that can be, up to the end of the session. The deadline is set when it is first waited
-    /// for, and not put off by waiting on.
-    fn poll_turn(&mut self, cx: &mut Context<'_>, has_deadline: &mut bool) -> Poll<End> {
-        loop {
-            let moved = match self.sides.step(cx, &self.subject.worker.scratch, true) {
-                Ok(moved) => moved,
-                Err(Side::Server) => return Poll::Ready(self.server_gone()),
-                Err(Side::Client) => return Poll::Ready(End::Over),
-            };
-            *has_deadline &= moved == Moved::Nothing;
-            if moved != Moved::Dealable {
-                break;
-            }
-            if let Err(end) = self.deal() {
-                return Poll::Ready(end);
-            }
-        }
-        if self.session.is_quiet() && self.sides.is_stopped(self.subject.worker, cx) {
-            return Poll::Ready(End::Stopped);
-        }
-        if !std::mem::replace(has_deadline, true) {
-            self.set_deadline();
-        }
-        self.subject.waits();
-        self.deadline.poll_passed(cx).map(End::Refused)
+    fn deal(&mut self) -> Result<(), End> {
+        self.client_messages().and_then(|()| self.server_messages())
     }
 
-    /// A server that has ended the session has said why; one that breaks off has not.
-    fn server_gone(&self) -> End {
-        if self.session.is_over() { End::Over } else { End::Broken(SERVER_GONE) }
+    fn reads_client(&self) -> bool {
+        true
+    }
+
+    fn is_quiet(&self) -> bool {
+        self.session.is_quiet()
+    }
+
+    fn is_over(&self) -> bool {
+        self.session.is_over()
+    }
+
+    /// There is one deadline from the first byte to the first statement.
+    fn wait(&self) -> Option<(Duration, Reason)> {
+        let limits = self.subject.worker.limits();
+        let is_begun = !self.sides.from_client.is_empty() || self.sides.client_rest.bytes > 0;
+        self.session.has_begun().then(|| match () {
+            () if !self.sides.to_client.is_empty() => (limits.write_progress, CLIENT_SLOW),
+            () if !self.sides.to_server.is_empty() => (limits.response, SERVER_SLOW),
+            () if is_begun => (limits.body_progress, MESSAGE_SLOW),
+            () => (self.subject.may_idle(), IDLE_LONG),
+        })
     }
 }
