@@ -49,6 +49,28 @@ pub(in crate::proxy) struct Dialect {
     pub(in crate::proxy) mask: fn(&[u8]) -> Option<Vec<u8>>,
 }
 
+impl Dialect {
+    /// SQL, for detectors.
+    pub(in crate::proxy) fn sql<'t>(&self, text: &'t [u8]) -> Part<'t> {
+        Part::plain(Place::SqlText, self.name.as_bytes(), text)
+    }
+
+    /// A value that is opened as a path, or run, for detectors.
+    pub(in crate::proxy) fn value<'t>(&self, value: &'t [u8]) -> Part<'t> {
+        Part::plain(Place::SqlValue, self.name.as_bytes(), value)
+    }
+
+    /// What a text hands on as more than values: SQL in its strings, and paths.
+    pub(in crate::proxy) fn hands_on<'t>(
+        &self,
+        texts: &'t [Box<str>],
+        paths: impl Iterator<Item = &'t [u8]>,
+    ) -> Vec<Part<'t>> {
+        let sql = texts.iter().map(|text| self.sql(text.as_bytes()));
+        sql.chain(paths.map(|path| self.value(path))).collect()
+    }
+}
+
 /// A text that may run.
 #[derive(Clone, Debug)]
 pub(in crate::proxy) struct Granted {
@@ -191,7 +213,7 @@ impl<'w> Subject<'w> {
         let past = Past::default();
         let scene = self.scene(&past);
         let engine = self.worker.engine();
-        let whole = [Part::plain(Place::SqlText, self.dialect.name.as_bytes(), text)];
+        let whole = [self.dialect.sql(text)];
         let all = if hands_on.is_empty() { Vec::new() } else { [&whole, hands_on].concat() };
         let parts = if all.is_empty() { &whole } else { all.as_slice() };
         let bytes = parts.iter().map(|part| part.raw.len()).sum();
@@ -215,7 +237,7 @@ impl<'w> Subject<'w> {
 
     /// The judgement of a text that a value of a request changes.
     pub(in crate::proxy) fn prove(&self, text: &[u8], proof: &Proof) -> Judgement {
-        let part = Part::plain(Place::SqlText, self.dialect.name.as_bytes(), text);
+        let part = self.dialect.sql(text);
         let signature = proof.change.says().into();
         let hit = Hit { detector: "correlate", signature, range: proof.range.clone(), weight: Weight::CERTAIN };
         self.worker.engine().open(&self.scene(&Past::default())).prove(PROOF, &part, hit)

@@ -5,7 +5,7 @@ use super::Wire;
 use super::report::DIALECT;
 use super::texts::Statement;
 use crate::canon::sql::mysql::{literals, tokens};
-use crate::flow::{Part, Place, Verdict};
+use crate::flow::{Part, Verdict};
 use crate::protocol::mysql::VALUE;
 use crate::protocol::mysql::accesses::{Asked, Understood};
 use crate::protocol::mysql::emit::DENIED;
@@ -15,13 +15,8 @@ use crate::record::EventId;
 impl Wire<'_> {
     /// SQL in the strings of a text, and paths.
     pub(super) fn hands_on<'t>(&self, text: &'t [u8], understood: &'t Understood) -> Vec<Part<'t>> {
-        let sql = |text: &'t str| Part::plain(Place::SqlText, DIALECT.name.as_bytes(), text.as_bytes());
-        let mut parts: Vec<_> = understood.texts.iter().map(|text| &**text).map(sql).collect();
-        if understood.reaches() {
-            let tokens = tokens(text, self.settings.mode).unwrap_or_default();
-            parts.extend(literals(text, &tokens).map(part));
-        }
-        parts
+        let tokens = understood.reaches().then(|| tokens(text, self.settings.mode).unwrap_or_default());
+        DIALECT.hands_on(&understood.texts, literals(text, &tokens.unwrap_or_default()))
     }
 
     /// Judges what is bound to a statement that may take paths or programs.
@@ -38,7 +33,7 @@ impl Wire<'_> {
         let Some(values) = values.filter(|_| read.is_ok()) else {
             return Err((self.subject.note_end(VALUE), DENIED));
         };
-        let parts: Vec<_> = values.iter().map(|value| part(value)).collect();
+        let parts: Vec<_> = values.iter().map(|value| DIALECT.value(value)).collect();
         let asked = Asked::of(&statement.understood, &self.subject.who.user, &statement.settings);
         let judgement = self.subject.decide(&asked.accesses(), &parts);
         if judgement.verdict == Verdict::Allow {
@@ -50,8 +45,4 @@ impl Wire<'_> {
             None => Ok(()),
         }
     }
-}
-
-fn part(value: &[u8]) -> Part<'_> {
-    Part::plain(Place::SqlValue, DIALECT.name.as_bytes(), value)
 }

@@ -5,7 +5,7 @@ use super::Wire;
 use super::report::DIALECT;
 use super::texts::Statement;
 use crate::canon::sql::postgres::{literals, tokens};
-use crate::flow::{Judgement, Part, Place, Verdict};
+use crate::flow::{Part, Verdict};
 use crate::protocol::postgres::VALUE;
 use crate::protocol::postgres::accesses::{Asked, Understood};
 use crate::protocol::postgres::emit::DENIED;
@@ -52,10 +52,10 @@ impl Wire<'_> {
         if front::count(bound) != Some(values.len()) {
             return Err((self.subject.note_end(VALUE), DENIED));
         }
-        let parts: Vec<_> = values.into_iter().flatten().map(part).collect();
+        let parts: Vec<_> = values.into_iter().flatten().map(|value| DIALECT.value(value)).collect();
         let understood = &statement.understood;
         let asked = Asked::of(understood, &self.subject.who.user, &self.subject.who.database, &self.session.settings);
-        let judgement: Judgement = self.subject.decide(&asked.accesses(), &parts);
+        let judgement = self.subject.decide(&asked.accesses(), &parts);
         if judgement.verdict == Verdict::Allow {
             return Ok(());
         }
@@ -68,16 +68,7 @@ impl Wire<'_> {
 
     /// What a text hands on as more than values: SQL in its strings, and paths.
     pub(super) fn hands_on<'t>(&self, text: &'t [u8], understood: &'t Understood) -> Vec<Part<'t>> {
-        let sql = |text: &'t str| Part::plain(Place::SqlText, DIALECT.name.as_bytes(), text.as_bytes());
-        let mut parts: Vec<_> = understood.texts.iter().map(|text| &**text).map(sql).collect();
-        if understood.reaches() {
-            let tokens = tokens(text, self.session.settings.backslash).unwrap_or_default();
-            parts.extend(literals(text, &tokens).map(part));
-        }
-        parts
+        let tokens = understood.reaches().then(|| tokens(text, self.session.settings.backslash).unwrap_or_default());
+        DIALECT.hands_on(&understood.texts, literals(text, &tokens.unwrap_or_default()))
     }
-}
-
-fn part(value: &[u8]) -> Part<'_> {
-    Part::plain(Place::SqlValue, DIALECT.name.as_bytes(), value)
 }
