@@ -93,6 +93,11 @@ impl Deadline {
         }
     }
 
+    /// When the deadline passes.
+    pub(super) fn due(&mut self) -> std::time::Instant {
+        self.at().into_std()
+    }
+
     fn at(&mut self) -> Instant {
         match self.due {
             Due::At(at) => at,

@@ -22,6 +22,7 @@ mod outbox;
 mod postgres;
 mod rates;
 mod raw;
+mod reactor;
 pub mod settings;
 mod stream;
 mod tell;

@@ -7,6 +7,7 @@ use super::door::Door;
 use super::held::{Account, Holding};
 use super::http2::Connections;
 use super::inbox::Scratch;
+use super::reactor::Reactor;
 use super::settings::{Limits, Settings};
 use super::upstream::{Circuits, Pool};
 use super::{connection, dns, mysql, postgres, tls};
@@ -19,7 +20,7 @@ use crate::flow::{ClientAddr, ConnectionId, Now};
 use crate::identity;
 use crate::record::{Aggregate, Caller, Handles, Metrics, Recorder, Revision};
 use arc_swap::ArcSwap;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::io;
 use std::net::SocketAddr;
 use std::ops::Deref;
@@ -28,6 +29,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 
 /// What all workers share.
@@ -147,9 +149,48 @@ pub(super) struct Worker {
     engine: RefCell<Rc<InPlace>>,
     alive: Cell<usize>,
     ended: Notify,
+    /// Drives databases' sessions over plain sockets; nothing where the kernel has none for us. Started with the first.
+    reactor: OnceCell<Option<Reactor<Rc<Worker>>>>,
 }
 
 impl Worker {
+    fn new(shared: Arc<Shared>, own: Arc<[SocketAddr]>, stop: watch::Receiver<bool>) -> Rc<Self> {
+        let limits = &shared.settings.limits;
+        let metrics = Rc::new(shared.metrics.worker());
+        Rc::new(Self {
+            scratch: Scratch::new(),
+            texts: postgres::Texts::default(),
+            mysql_texts: mysql::Texts::default(),
+            pool: Pool::new(limits.upstream_pool, limits.upstream_idle),
+            connections: Connections::new(limits.upstream_idle),
+            circuits: Circuits::new(shared.settings.circuit, &metrics),
+            own,
+            acceptor: tls::Acceptor::new(shared.identity.clone(), limits.tls),
+            timers: Timers::default(),
+            clock: Clock::new(shared.started),
+            held: Holding::new(&shared.held),
+            stop,
+            aggregate: shared.recorder.worker(),
+            metrics,
+            engine: RefCell::new(Rc::new(InPlace::new(shared.engine()))),
+            alive: Cell::new(0),
+            ended: Notify::new(),
+            reactor: OnceCell::new(),
+            shared,
+        })
+    }
+
+    /// What drives databases' sessions over plain sockets: a thread of this worker, with a worker of its own for what threads
+    /// do not share.
+    pub(super) fn reactor(&self) -> Option<&Reactor<Rc<Self>>> {
+        let start = || {
+            let (shared, own, stop) = (Arc::clone(&self.shared), Arc::clone(&self.own), self.stop.clone());
+            let name = format!("{}-db", std::thread::current().name().unwrap_or("worker"));
+            Reactor::start(name, Handle::current(), move || Self::new(shared, own, stop)).ok()
+        };
+        self.reactor.get_or_init(start).as_ref()
+    }
+
     pub(super) fn limits(&self) -> &Limits {
         &self.shared.settings.limits
     }
@@ -263,28 +304,7 @@ pub(super) fn run(shared: Arc<Shared>, sockets: Own, stop: watch::Receiver<bool>
         .enable_time()
         .build_local(tokio::runtime::LocalOptions::default())?;
     runtime.block_on(async move {
-        let limits = &shared.settings.limits;
-        let metrics = Rc::new(shared.metrics.worker());
-        let worker = Rc::new(Worker {
-            scratch: Scratch::new(),
-            texts: postgres::Texts::default(),
-            mysql_texts: mysql::Texts::default(),
-            pool: Pool::new(limits.upstream_pool, limits.upstream_idle),
-            connections: Connections::new(limits.upstream_idle),
-            circuits: Circuits::new(shared.settings.circuit, &metrics),
-            own: Arc::clone(&sockets.addresses),
-            acceptor: tls::Acceptor::new(shared.identity.clone(), limits.tls),
-            timers: Timers::default(),
-            clock: Clock::new(shared.started),
-            held: Holding::new(&shared.held),
-            stop: stop.clone(),
-            aggregate: shared.recorder.worker(),
-            metrics,
-            engine: RefCell::new(Rc::new(InPlace::new(shared.engine()))),
-            alive: Cell::new(0),
-            ended: Notify::new(),
-            shared: shared.clone(),
-        });
+        let worker = Worker::new(Arc::clone(&shared), Arc::clone(&sockets.addresses), stop.clone());
         let mut accepting = tokio::task::JoinSet::new();
         for (index, socket) in sockets.http {
             let socket = TcpListener::from_std(socket)?;
@@ -296,7 +316,11 @@ pub(super) fn run(shared: Arc<Shared>, sockets: Own, stop: watch::Receiver<bool>
         accepting.spawn_local(sweep(worker.clone(), stop.clone()));
         while accepting.join_next().await.is_some() {}
         drain(&worker).await;
-        Ok(worker.alive.get())
+        let cut = worker.alive.get();
+        if let Some(reactor) = worker.reactor.get().and_then(Option::as_ref) {
+            reactor.stop();
+        }
+        Ok(cut)
     })
 }
 

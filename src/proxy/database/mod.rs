@@ -1,16 +1,20 @@
 //! What sessions of all databases have in common: who is served, how a text is judged, what the record is told of it
-//! (`report`), the two sides between which bytes move (`sides`), and the turns in which they do (`turn`). What a protocol says
+//! (`report`), the two sides between which bytes move (`sides`), the turns in which they do (`turn`), and the thread
+//! on which they are taken (`begin`). What a protocol says
 //! and how a denial is answered is in `proxy::postgres` and `proxy::mysql`.
 
+mod begin;
 mod report;
 mod sides;
 pub(in crate::proxy) mod texts;
 mod turn;
 
+pub(in crate::proxy) use begin::{Begins, Opened};
 pub(in crate::proxy) use report::{Run, decided, refused};
 use sides::Moved;
 pub(in crate::proxy) use sides::{Passage, Proved, Rest, Sides, pass};
-pub(in crate::proxy) use turn::{Turns, carry};
+pub(in crate::proxy) use turn::Turns;
+use turn::carry;
 
 use super::waiting::Waiting;
 use super::worker::Worker;

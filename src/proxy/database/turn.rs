@@ -27,10 +27,13 @@ pub(in crate::proxy) trait Turns<'w> {
 
     /// How long what is waited for may take; nothing when a deadline stands that is not put off.
     fn wait(&self) -> Option<(Duration, Reason)>;
+
+    /// Tells the client why the session ends, if we end it, and lets go of both sides.
+    fn close(self, end: End) -> impl Future<Output = ()>;
 }
 
 /// Carries a session to its end.
-pub(in crate::proxy) async fn carry<'w>(session: &mut impl Turns<'w>) -> End {
+pub(super) async fn carry<'w>(session: &mut impl Turns<'w>) -> End {
     if let Err(end) = session.deal() {
         return end;
     }

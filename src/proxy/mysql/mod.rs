@@ -21,7 +21,7 @@ use crate::protocol::mysql::Limits;
 use crate::protocol::mysql::answer::Answer;
 use crate::protocol::mysql::prepared::Statements;
 use crate::protocol::mysql::settings::Settings;
-use crate::proxy::database::{Run, Sides, Subject, Who, carry};
+use crate::proxy::database::{Begins, Dialect, Run, Sides, Subject, Who};
 use crate::proxy::deadline::Deadline;
 use crate::proxy::held::Share;
 use crate::proxy::inbox::Inbox;
@@ -134,6 +134,41 @@ enum Asked {
     Anew,
 }
 
+/// A session that is about to begin, as its login has it.
+struct Beginning {
+    settings: Settings,
+    first: Settings,
+    deprecate_eof: bool,
+    half_in_tls: bool,
+}
+
+impl Begins for Beginning {
+    type Session<'w> = Wire<'w>;
+    const DIALECT: &'static Dialect = &report::DIALECT;
+
+    fn begin<'w>(self, subject: Subject<'w>, sides: Sides, deadline: Deadline) -> Wire<'w> {
+        let Self { settings, first, deprecate_eof, half_in_tls } = self;
+        let limits = Limits { statement_bytes: subject.worker.limits().inspect_bytes, ..Limits::default() };
+        Wire {
+            sides,
+            share: Share::none(&subject.worker.held),
+            subject,
+            deadline,
+            statements: Statements::new(limits),
+            limits,
+            settings,
+            first,
+            deprecate_eof,
+            half_in_tls,
+            awaited: None,
+            goes_on: false,
+            texts: Rc::default(),
+            clean: Clean::default(),
+            over: false,
+        }
+    }
+}
+
 /// Serves a connection to its end.
 pub(super) async fn serve(
     worker: &Worker,
@@ -159,9 +194,10 @@ pub(super) async fn serve_from(
 }
 
 async fn follow(opening: opening::Opening<'_>, port: Port) {
-    let Some(mut wire) = opening.open(&port).await else { return };
-    let end = carry(&mut wire).await;
-    wire.close(end).await;
+    let worker = opening.worker;
+    if let Some(opened) = opening.open(&port).await {
+        opened.serve(worker).await;
+    }
 }
 
 impl Wire<'_> {

@@ -5,7 +5,7 @@ use super::leg::{Failed, Leg};
 use super::login::Login;
 use super::report;
 use super::report::DIALECT;
-use super::{GREETS, NO_TLS, STARTUP_SLOW, Wire};
+use super::{Beginning, GREETS, NO_TLS, STARTUP_SLOW};
 use crate::engine::Engine;
 use crate::flow::{
     Connection, Direction, Kind, Message, Past, Peer, Place, Proof, Reason, Scene, Session as Exchanges, Side,
@@ -14,12 +14,10 @@ use crate::identity::Alpn;
 use crate::protocol::mysql::accesses::Asked;
 use crate::protocol::mysql::handshake::{self, Answer, First, Greeting};
 use crate::protocol::mysql::packet::{HEADER, Packet, put};
-use crate::protocol::mysql::prepared::Statements;
 use crate::protocol::mysql::settings::Settings;
-use crate::protocol::mysql::{AUTHENTICATION, Limits, STATE, UNSUPPORTED, emit};
-use crate::proxy::database::{Proved, SERVER_GONE, Sides, Subject, Who, decided, refused};
+use crate::protocol::mysql::{AUTHENTICATION, STATE, UNSUPPORTED, emit};
+use crate::proxy::database::{Opened, Proved, SERVER_GONE, Who, decided, refused};
 use crate::proxy::deadline::Deadline;
-use crate::proxy::held::Share;
 use crate::proxy::inbox::Inbox;
 use crate::proxy::settings::Port;
 use crate::proxy::tls::{Handshake, Mode};
@@ -63,7 +61,7 @@ impl<'w> Opening<'w> {
     }
 
     /// Reads up to the end of the login, and opens the session.
-    pub(super) async fn open(mut self, port: &Port) -> Option<Wire<'w>> {
+    pub(super) async fn open(mut self, port: &Port) -> Option<Opened<Beginning>> {
         // What a rule asks of the server is looked at when the session is judged, before a word of the client goes on.
         let roots = &self.worker.shared.settings.roots;
         let Some(target) = port.target(self.connection.to, || None, &Proof::Unasked, roots) else {
@@ -108,42 +106,33 @@ impl<'w> Opening<'w> {
     }
 
     fn begin(
-        self,
+        mut self,
         server: Leg,
         trust: Proved,
         greeting: &Greeting,
         answer: &Answer,
         (status, half_in_tls): (u16, bool),
-    ) -> Wire<'w> {
+    ) -> Opened<Beginning> {
         let worker = self.worker;
         if self.connection.direction == Direction::Outbound {
             worker.shared.correlate.activate();
         }
-        let limits = Limits { statement_bytes: worker.limits().inspect_bytes, ..Limits::default() };
         let mut settings = Settings::new(greeting.server, answer.collation, &self.who.database);
         // The server's own character set is the one that a session falls back to.
         let fallback = if answer.collation == 0 { 0 } else { greeting.collation };
         let mut first = Settings::new(greeting.server, fallback, &self.who.database);
         first.mode.utf8 &= settings.mode.utf8;
         settings.status(status);
-        let client = (self.client.stream, self.client.inbox, self.client.outbox);
-        let server = (server.stream, server.inbox, server.outbox);
-        Wire {
-            sides: Sides::new(worker, client, server, (self.handshake, trust)),
-            share: Share::none(&worker.held),
-            subject: Subject::new(worker, &DIALECT, self.connection, self.who),
-            deadline: self.deadline,
-            statements: Statements::new(limits),
-            limits,
-            settings,
-            first,
-            deprecate_eof: answer.takes & handshake::DEPRECATE_EOF != 0,
-            half_in_tls,
-            awaited: None,
-            goes_on: false,
-            texts: std::rc::Rc::default(),
-            clean: super::Clean::default(),
-            over: false,
+        let deprecate_eof = answer.takes & handshake::DEPRECATE_EOF != 0;
+        Opened {
+            due: (self.deadline.due(), STARTUP_SLOW),
+            connection: self.connection,
+            who: self.who,
+            client: (self.client.stream, self.client.inbox, self.client.outbox),
+            server: (server.stream, server.inbox, server.outbox),
+            handshake: self.handshake,
+            trust,
+            begins: Beginning { settings, first, deprecate_eof, half_in_tls },
         }
     }
 

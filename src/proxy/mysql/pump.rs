@@ -14,25 +14,6 @@ use crate::proxy::deadline::Deadline;
 use std::time::Duration;
 
 impl Wire<'_> {
-    /// Tells the client why the session ends, if we end it, and lets go of both sides.
-    pub(super) async fn close(mut self, end: End) {
-        let told = match end {
-            End::Over => None,
-            End::Refused(reason) | End::Broken(reason) => Some((report::code(&reason), Some(reason))),
-            End::Stopped => Some((emit::STOPPED, None)),
-        };
-        if let Some((code, reason)) = told {
-            let event = reason.map(|reason| self.subject.note_end(reason).to_string()).unwrap_or_default();
-            let says = if reason.is_some() { "the session is ended" } else { "the sidecar stops" };
-            // In the middle of a packet nothing can be said. Clients take an error under any number once they wait.
-            if self.sides.server_rest.bytes == 0 {
-                let number = self.awaited.as_ref().map_or(1, |awaited| awaited.next);
-                emit::error(self.sides.to_client.buffer(), number, code, says, &event);
-            }
-        }
-        self.sides.farewell().await;
-    }
-
     /// Deals with the client's packets as far as they have come, and as the server takes them.
     fn client_packets(&mut self) -> Result<(), End> {
         let mut inbox = std::mem::take(&mut self.sides.from_client);
@@ -249,5 +230,23 @@ impl<'w> Turns<'w> for Wire<'w> {
             () if is_begun => (limits.body_progress, MESSAGE_SLOW),
             () => (self.subject.may_idle(), IDLE_LONG),
         })
+    }
+
+    async fn close(mut self, end: End) {
+        let told = match end {
+            End::Over => None,
+            End::Refused(reason) | End::Broken(reason) => Some((report::code(&reason), Some(reason))),
+            End::Stopped => Some((emit::STOPPED, None)),
+        };
+        if let Some((code, reason)) = told {
+            let event = reason.map(|reason| self.subject.note_end(reason).to_string()).unwrap_or_default();
+            let says = if reason.is_some() { "the session is ended" } else { "the sidecar stops" };
+            // In the middle of a packet nothing can be said. Clients take an error under any number once they wait.
+            if self.sides.server_rest.bytes == 0 {
+                let number = self.awaited.as_ref().map_or(1, |awaited| awaited.next);
+                emit::error(self.sides.to_client.buffer(), number, code, says, &event);
+            }
+        }
+        self.sides.farewell().await;
     }
 }

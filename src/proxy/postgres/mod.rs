@@ -14,10 +14,11 @@ mod texts;
 pub(super) use cancel::Keys;
 pub(super) use texts::Texts;
 
+use crate::canon::sql::postgres::Setting;
 use crate::flow::{Connection, Kind, Reason};
 use crate::protocol::postgres::Limits;
 use crate::protocol::postgres::session::{Ceiling, Session};
-use crate::proxy::database::{Run, Sides, Subject, carry};
+use crate::proxy::database::{Begins, Dialect, Run, Sides, Subject};
 use crate::proxy::deadline::Deadline;
 use crate::proxy::held::Share;
 use crate::proxy::inbox::Inbox;
@@ -73,6 +74,37 @@ struct Wire<'w> {
     key: Option<cancel::Registered>,
 }
 
+/// A session that is about to begin, as its startup message has it.
+struct Beginning {
+    replication: bool,
+    settings: Vec<Setting>,
+}
+
+impl Begins for Beginning {
+    type Session<'w> = Wire<'w>;
+    const DIALECT: &'static Dialect = &report::DIALECT;
+
+    fn begin<'w>(self, subject: Subject<'w>, sides: Sides, deadline: Deadline) -> Wire<'w> {
+        let limits = Limits { statement_bytes: subject.worker.limits().inspect_bytes, ..Limits::default() };
+        let mut session = Session::new(&limits);
+        session.settings.replication = self.replication;
+        self.settings.iter().for_each(|setting| session.settings.follow(setting, &subject.who.user));
+        Wire {
+            sides,
+            share: Share::none(&subject.worker.held),
+            subject,
+            deadline,
+            limits,
+            session,
+            texts: Rc::default(),
+            clean: Clean::default(),
+            denied: None,
+            cursor: None,
+            key: None,
+        }
+    }
+}
+
 /// Serves a connection to its end.
 pub(super) async fn serve(
     worker: &Worker,
@@ -91,9 +123,10 @@ pub(super) async fn serve_from(worker: &Worker, stream: Stream, early: Inbox, co
 }
 
 async fn follow(opening: opening::Opening<'_>, port: Port) {
-    let Some(mut wire) = opening.open(&port).await else { return };
-    let end = carry(&mut wire).await;
-    wire.close(end).await;
+    let worker = opening.worker();
+    if let Some(opened) = opening.open(&port).await {
+        opened.serve(worker).await;
+    }
 }
 
 impl Wire<'_> {

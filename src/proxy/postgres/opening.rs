@@ -4,7 +4,7 @@
 use super::cancel::CANCEL;
 use super::report;
 use super::report::DIALECT;
-use super::{NO_TLS, STARTUP_SLOW, Wire};
+use super::{Beginning, NO_TLS, STARTUP_SLOW};
 use crate::canon::sql::postgres::Setting;
 use crate::engine::Engine;
 use crate::flow::{
@@ -12,15 +12,13 @@ use crate::flow::{
 };
 use crate::identity::Alpn;
 use crate::protocol::Malformed;
+use crate::protocol::postgres::STATE;
 use crate::protocol::postgres::accesses::{Asked, REPLICATION};
 use crate::protocol::postgres::emit;
 use crate::protocol::postgres::path::{Change, change};
-use crate::protocol::postgres::session::Session;
 use crate::protocol::postgres::startup::{self, CancelKey, First, Startup};
-use crate::protocol::postgres::{Limits, STATE};
-use crate::proxy::database::{Proved, Sides, Subject, Who, decided, refused};
+use crate::proxy::database::{Opened, Proved, Who, decided, refused};
 use crate::proxy::deadline::Deadline;
-use crate::proxy::held::Share;
 use crate::proxy::inbox::{Inbox, Scratch};
 use crate::proxy::outbox::Outbox;
 use crate::proxy::settings::Port;
@@ -59,8 +57,12 @@ impl<'w> Opening<'w> {
         Self { worker, stream, connection, handshake, inbox, outbox, deadline }
     }
 
+    pub(super) fn worker(&self) -> &'w Worker {
+        self.worker
+    }
+
     /// Reads up to the startup message, judges it, and opens the session with the server.
-    pub(super) async fn open(mut self, port: &Port) -> Option<Wire<'w>> {
+    pub(super) async fn open(mut self, port: &Port) -> Option<Opened<Beginning>> {
         // What a rule asks of the server is looked at when the session is judged, before a word of it goes on.
         let roots = &self.worker.shared.settings.roots;
         let Some(target) = port.target(self.connection.to, || None, &Proof::Unasked, roots) else {
@@ -101,7 +103,7 @@ impl<'w> Opening<'w> {
         }
     }
 
-    async fn start(mut self, startup: Startup, len: usize, target: Target) -> Option<Wire<'w>> {
+    async fn start(mut self, startup: Startup, len: usize, target: Target) -> Option<Opened<Beginning>> {
         let who = Who {
             user: startup.user,
             database: startup.database,
@@ -135,28 +137,19 @@ impl<'w> Opening<'w> {
         if self.connection.direction == Direction::Outbound {
             self.worker.shared.correlate.activate();
         }
-        let limits = Limits { statement_bytes: self.worker.limits().inspect_bytes, ..Limits::default() };
-        let mut session = Session::new(&limits);
-        session.settings.replication = startup.replication;
-        settings.iter().for_each(|setting| session.settings.follow(setting, &who.user));
         let mut to_server = Outbox::default();
         to_server.buffer().extend_from_slice(self.inbox.unread().get(..len).unwrap_or_default());
         self.inbox.consume(len);
         let trust = Proved { tls: target.tls, peer: server.peer, generation: server.generation };
-        let client = (self.stream, self.inbox, self.outbox);
-        let server = (server.stream, Inbox::default(), to_server);
-        Some(Wire {
-            sides: Sides::new(self.worker, client, server, (self.handshake, trust)),
-            share: Share::none(&self.worker.held),
-            subject: Subject::new(self.worker, &DIALECT, self.connection, who),
-            deadline: self.deadline,
-            limits,
-            session,
-            texts: std::rc::Rc::default(),
-            clean: super::Clean::default(),
-            denied: None,
-            cursor: None,
-            key: None,
+        Some(Opened {
+            due: (self.deadline.due(), STARTUP_SLOW),
+            connection: self.connection,
+            who,
+            client: (self.stream, self.inbox, self.outbox),
+            server: (server.stream, Inbox::default(), to_server),
+            handshake: self.handshake,
+            trust,
+            begins: Beginning { replication: startup.replication, settings },
         })
     }
 
@@ -238,7 +231,7 @@ impl<'w> Opening<'w> {
         deadline.within(outbox.send(stream)).await.ok()?.ok()
     }
 
-    async fn refuse(&mut self, who: &Who, reason: Reason) -> Option<Wire<'w>> {
+    async fn refuse<T>(&mut self, who: &Who, reason: Reason) -> Option<T> {
         let event = refused(self.worker, &DIALECT, (&self.connection, &Exchanges::default()), who, reason);
         let says = if reason.kind == Kind::Upstream { "the database cannot be reached" } else { "refused" };
         emit::fatal(self.outbox.buffer(), report::code(&reason), says, &event.to_string());

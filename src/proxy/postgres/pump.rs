@@ -14,28 +14,9 @@ use crate::protocol::postgres::session::Answered;
 use crate::protocol::postgres::startup::CancelKey;
 use crate::proxy::database::{End, HIGH_BYTES, Passage, Sides, Subject, Turns};
 use crate::proxy::deadline::Deadline;
-use crate::proxy::tls::Stream;
 use std::time::Duration;
 
 impl Wire<'_> {
-    /// Tells the client why the session ends, if we end it, and lets go of both sides.
-    pub(super) async fn close(mut self, end: End) {
-        let told = match end {
-            End::Over => None,
-            End::Refused(reason) | End::Broken(reason) => Some((report::code(&reason), Some(reason))),
-            End::Stopped => Some(("57P01", None)),
-        };
-        if let Some((code, reason)) = told {
-            let event = reason.map(|reason| self.subject.note_end(reason).to_string()).unwrap_or_default();
-            let says = if reason.is_some() { "the session is ended" } else { "the sidecar stops" };
-            // In the middle of a message nothing can be said.
-            if self.sides.server_rest.bytes == 0 {
-                emit::fatal(self.sides.to_client.buffer(), code, says, &event);
-            }
-        }
-        self.sides.farewell().await;
-    }
-
     /// Deals with the client's messages as far as they have come, and as the server takes them.
     fn client_messages(&mut self) -> Result<(), End> {
         if self.sides.from_client.is_empty() {
@@ -168,7 +149,7 @@ impl Wire<'_> {
             emit::denial(&mut instead, denied.code, &denied.event);
         }
         // A client in plaintext has no channel to bind to.
-        if matches!(back, Back::Challenge) && matches!(self.sides.client, Stream::Plain(_)) {
+        if matches!(back, Back::Challenge) && !self.sides.client.is_in_tls() {
             emit::sasl_without_binding(&mut instead, body);
         }
         Ok(Some(instead).filter(|instead| !instead.is_empty()))
@@ -206,5 +187,22 @@ impl<'w> Turns<'w> for Wire<'w> {
             () if is_begun => (limits.body_progress, MESSAGE_SLOW),
             () => (self.subject.may_idle(), IDLE_LONG),
         })
+    }
+
+    async fn close(mut self, end: End) {
+        let told = match end {
+            End::Over => None,
+            End::Refused(reason) | End::Broken(reason) => Some((report::code(&reason), Some(reason))),
+            End::Stopped => Some(("57P01", None)),
+        };
+        if let Some((code, reason)) = told {
+            let event = reason.map(|reason| self.subject.note_end(reason).to_string()).unwrap_or_default();
+            let says = if reason.is_some() { "the session is ended" } else { "the sidecar stops" };
+            // In the middle of a message nothing can be said.
+            if self.sides.server_rest.bytes == 0 {
+                emit::fatal(self.sides.to_client.buffer(), code, says, &event);
+            }
+        }
+        self.sides.farewell().await;
     }
 }

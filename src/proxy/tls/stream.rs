@@ -2,6 +2,7 @@
 //! is flushed (tokio-rustls writes through, but keeps what the socket does not take).
 
 use super::socket::Socket;
+use crate::proxy::reactor;
 use rustls::pki_types::CertificateDer;
 use socket2::SockRef;
 use std::io::{self, IoSlice};
@@ -17,17 +18,25 @@ use tokio_rustls::{TlsStream, client, server};
 pub enum Stream {
     /// Bytes as they are on the wire.
     Plain(TcpStream),
+    /// The same, where the reactor drives it.
+    Driven(reactor::Socket),
     /// Bytes out of TLS; boxed, so that a plaintext connection does not carry its size.
     Tls(Box<TlsStream<Socket>>),
 }
 
 impl Stream {
-    /// The socket, for addresses and options; never to be read or written.
-    pub fn tcp(&self) -> &TcpStream {
+    /// The socket, for its options; never to be read or written.
+    fn socket(&self) -> SockRef<'_> {
         match self {
-            Self::Plain(tcp) => tcp,
-            Self::Tls(tls) => &tls.get_ref().0.0,
+            Self::Plain(tcp) => tcp.into(),
+            Self::Driven(socket) => socket.tcp().into(),
+            Self::Tls(tls) => (&tls.get_ref().0.0).into(),
         }
+    }
+
+    /// Whether its bytes come out of TLS.
+    pub fn is_in_tls(&self) -> bool {
+        matches!(self, Self::Tls(_))
     }
 
     /// Whether nothing is known to have come since the socket was last found empty. TLS may hold something all the same, so of a
@@ -35,6 +44,7 @@ impl Stream {
     pub fn is_quiet(&self) -> bool {
         match self {
             Self::Plain(tcp) => tcp.try_io(Interest::READABLE, || Ok(())).is_err(),
+            Self::Driven(socket) => socket.is_quiet(),
             Self::Tls(_) => false,
         }
     }
@@ -42,7 +52,7 @@ impl Stream {
     /// The peer's certificates, leaf first; empty for plaintext.
     pub fn peer_chain(&self) -> &[CertificateDer<'static>] {
         match self {
-            Self::Plain(_) => &[],
+            Self::Plain(_) | Self::Driven(_) => &[],
             Self::Tls(tls) => tls.get_ref().1.peer_certificates().unwrap_or_default(),
         }
     }
@@ -50,7 +60,7 @@ impl Stream {
     /// What ALPN settled on.
     pub fn alpn(&self) -> Option<&[u8]> {
         match self {
-            Self::Plain(_) => None,
+            Self::Plain(_) | Self::Driven(_) => None,
             Self::Tls(tls) => tls.get_ref().1.alpn_protocol(),
         }
     }
@@ -59,7 +69,7 @@ impl Stream {
     /// reset, so that the peer cannot take what it got for a whole, or as usual.
     pub fn resets_when_dropped(&self, resets: bool) {
         // Where the option cannot be set, only an answer that ends with its connection may be mistaken.
-        let _ = SockRef::from(self.tcp()).set_linger(resets.then_some(Duration::ZERO));
+        let _ = self.socket().set_linger(resets.then_some(Duration::ZERO));
     }
 
     /// Ends the connection so that the peer cannot take what it got for a whole: a reset, and no `close_notify`.
@@ -84,6 +94,7 @@ impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(tcp) => Pin::new(tcp).poll_read(cx, buffer),
+            Self::Driven(socket) => socket.poll_read(buffer),
             Self::Tls(tls) => Pin::new(tls).poll_read(cx, buffer),
         }
     }
@@ -93,6 +104,7 @@ impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Plain(tcp) => Pin::new(tcp).poll_write(cx, bytes),
+            Self::Driven(socket) => socket.poll_write(bytes),
             Self::Tls(tls) => Pin::new(tls).poll_write(cx, bytes),
         }
     }
@@ -104,6 +116,9 @@ impl AsyncWrite for Stream {
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Plain(tcp) => Pin::new(tcp).poll_write_vectored(cx, pieces),
+            Self::Driven(socket) => {
+                socket.poll_write(pieces.iter().find(|piece| !piece.is_empty()).map_or(&[], |piece| piece))
+            }
             Self::Tls(tls) => Pin::new(tls).poll_write_vectored(cx, pieces),
         }
     }
@@ -115,6 +130,7 @@ impl AsyncWrite for Stream {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
+            Self::Driven(_) => Poll::Ready(Ok(())),
             Self::Tls(tls) => Pin::new(tls).poll_flush(cx),
         }
     }
@@ -122,6 +138,7 @@ impl AsyncWrite for Stream {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
+            Self::Driven(socket) => Poll::Ready(socket.shutdown()),
             Self::Tls(tls) => Pin::new(tls).poll_shutdown(cx),
         }
     }
