@@ -1,7 +1,7 @@
 //! What was read from a socket and not yet used. Reads go through one scratch buffer per worker, so a connection with
 //! nothing unread owns no buffer at all.
 
-use std::cell::RefCell;
+use std::cell::{RefCell, RefMut};
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -21,8 +21,7 @@ impl Scratch {
         Self(RefCell::new(vec![0; Self::BYTES].into_boxed_slice()))
     }
 
-    /// Reads at most `most` bytes and hands them to `use_bytes`; no bytes means that the sender is done. Where there is
-    /// always something to read, a task comes to the end of its turn all the same.
+    /// Reads at most `most` bytes and hands them to `use_bytes`; no bytes means that the sender is done.
     pub(super) fn poll_read<T>(
         &self,
         cx: &mut Context<'_>,
@@ -30,16 +29,33 @@ impl Scratch {
         most: usize,
         use_bytes: impl FnOnce(&[u8]) -> T,
     ) -> Poll<io::Result<T>> {
-        if !coop::has_budget_remaining() {
-            drop(ready!(coop::poll_proceed(cx)));
-        }
-        let mut scratch = self.0.borrow_mut();
-        let most = most.clamp(1, Self::BYTES);
-        let mut into = ReadBuf::new(scratch.get_mut(..most).unwrap_or_default());
-        ready!(Pin::new(from).poll_read(cx, &mut into))?;
-        charge(cx, 1 + into.filled().len() / Self::UNIT_BYTES);
-        Poll::Ready(Ok(use_bytes(into.filled())))
+        let mut scratch = self.lend();
+        let into = scratch.get_mut(..most.clamp(1, Self::BYTES)).unwrap_or_default();
+        let count = ready!(poll_read(cx, from, into))?;
+        Poll::Ready(Ok(use_bytes(into.get(..count).unwrap_or_default())))
     }
+
+    /// The buffer, for the reads of one turn.
+    pub(super) fn lend(&self) -> RefMut<'_, [u8]> {
+        RefMut::map(self.0.borrow_mut(), |bytes| &mut **bytes)
+    }
+}
+
+/// Reads into a buffer; 0 means that the sender is done. Where there is always something to read, a task comes to the end of
+/// its turn all the same.
+pub(super) fn poll_read(
+    cx: &mut Context<'_>,
+    from: &mut (impl AsyncRead + Unpin),
+    into: &mut [u8],
+) -> Poll<io::Result<usize>> {
+    if !coop::has_budget_remaining() {
+        drop(ready!(coop::poll_proceed(cx)));
+    }
+    let mut into = ReadBuf::new(into);
+    ready!(Pin::new(from).poll_read(cx, &mut into))?;
+    let count = into.filled().len();
+    charge(cx, 1 + count / Scratch::UNIT_BYTES);
+    Poll::Ready(Ok(count))
 }
 
 /// Uses up what a task may do in its turn.

@@ -36,6 +36,8 @@ use tokio::sync::{Notify, watch};
 pub struct Shared {
     pub(super) settings: Settings,
     pub(super) engine: ArcSwap<Engine>,
+    /// The generation of the policy in place, for who needs to know only whether it is another one.
+    generation: AtomicU64,
     pub(super) identity: Option<Arc<identity::Store>>,
     pub(super) recorder: Recorder,
     pub(super) metrics: Metrics,
@@ -83,6 +85,7 @@ impl Shared {
             lookups: settings.dns.as_ref().map(|dns| Arc::new(dns.watch())),
             pins: settings.dns.as_ref().map(dns::Settings::pins),
             settings,
+            generation: AtomicU64::new(engine.revision().generation),
             engine: ArcSwap::from_pointee(engine),
             identity,
             recorder,
@@ -97,7 +100,15 @@ impl Shared {
 
     /// Puts another engine in place; open connections meet it with their next message.
     pub fn replace_engine(&self, engine: Engine) {
+        let generation = engine.revision().generation;
         self.engine.store(Arc::new(engine));
+        // After it: who sees the number sees the engine.
+        self.generation.store(generation, Ordering::Release);
+    }
+
+    /// The generation of the policy in place, or of the one before while it is being replaced.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
     }
 
     /// The engine in place.

@@ -8,10 +8,12 @@ pub mod live;
 pub mod mysql;
 pub mod postgres;
 mod shape;
+mod template;
 mod words;
 
 pub use lexer::Lexer;
 pub use shape::{Names, shape};
+pub use template::Template;
 pub use words::Word;
 
 /// How a server reads the spellings on which dialects differ.

@@ -5,6 +5,8 @@
 //! Not plain, and so without a shape: comments, backslashes, dollar quotes, `[`, `{`, `@`, `#`, and names in quotes of the other
 //! dialect. Linear, one pass.
 
+use std::ops::Range;
+
 /// Which quotes names have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Names {
@@ -17,7 +19,21 @@ pub enum Names {
 /// Puts the shape of a text into `out`, behind what is there: plain strings become `''`, plain numbers `0`. Says whether the
 /// text is plain; if it is not, what was put there means nothing.
 pub fn shape(text: &[u8], names: Names, out: &mut Vec<u8>) -> bool {
-    let mut reader = Reader { text, at: 0, kept: 0, words: [&[]; 2] };
+    spell(text, names, out, |_| {})
+}
+
+/// A plain value of a text, which its shape does not have.
+#[derive(Clone, Debug)]
+pub(super) struct Value {
+    /// Where it stands.
+    pub(super) range: Range<usize>,
+    /// Of a string, where the two words stand that it may not spell.
+    pub(super) words: Option<[Range<usize>; 2]>,
+}
+
+/// The same as [`shape`]; tells of each value that is left out, in their order.
+pub(super) fn spell(text: &[u8], names: Names, out: &mut Vec<u8>, mut value: impl FnMut(Value)) -> bool {
+    let mut reader = Reader { text, at: 0, kept: 0, words: [0..0, 0..0] };
     while let Some(byte) = text.get(reader.at).copied() {
         let plain = match class(byte) {
             Class::Word => reader.word(),
@@ -26,10 +42,19 @@ pub fn shape(text: &[u8], names: Names, out: &mut Vec<u8>) -> bool {
                 true
             }
             Class::Digit => {
-                reader.number(out);
+                if let Some(range) = reader.number(out) {
+                    value(Value { range, words: None });
+                }
                 true
             }
-            Class::Quote => reader.string(out),
+            Class::Quote => match reader.string(out) {
+                Ok(None) => true,
+                Ok(Some(range)) => {
+                    value(Value { range, words: Some(reader.words.clone()) });
+                    true
+                }
+                Err(NotPlain) => false,
+            },
             Class::Mark => reader.mark(byte),
             Class::Telling => match byte {
                 b'"' if names == Names::Double => reader.name(byte),
@@ -106,16 +131,19 @@ struct Reader<'a> {
     at: usize,
     /// What stands before `at` and is not yet put into the shape begins here.
     kept: usize,
-    /// The last two words.
-    words: [&'a [u8]; 2],
+    /// Where the last two words stand.
+    words: [Range<usize>; 2],
 }
+
+/// The text is not plain.
+struct NotPlain;
 
 impl<'a> Reader<'a> {
     /// Goes on to `end`: what is passed stays in the shape.
-    fn pass(&mut self, end: usize) -> &'a [u8] {
-        let piece = self.text.get(self.at..end).unwrap_or_default();
+    fn pass(&mut self, end: usize) -> Range<usize> {
+        let passed = self.at..end;
         self.at = end;
-        piece
+        passed
     }
 
     /// Puts what has been passed into the shape.
@@ -125,80 +153,63 @@ impl<'a> Reader<'a> {
     }
 
     /// Goes on to `end`: in the shape, `this` stands for it.
-    fn replace(&mut self, end: usize, this: &[u8], out: &mut Vec<u8>) {
+    fn replace(&mut self, end: usize, this: &[u8], out: &mut Vec<u8>) -> Range<usize> {
         self.keep(out);
         out.extend_from_slice(this);
-        (self.at, self.kept) = (end, end);
-    }
-
-    /// Where the bytes end, from `at` on, that are wanted.
-    fn end(&self, at: usize, wanted: impl Fn(u8) -> bool) -> usize {
-        let rest = self.text.get(at..).unwrap_or_default();
-        at + rest.iter().position(|byte| !wanted(*byte)).unwrap_or(rest.len())
+        self.kept = end;
+        self.pass(end)
     }
 
     fn word(&mut self) -> bool {
-        let end = self.end(self.at, is_word);
-        self.words = [self.words[1], self.pass(end)];
+        let end = end(self.text, self.at, is_word);
+        self.is_word(self.at..end);
+        self.at = end;
         true
+    }
+
+    fn is_word(&mut self, word: Range<usize>) {
+        self.words.swap(0, 1);
+        self.words[1] = word;
     }
 
     fn before(&self) -> u8 {
         self.at.checked_sub(1).and_then(|at| self.text.get(at)).copied().unwrap_or(b' ')
     }
 
-    fn string(&mut self, out: &mut Vec<u8>) -> bool {
+    fn string(&mut self, out: &mut Vec<u8>) -> Result<Option<Range<usize>>, NotPlain> {
         if is_word(self.before()) || self.before() == b'&' {
-            return false;
+            return Err(NotPlain);
         }
-        let mut end = self.at + 1;
-        loop {
-            let rest = self.text.get(end..).unwrap_or_default();
-            let Some(offset) = memchr::memchr2(b'\'', b'\\', rest) else { return false };
-            end += offset + 1;
-            match (rest.get(offset), rest.get(offset + 1)) {
-                (Some(b'\\'), _) => return false,
-                (_, Some(b'\'')) => end += 1,
-                _ => break,
-            }
-        }
-        let content = self.text.get(self.at + 1..end - 1).unwrap_or_default();
-        // What everything is like, and what a name before it is compared with, tells.
-        let tells = self.words.contains(&content) || content.trim_ascii().iter().all(|byte| *byte == b'%');
-        if tells {
+        let end = string_end(self.text, self.at).ok_or(NotPlain)?;
+        if tells(self.text, self.at..end, self.text, &self.words) {
             self.pass(end);
-        } else {
-            self.replace(end, b"''", out);
+            return Ok(None);
         }
-        true
+        Ok(Some(self.replace(end, b"''", out)))
     }
 
-    fn number(&mut self, out: &mut Vec<u8>) {
-        let mut end = self.end(self.at, |byte| byte.is_ascii_digit());
-        let fraction = end + 1;
-        if self.text.get(end) == Some(&b'.') && self.text.get(fraction).is_some_and(u8::is_ascii_digit) {
-            end = self.end(fraction, |byte| byte.is_ascii_digit());
-        }
+    fn number(&mut self, out: &mut Vec<u8>) -> Option<Range<usize>> {
+        let end = number_end(self.text, self.at);
         let stuck = |byte: u8| is_word(byte) || matches!(byte, b'.' | b'\'' | b'"' | b':');
         let plain = !stuck(self.before()) && !self.text.get(end).copied().is_some_and(stuck);
         if plain {
-            self.replace(end, b"0", out);
+            Some(self.replace(end, b"0", out))
         } else {
             self.pass(end);
+            None
         }
     }
 
     fn name(&mut self, quote: u8) -> bool {
-        let end = self.end(self.at + 1, |byte| !matches!(byte, b'"' | b'`' | b'\'' | b'\\'));
+        let end = end(self.text, self.at + 1, |byte| !matches!(byte, b'"' | b'`' | b'\'' | b'\\'));
         let closed = self.text.get(end) == Some(&quote);
-        let inside = self.text.get(self.at + 1..end).unwrap_or_default();
+        self.is_word(self.at + 1..end);
         self.pass(end + 1);
-        self.words = [self.words[1], inside];
         closed
     }
 
     fn parameter(&mut self) -> bool {
-        let end = self.end(self.at + 1, |byte| byte.is_ascii_digit());
+        let end = end(self.text, self.at + 1, |byte| byte.is_ascii_digit());
         let plain = end > self.at + 1 && !is_word(self.before());
         self.pass(end);
         plain
@@ -210,6 +221,43 @@ impl<'a> Reader<'a> {
         self.at += 1;
         !matches!((byte, next), (b'-', Some(b'-')) | (b'/', Some(b'*')) | (b'*', Some(b'/')))
     }
+}
+
+/// Where the bytes end, from `at` on, that are wanted.
+fn end(text: &[u8], at: usize, wanted: impl Fn(u8) -> bool) -> usize {
+    let rest = text.get(at..).unwrap_or_default();
+    at + rest.iter().position(|byte| !wanted(*byte)).unwrap_or(rest.len())
+}
+
+/// Where the number ends that stands at `at`, with its fraction.
+pub(super) fn number_end(text: &[u8], at: usize) -> usize {
+    let whole = end(text, at, |byte| byte.is_ascii_digit());
+    let fraction = whole + 1;
+    let has_fraction = text.get(whole) == Some(&b'.') && text.get(fraction).is_some_and(u8::is_ascii_digit);
+    if has_fraction { end(text, fraction, |byte| byte.is_ascii_digit()) } else { whole }
+}
+
+/// Where the string ends whose quote stands at `at`; nothing where it does not end, or has a backslash.
+pub(super) fn string_end(text: &[u8], at: usize) -> Option<usize> {
+    let mut end = at + 1;
+    loop {
+        let rest = text.get(end..)?;
+        let offset = memchr::memchr2(b'\'', b'\\', rest)?;
+        end += offset + 1;
+        match (rest.get(offset), rest.get(offset + 1)) {
+            (Some(b'\\'), _) => return None,
+            (_, Some(b'\'')) => end += 1,
+            _ => return Some(end),
+        }
+    }
+}
+
+/// Whether a string tells something by its content: what everything is like does, and what a name before it, of `words` in
+/// `spelt`, is compared with.
+pub(super) fn tells(text: &[u8], string: Range<usize>, spelt: &[u8], words: &[Range<usize>; 2]) -> bool {
+    let content = text.get(string.start + 1..string.end - 1).unwrap_or_default();
+    words.iter().any(|word| spelt.get(word.clone()).unwrap_or_default() == content)
+        || content.trim_ascii().iter().all(|byte| *byte == b'%')
 }
 
 fn is_word(byte: u8) -> bool {

@@ -3,6 +3,7 @@
 
 use super::TOO_MANY;
 use crate::flow::Reason;
+use foldhash::quality::RandomState;
 use smallvec::SmallVec;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -16,7 +17,7 @@ pub struct Names<T> {
     /// What has no name: most of what is made and run.
     unnamed: Candidates<T>,
     /// No candidates are empty.
-    named: HashMap<Box<[u8]>, Candidates<T>>,
+    named: HashMap<Box<[u8]>, Candidates<T>, RandomState>,
     most: usize,
     next: u64,
 }
@@ -37,7 +38,7 @@ struct Candidate<T> {
 impl<T> Names<T> {
     /// No names; at most so many.
     pub fn new(most: usize) -> Self {
-        Self { unnamed: SmallVec::new(), named: HashMap::new(), most, next: 0 }
+        Self { unnamed: SmallVec::new(), named: HashMap::default(), most, next: 0 }
     }
 
     /// What a name stands for from `pipeline` on, if the server takes it; with the number to confirm or reject it by.

@@ -11,8 +11,9 @@ use crate::proxy::tls::{Handshake, Stream};
 use crate::proxy::worker::Worker;
 use std::io;
 use std::net::TcpStream;
+use std::ops::Deref;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The kernel watches no more sockets.
 const UNWATCHED: Reason = Reason::new(
@@ -61,12 +62,10 @@ impl<B: Begins> Opened<B> {
         };
         let known = connection.clone();
         let start = move |worker: &Rc<Worker>, [client, server]: [_; 2]| -> Session {
-            let worker = Rc::clone(worker);
             let client = (Stream::Driven(client), read_of_client, to_client);
             let server = (Stream::Driven(server), read_of_server, to_server);
-            Box::pin(
-                async move { session(&worker, (connection, who), (client, server), (None, trust), due, begins).await },
-            )
+            let legs = (client, server);
+            Box::pin(session(Rc::clone(worker), (connection, who), legs, (None, trust), due, begins))
         };
         let driven = match plain(client, server) {
             Ok(sockets) => reactor.drive(sockets, start).await,
@@ -84,16 +83,18 @@ fn plain(client: tokio::net::TcpStream, server: tokio::net::TcpStream) -> io::Re
     Ok([client.into_std()?, server.into_std()?])
 }
 
+/// `worker` is borrowed, or held as long as the session lasts.
 async fn session<B: Begins>(
-    worker: &Worker,
+    worker: impl Deref<Target = Worker>,
     (connection, who): (Connection, Who),
     (client, server): (Leg, Leg),
     proved: (Option<Handshake>, Proved),
     (at, reason): (Instant, Reason),
     begins: B,
 ) {
+    let worker = &*worker;
     let subject = Subject::new(worker, B::DIALECT, connection, who);
-    let mut deadline = worker.timers.deadline(Default::default(), reason);
+    let mut deadline = worker.timers.deadline(Duration::ZERO, reason);
     deadline.set_at(at, reason);
     let mut session = begins.begin(subject, Sides::new(worker, client, server, proved), deadline);
     let end = carry(&mut session).await;

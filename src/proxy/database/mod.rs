@@ -12,7 +12,7 @@ mod turn;
 pub(in crate::proxy) use begin::{Begins, Opened};
 pub(in crate::proxy) use report::{Run, decided, refused};
 use sides::Moved;
-pub(in crate::proxy) use sides::{Passage, Proved, Rest, Sides, pass};
+pub(in crate::proxy) use sides::{Passage, Proved, Rest, Sides, pass_on};
 pub(in crate::proxy) use turn::Turns;
 use turn::carry;
 
@@ -154,7 +154,6 @@ impl<'w> Subject<'w> {
         let caller = Caller::of(&connection);
         let kind = worker.shared.sessions.kind((&caller, &who.user, &who.database));
         let exchanges = Exchanges::default();
-        let (now, generation) = (Cell::default(), Cell::default());
         Self {
             worker,
             dialect,
@@ -165,8 +164,8 @@ impl<'w> Subject<'w> {
             waiting: None,
             kind,
             rows_read: (0, 0),
-            now,
-            generation,
+            now: Cell::default(),
+            generation: Cell::default(),
         }
     }
 
@@ -178,9 +177,9 @@ impl<'w> Subject<'w> {
     }
 
     /// The generation of the policy in place. What is known to be granted by it need not be judged again; like the time, it is
-    /// looked up once.
+    /// looked up once, and before anything is judged: what is judged under a later one is judged again, never too seldom.
     pub(in crate::proxy) fn generation(&self) -> u64 {
-        let generation = self.generation.get().unwrap_or_else(|| self.worker.engine().revision().generation);
+        let generation = self.generation.get().unwrap_or_else(|| self.worker.shared.generation());
         self.generation.set(Some(generation));
         generation
     }
@@ -214,6 +213,7 @@ impl<'w> Subject<'w> {
         seen: &Seen<'_>,
         accesses: &[Access<'_>],
     ) -> Judged {
+        self.generation();
         let past = Past::default();
         let scene = self.scene(&past);
         let engine = self.worker.engine();

@@ -1,10 +1,11 @@
 //! The two sides of a session, driven by one task: what is to be said is written, and nothing more is read for a side that
 //! does not take what it has.
 
+use super::{End, Turns};
 use crate::flow::{Connection, Direction, Peer, Reason, Side};
 use crate::identity::Role;
 use crate::proxy::bans::BANNED;
-use crate::proxy::inbox::{Inbox, Scratch};
+use crate::proxy::inbox::Inbox;
 use crate::proxy::outbox::Outbox;
 use crate::proxy::tls::{Handshake, Stream};
 use crate::proxy::upstream::{Connected, Tls};
@@ -33,8 +34,10 @@ pub(in crate::proxy) enum Moved {
     Nothing,
     /// Something was written, and nothing is to be dealt with.
     Written,
-    /// Something has come, or what has come can go on.
-    Dealable,
+    /// So many bytes have come of a side.
+    Came(Side, usize),
+    /// What has come before can go on.
+    GoesOn,
 }
 
 /// The rest of a message whose beginning has been dealt with.
@@ -59,6 +62,8 @@ pub(in crate::proxy) struct Sides {
     trust: Proved,
     /// The side that something came of last: the other one is looked at first, and at this one only if nothing has come.
     came: Side,
+    /// Something was handed on since the last step.
+    handed_on: bool,
     watched: Watched,
     stopped: Pin<Box<dyn Future<Output = ()>>>,
     awaits_stop: bool,
@@ -73,7 +78,7 @@ impl Sides {
         (handshake, trust): (Option<Handshake>, Proved),
     ) -> Self {
         let (client_rest, server_rest) = (Rest::default(), Rest::default());
-        let (came, stopped, awaits_stop) = (Side::Server, Box::pin(worker.stopped()), false);
+        let (came, stopped) = (Side::Server, Box::pin(worker.stopped()));
         Self {
             client,
             from_client: from_client.keeping(KEPT_BYTES),
@@ -86,83 +91,97 @@ impl Sides {
             handshake,
             trust,
             came,
+            handed_on: false,
             watched: Watched::default(),
             stopped,
-            awaits_stop,
+            awaits_stop: false,
         }
     }
 
-    /// Writes what the sides take, and reads what has come for one that takes it, of the client only if `from_client`.
-    pub(in crate::proxy) fn step(
-        &mut self,
-        cx: &mut Context<'_>,
-        scratch: &Scratch,
-        from_client: bool,
-    ) -> Result<Moved, Side> {
-        let sent = self.send(cx)?;
-        let filled = self.fill(cx, scratch, from_client)?;
+    /// Writes what the sides take, and reads into `scratch` what has come of one that may be read, of the client only if
+    /// `from_client`.
+    pub(super) fn step(&mut self, cx: &mut Context<'_>, scratch: &mut [u8], from_client: bool) -> Result<Moved, Side> {
+        let mut sent = std::mem::take(&mut self.handed_on);
+        if !self.to_server.is_empty() || !self.to_client.is_empty() {
+            sent |= self.send(cx, Side::Server)? | self.send(cx, Side::Client)?;
+        }
+        // Of one side at a time, in turns, so that none waits for long for the other.
+        let last = self.came;
+        for side in [other(last), last] {
+            if let Some(count) = self.read(cx, scratch, side, from_client)? {
+                self.came = side;
+                return Ok(Moved::Came(side, count));
+            }
+        }
         let waits = !self.from_client.is_empty() || !self.from_server.is_empty();
-        Ok(match (filled, sent) {
-            (true, _) => Moved::Dealable,
-            (false, true) if waits => Moved::Dealable,
-            (false, true) => Moved::Written,
-            (false, false) => Moved::Nothing,
+        Ok(match sent {
+            true if waits => Moved::GoesOn,
+            true => Moved::Written,
+            false => Moved::Nothing,
         })
     }
 
-    /// Writes what the sides take; whether they took any.
-    fn send(&mut self, cx: &mut Context<'_>) -> Result<bool, Side> {
-        let mut moved = false;
-        for (side, outbox, stream) in [
-            (Side::Server, &mut self.to_server, &mut self.server),
-            (Side::Client, &mut self.to_client, &mut self.client),
-        ] {
-            if outbox.is_empty() {
-                continue;
-            }
-            match outbox.poll_send(cx, stream) {
-                Poll::Ready(Ok(())) => moved = true,
-                Poll::Ready(Err(_)) => return Err(side),
-                Poll::Pending => {}
-            }
+    /// Writes what waits for a side, if it takes it; whether all of it was taken.
+    fn send(&mut self, cx: &mut Context<'_>, to: Side) -> Result<bool, Side> {
+        let (_, outbox, stream) = self.to(to);
+        if outbox.is_empty() {
+            return Ok(false);
         }
-        Ok(moved)
+        match outbox.poll_send(cx, stream) {
+            Poll::Ready(sent) => sent.map(|()| true).map_err(|_| to),
+            Poll::Pending => Ok(false),
+        }
     }
 
-    /// Reads what has come for a side that takes it, of the client only if `from_client`; whether anything has. Of one side
-    /// at a time, in turns, so that none waits for long for the other.
-    fn fill(&mut self, cx: &mut Context<'_>, scratch: &Scratch, from_client: bool) -> Result<bool, Side> {
-        let turns = match self.came {
-            Side::Client => [Side::Server, Side::Client],
-            Side::Server => [Side::Client, Side::Server],
+    /// Who is woken when something comes from now on.
+    pub(super) fn wakes(&mut self, task: &Waker) {
+        self.watched.by(task);
+    }
+
+    /// Reads a side whose bytes the other one takes.
+    fn read(
+        &mut self,
+        cx: &mut Context<'_>,
+        scratch: &mut [u8],
+        side: Side,
+        from_client: bool,
+    ) -> Result<Option<usize>, Side> {
+        let (stream, takes, watched) = match side {
+            Side::Client => (&mut self.client, from_client && self.to_server.is_empty(), &mut self.watched.client),
+            Side::Server => (&mut self.server, self.to_client.is_empty(), &mut self.watched.server),
         };
-        self.watched.by(cx.waker());
-        for side in turns {
-            let (inbox, stream, takes, watched) = match side {
-                Side::Client => {
-                    let takes = from_client && self.to_server.is_empty();
-                    (&mut self.from_client, &mut self.client, takes, &mut self.watched.client)
-                }
-                Side::Server => {
-                    (&mut self.from_server, &mut self.server, self.to_client.is_empty(), &mut self.watched.server)
-                }
-            };
-            if !takes || *watched && stream.is_quiet() {
-                continue;
-            }
-            let filled = inbox.poll_fill(cx, scratch, stream, Scratch::BYTES);
-            // At the end of a task's turn nothing was looked at.
-            *watched = filled.is_pending() && coop::has_budget_remaining();
-            match filled {
-                Poll::Ready(Ok(1..)) => {
-                    self.came = side;
-                    return Ok(true);
-                }
-                Poll::Ready(_) => return Err(side),
-                Poll::Pending => {}
-            }
+        if !takes || stream.is_quiet(*watched) {
+            return Ok(None);
         }
-        Ok(false)
+        let read = stream.poll_read_turn(cx, scratch);
+        // At the end of a task's turn nothing was looked at.
+        *watched = read.is_pending() && coop::has_budget_remaining();
+        match read {
+            Poll::Ready(Ok(count @ 1..)) => Ok(Some(count)),
+            Poll::Ready(_) => Err(side),
+            Poll::Pending => Ok(None),
+        }
+    }
+
+    /// What was read of the other side and is not dealt with, what waits for a side, and the side.
+    fn to(&mut self, side: Side) -> (&mut Inbox, &mut Outbox, &mut Stream) {
+        match side {
+            Side::Client => (&mut self.from_server, &mut self.to_client, &mut self.client),
+            Side::Server => (&mut self.from_client, &mut self.to_server, &mut self.server),
+        }
+    }
+
+    /// Hands bytes on to a side, at once if it takes them.
+    fn hand_on(&mut self, to: Side, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
+        let (_, outbox, stream) = self.to(to);
+        let sent = if outbox.is_empty() { stream.write_now(bytes) } else { 0 };
+        if sent < bytes.len() {
+            outbox.buffer().extend_from_slice(bytes.get(sent..).unwrap_or_default());
+        }
+        self.handed_on = true;
     }
 
     /// Whether the sidecar stops. Who waits for it is woken by it: it is asked once, and looked at from then on.
@@ -276,24 +295,52 @@ impl<'a> Passage<'a> {
         if rest.dropped { self.skip(rest.bytes, outbox) } else { self.pass(rest.bytes) }
     }
 
+    /// What goes on and is not yet moved.
+    fn ready(&self) -> &'a [u8] {
+        self.unmoved.get(..self.waiting).unwrap_or_default()
+    }
+
     /// Moves what goes on: something else is to be said behind it.
     pub(in crate::proxy) fn flush(&mut self, outbox: &mut Outbox) {
         if self.waiting > 0 {
-            outbox.buffer().extend_from_slice(self.unmoved.get(..self.waiting).unwrap_or_default());
+            outbox.buffer().extend_from_slice(self.ready());
             (self.unmoved, self.waiting) = (self.unread, 0);
         }
     }
 }
 
-/// Moves what has come of the rest of a message, or drops it.
-pub(in crate::proxy) fn pass(inbox: &mut Inbox, outbox: &mut Outbox, rest: Rest) -> Rest {
-    let count = rest.bytes.min(inbox.len());
-    if count == 0 {
-        return rest;
+/// Deals with what has come of a side, behind what is left of before: what goes on is handed on, the rest is kept.
+pub(in crate::proxy) fn pass_on<'w, S: Turns<'w>>(
+    session: &mut S,
+    from: Side,
+    came: &[u8],
+    deal: impl FnOnce(&mut S, &mut Passage<'_>) -> Result<(), End>,
+) -> Result<(), End> {
+    let to = other(from);
+    let (inbox, ..) = session.parts().1.to(to);
+    if inbox.is_empty() {
+        let mut passage = Passage::of(came);
+        let dealt = if came.is_empty() { Ok(()) } else { deal(session, &mut passage) };
+        let sides = session.parts().1;
+        sides.hand_on(to, passage.ready());
+        sides.to(to).0.append(passage.unread);
+        return dealt;
     }
-    if !rest.dropped {
-        outbox.buffer().extend_from_slice(inbox.unread().get(..count).unwrap_or_default());
+    inbox.append(came);
+    let mut inbox = std::mem::take(inbox);
+    let mut passage = Passage::of(inbox.unread());
+    let dealt = deal(session, &mut passage);
+    let sides = session.parts().1;
+    sides.hand_on(to, passage.ready());
+    let left = passage.unread.len();
+    inbox.consume(inbox.len() - left);
+    *sides.to(to).0 = inbox;
+    dealt
+}
+
+fn other(side: Side) -> Side {
+    match side {
+        Side::Client => Side::Server,
+        Side::Server => Side::Client,
     }
-    inbox.consume(count);
-    Rest { bytes: rest.bytes - count, ..rest }
 }

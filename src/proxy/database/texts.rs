@@ -3,7 +3,9 @@
 
 use super::{Granted, Subject};
 use crate::behave::sql::is_extracting;
+use crate::canon::sql::{Names, Template};
 use crate::flow::{Mode, Verdict};
+use foldhash::quality::RandomState;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -15,6 +17,9 @@ const MOST_BYTES: usize = 1 << 20;
 const LONGEST: usize = 8 << 10;
 /// Shapes that one session remembers.
 const MOST_CLEAN: usize = 64;
+/// Of these, so many whole, if they are not longer than this: what has such a shape is told by comparing bytes.
+const MOST_TEMPLATES: usize = 4;
+const LONGEST_TEMPLATE: usize = 512;
 
 /// What is understood of a text.
 pub(in crate::proxy) trait Understanding {
@@ -33,7 +38,7 @@ pub(in crate::proxy) struct Texts<U> {
 /// Texts by their shape, which is found without cutting them into tokens.
 #[derive(Debug)]
 struct Shapes<U> {
-    known: HashMap<Box<[u8]>, Rc<Shape<U>>>,
+    known: HashMap<Box<[u8]>, Rc<Shape<U>>, RandomState>,
     bytes: usize,
     scratch: Vec<u8>,
 }
@@ -44,7 +49,7 @@ pub(in crate::proxy) struct Shape<U>(pub(in crate::proxy) Rc<U>);
 
 impl<U> Default for Texts<U> {
     fn default() -> Self {
-        let shapes = Shapes { known: HashMap::new(), bytes: 0, scratch: Vec::new() };
+        let shapes = Shapes { known: HashMap::default(), bytes: 0, scratch: Vec::new() };
         Self { known: RefCell::default(), bytes: Cell::default(), shapes: RefCell::new(shapes) }
     }
 }
@@ -116,22 +121,46 @@ pub(in crate::proxy) struct Clean<U> {
     second: u64,
     /// Few, and told apart by their address. `granted.len() <= MOST_CLEAN`.
     granted: Vec<(Rc<Shape<U>>, Granted)>,
+    /// The first that came again.
+    templates: Vec<(Reading, Template, usize)>,
 }
+
+/// How texts are read: what was granted to a text holds for texts that are read alike.
+pub(in crate::proxy) type Reading = (Names, u64);
 
 impl<U> Default for Clean<U> {
     fn default() -> Self {
-        Self { generation: 0, second: 0, granted: Vec::new() }
+        Self { generation: 0, second: 0, granted: Vec::new(), templates: Vec::new() }
     }
 }
 
 impl<U> Clean<U> {
-    /// What granted a shape before, under this policy and in this second.
-    fn of(&mut self, shape: &Rc<Shape<U>>, generation: u64, second: u64) -> Option<Granted> {
+    /// Forgets what was granted under another policy or in another second.
+    fn refresh(&mut self, generation: u64, second: u64) {
         if (self.generation, self.second) != (generation, second) {
             (self.generation, self.second) = (generation, second);
-            self.granted.clear();
+            self.forget();
         }
-        self.granted.iter().find(|(known, _)| Rc::ptr_eq(known, shape)).map(|(_, granted)| granted.clone())
+    }
+
+    /// What granted a shape before, under this policy and in this second.
+    fn of(&mut self, shape: &Rc<Shape<U>>, generation: u64, second: u64) -> Option<(usize, Granted)> {
+        self.refresh(generation, second);
+        let at = self.granted.iter().position(|(known, _)| Rc::ptr_eq(known, shape))?;
+        self.granted.get(at).map(|(_, granted)| (at, granted.clone()))
+    }
+
+    /// What a text asks for, and what granted its shape before, if it is like a text that came before.
+    pub(in crate::proxy) fn like(
+        &mut self,
+        subject: &Subject<'_>,
+        reading: Reading,
+        text: &[u8],
+    ) -> Option<(Rc<U>, Granted)> {
+        self.refresh(subject.generation(), subject.now().since_start.as_secs());
+        let fits = |(read, template, _): &&(Reading, Template, usize)| *read == reading && template.fits(text);
+        let (.., at) = self.templates.iter().find(fits)?;
+        self.granted.get(*at).map(|(shape, granted)| (Rc::clone(&shape.0), granted.clone()))
     }
 
     /// What was granted is known from now on for all texts of its shape, if nothing in it asks to be looked at each time.
@@ -143,30 +172,44 @@ impl<U> Clean<U> {
 
     fn remember(&mut self, shape: Rc<Shape<U>>, granted: &Granted) {
         if self.granted.len() >= MOST_CLEAN {
-            self.granted.clear();
+            self.forget();
         }
         let granted = Granted { fresh: false, ..granted.clone() };
-        self.granted.retain(|(known, _)| !Rc::ptr_eq(known, &shape));
-        self.granted.push((shape, granted));
+        match self.granted.iter_mut().find(|(known, _)| Rc::ptr_eq(known, &shape)) {
+            Some((_, known)) => *known = granted,
+            None => self.granted.push((shape, granted)),
+        }
     }
 
-    /// The same, counted as a judgement of a text that begins with this verb.
+    /// The same, counted as a judgement of a text that begins with this verb; the text itself may stand for its shape from now
+    /// on.
     pub(in crate::proxy) fn known(
         &mut self,
         subject: &Subject<'_>,
         shape: &Rc<Shape<U>>,
         verb: &'static str,
+        (reading, text): (Reading, &[u8]),
     ) -> Option<Granted> {
-        let granted = self.of(shape, subject.generation(), subject.now().since_start.as_secs())?;
-        subject.worker.metrics.judged(subject.connection.direction, Mode::Enforce, &Verdict::Allow);
-        subject.worker.metrics.statement(subject.connection.direction, verb, "granted");
+        let (at, granted) = self.of(shape, subject.generation(), subject.now().since_start.as_secs())?;
+        if self.templates.len() < MOST_TEMPLATES && text.len() <= LONGEST_TEMPLATE {
+            let template = Template::of(text, reading.0);
+            self.templates.extend(template.map(|template| (reading, template, at)));
+        }
+        judged(subject, verb);
         Some(granted)
     }
 
     /// The session's settings have changed, and with them what names mean.
     pub(in crate::proxy) fn forget(&mut self) {
         self.granted.clear();
+        self.templates.clear();
     }
+}
+
+/// Counts a text that begins with this verb and is known to be granted.
+pub(in crate::proxy) fn judged(subject: &Subject<'_>, verb: &'static str) {
+    subject.worker.metrics.judged(subject.connection.direction, Mode::Enforce, &Verdict::Allow);
+    subject.worker.metrics.statement(subject.connection.direction, verb, "granted");
 }
 
 #[cfg(test)]
@@ -255,7 +298,7 @@ pub(in crate::proxy) mod tests {
         for (generation, second) in [(1, 1), (2, 1), (2, 2)] {
             assert!(clean.of(&one, generation, second).is_none());
             clean.remember(Rc::clone(&one), &granted(Some(1)));
-            assert_eq!(clean.of(&one, generation, second).unwrap().rows, Some(1));
+            assert_eq!(clean.of(&one, generation, second).unwrap().1.rows, Some(1));
         }
         clean.forget();
         assert!(clean.of(&one, 2, 2).is_none());

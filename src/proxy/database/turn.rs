@@ -8,13 +8,16 @@ use std::future::poll_fn;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+/// A session that always has something to read lets others have their turn after so many pieces.
+const MOST_PIECES: usize = 16;
+
 /// A session that is driven in turns.
 pub(in crate::proxy) trait Turns<'w> {
     /// What every session has.
     fn parts(&mut self) -> (&Subject<'w>, &mut Sides, &mut Deadline);
 
-    /// Deals with what has come.
-    fn deal(&mut self) -> Result<(), End>;
+    /// Deals with what has come of a side, or with what is left of before.
+    fn deal(&mut self, came: Option<(Side, &[u8])>) -> Result<(), End>;
 
     /// Whether more is read of the client.
     fn reads_client(&self) -> bool;
@@ -34,39 +37,77 @@ pub(in crate::proxy) trait Turns<'w> {
 
 /// Carries a session to its end.
 pub(super) async fn carry<'w>(session: &mut impl Turns<'w>) -> End {
-    if let Err(end) = session.deal() {
+    if let Err(end) = session.deal(None) {
         return end;
     }
-    let mut has_deadline = false;
-    poll_fn(|cx| poll_turn(session, cx, &mut has_deadline)).await
+    let mut standing = Standing::default();
+    poll_fn(|cx| poll_turn(session, cx, &mut standing)).await
+}
+
+/// The deadline that stands.
+#[derive(Default)]
+struct Standing {
+    /// It was set for what is waited for now.
+    is_set: bool,
+    /// What it is called, and when it passes, counted from the start.
+    due: Option<(&'static str, Duration)>,
+}
+
+/// A wait that is longer than an hour may end this much too early.
+const SLACK: Duration = Duration::from_secs(1);
+const LONG: Duration = Duration::from_secs(60 * 60);
+
+impl Standing {
+    /// Whether a deadline that is so named, and set for so long from now, must be set anew.
+    fn moves(&mut self, name: &'static str, wait: Duration, now: Duration) -> bool {
+        let due = now + wait;
+        let slack = if wait > LONG { SLACK } else { Duration::ZERO };
+        let stands = self.due.is_some_and(|(known, at)| std::ptr::eq(known, name) && at <= due && due - at < slack);
+        if !stands {
+            self.due = Some((name, due));
+        }
+        !stands
+    }
 }
 
 /// One turn: moves and deals with all that can be. The deadline is set when it is first waited for, and not put off by waiting
 /// on.
-fn poll_turn<'w>(session: &mut impl Turns<'w>, cx: &mut Context<'_>, has_deadline: &mut bool) -> Poll<End> {
-    loop {
+fn poll_turn<'w>(session: &mut impl Turns<'w>, cx: &mut Context<'_>, standing: &mut Standing) -> Poll<End> {
+    session.parts().1.wakes(cx.waker());
+    let mut scratch = session.parts().0.worker.scratch.lend();
+    for piece in 0.. {
+        if piece == MOST_PIECES {
+            session.parts().0.waits();
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let reads_client = session.reads_client();
-        let (subject, sides, _) = session.parts();
-        let moved = match sides.step(cx, &subject.worker.scratch, reads_client) {
+        let moved = match session.parts().1.step(cx, &mut scratch, reads_client) {
             Ok(moved) => moved,
             Err(side) => return Poll::Ready(gone(session, side)),
         };
-        *has_deadline &= moved == Moved::Nothing;
-        if moved != Moved::Dealable {
-            break;
-        }
-        if let Err(end) = session.deal() {
+        standing.is_set &= moved == Moved::Nothing;
+        let dealt = match moved {
+            Moved::Nothing | Moved::Written => break,
+            Moved::GoesOn => session.deal(None),
+            Moved::Came(side, count) => session.deal(Some((side, scratch.get(..count).unwrap_or_default()))),
+        };
+        if let Err(end) = dealt {
             return Poll::Ready(end);
         }
     }
+    drop(scratch);
     let is_quiet = session.is_quiet();
-    let wait = if std::mem::replace(has_deadline, true) { None } else { session.wait() };
+    let wait = if std::mem::replace(&mut standing.is_set, true) { None } else { session.wait() };
     let (subject, sides, deadline) = session.parts();
     if is_quiet && sides.is_stopped(subject.worker, cx) {
         return Poll::Ready(End::Stopped);
     }
     if let Some((wait, reason)) = wait {
-        deadline.set_at(subject.worker.moment(subject.now().since_start + wait), reason);
+        let now = subject.now().since_start;
+        if standing.moves(reason.name, wait, now) {
+            deadline.set_at(subject.worker.moment(now + wait), reason);
+        }
     }
     subject.waits();
     deadline.poll_passed(cx).map(End::Refused)

@@ -14,7 +14,7 @@ use crate::protocol::mysql::handshake;
 use crate::protocol::mysql::settings::Settings;
 use crate::protocol::mysql::values::Binding;
 use crate::protocol::mysql::{AUTHENTICATION, TOO_MANY, UNKNOWN_STATEMENT, UNSUPPORTED};
-use crate::proxy::database::texts::Cleared;
+use crate::proxy::database::texts::{Cleared, judged};
 use crate::proxy::database::{End, Granted, Judged, Run, TEXT_BYTES, Who};
 use crate::record::EventId;
 use std::cell::Cell;
@@ -143,8 +143,8 @@ impl Wire<'_> {
 
     fn query(&mut self, text: &[u8]) -> Result<bool, End> {
         self.begins()?;
-        let (understood, shape) = self.subject.worker.mysql_texts.shape(text, &self.settings);
-        match self.known_or_judged(text, &understood, shape) {
+        let (understood, granted) = self.granted(text);
+        match granted {
             Err(denied) => Ok(self.deny(denied)),
             Ok(granted) => {
                 let most = granted.rows;
@@ -258,6 +258,20 @@ impl Wire<'_> {
         }
     }
 
+    /// What a text asks for, and what it may do.
+    fn granted(&mut self, text: &[u8]) -> (Rc<Understood>, Result<Granted, Denied>) {
+        if let Some((understood, granted)) = self.clean.like(&self.subject, texts::reading(&self.settings), text) {
+            let proved = self.is_not_proved(text, &understood, None);
+            if proved.is_ok() {
+                judged(&self.subject, understood.verb());
+            }
+            return (understood, proved.map(|()| granted));
+        }
+        let (understood, shape) = self.subject.worker.mysql_texts.shape(text, &self.settings);
+        let granted = self.known_or_judged(text, &understood, shape);
+        (understood, granted)
+    }
+
     /// What a text may do: known from texts of the same shape, or judged.
     fn known_or_judged(
         &mut self,
@@ -269,7 +283,8 @@ impl Wire<'_> {
         let Some(shape) = shape.filter(|_| understood.leaves_no_trace()) else {
             return self.judge(text, understood, None).map(|judged| judged.granted);
         };
-        if let Some(granted) = self.clean.known(&self.subject, &shape, understood.verb()) {
+        let reading = texts::reading(&self.settings);
+        if let Some(granted) = self.clean.known(&self.subject, &shape, understood.verb(), (reading, text)) {
             return Ok(granted);
         }
         let cleared = self.judge(text, understood, None)?;

@@ -3,41 +3,49 @@
 
 use super::login::asks_for_other;
 use super::{Asked, Awaited, CLIENT_SLOW, Due, IDLE_LONG, MESSAGE_SLOW, SERVER_SLOW, Wire, files, report};
-use crate::flow::{Kind, Reason};
+use crate::flow::{Kind, Reason, Side};
 use crate::protocol::Malformed;
 use crate::protocol::mysql::answer::{HEAD_BYTES, Seen};
 use crate::protocol::mysql::command;
 use crate::protocol::mysql::packet::{HEADER, Packet};
 use crate::protocol::mysql::{AUTHENTICATION, INFILE, LENGTH, ROWS, STATE, emit, handshake};
-use crate::proxy::database::{End, HIGH_BYTES, Rest, Sides, Subject, Turns, pass};
+use crate::proxy::database::{End, HIGH_BYTES, Passage, Rest, Sides, Subject, Turns, pass_on};
 use crate::proxy::deadline::Deadline;
 use std::time::Duration;
 
 impl Wire<'_> {
     /// Deals with the client's packets as far as they have come, and as the server takes them.
-    fn client_packets(&mut self) -> Result<(), End> {
-        let mut inbox = std::mem::take(&mut self.sides.from_client);
-        let dealt = loop {
-            self.sides.client_rest = pass(&mut inbox, &mut self.sides.to_server, self.sides.client_rest);
-            if self.sides.client_rest.bytes > 0 || self.sides.to_server.len() > HIGH_BYTES || inbox.is_empty() {
-                break Ok(());
-            }
-            let dealt = match (&self.awaited, self.goes_on) {
-                (_, true) => Ok(self.further(inbox.unread())),
-                (Some(Awaited { due: Due::Proof, .. }), _) => self.reply(inbox.unread()),
-                (Some(Awaited { due: Due::File, .. }), _) => self.piece(inbox.unread()),
-                (Some(_), _) => break Ok(()),
-                (None, _) => self.client_command(inbox.unread()),
-            };
-            match dealt {
-                Ok(Some(rest)) => self.sides.client_rest = rest,
-                Ok(None) => break Ok(()),
-                Err(end) => break Err(end),
-            }
-        };
-        self.sides.from_client = inbox;
+    fn client_packets(&mut self, came: &[u8]) -> Result<(), End> {
+        let dealt = pass_on(self, Side::Client, came, Self::client_passage);
         let held = self.sides.from_client.len() + self.texts.get() + self.statements.bytes();
         dealt.and_then(|()| self.share.resize(held).map_err(End::Refused))
+    }
+
+    fn client_passage(&mut self, passage: &mut Passage<'_>) -> Result<(), End> {
+        let mut rest = self.sides.client_rest;
+        loop {
+            self.sides.client_rest = passage.end(rest, &mut self.sides.to_server);
+            let (bytes, waiting) = (passage.unread(), self.sides.to_server.len() + passage.waiting());
+            if self.sides.client_rest.bytes > 0 || waiting > HIGH_BYTES || bytes.is_empty() {
+                return Ok(());
+            }
+            let goes_on = |rest| (rest, false);
+            let dealt = match (&self.awaited, self.goes_on) {
+                (_, true) => self.further(bytes).map(goes_on),
+                (Some(Awaited { due: Due::Proof, .. }), _) => self.reply(bytes)?.map(goes_on),
+                (Some(Awaited { due: Due::File, .. }), _) => self.piece(bytes)?.map(goes_on),
+                (Some(_), _) => return Ok(()),
+                (None, _) => self.client_command(bytes)?,
+            };
+            match dealt {
+                None => return Ok(()),
+                Some((next, false)) => rest = next,
+                Some((last, true)) => {
+                    passage.pass(last.bytes);
+                    return Err(End::Over);
+                }
+            }
+        }
     }
 
     /// A packet that goes on with the payload of the one before.
@@ -66,36 +74,37 @@ impl Wire<'_> {
         Ok(Some(Rest { bytes: packet.whole(), dropped: false }))
     }
 
-    fn client_command(&mut self, bytes: &[u8]) -> Result<Option<Rest>, End> {
+    /// What becomes of the client's next command, and whether it is its last.
+    fn client_command(&mut self, bytes: &[u8]) -> Result<Option<(Rest, bool)>, End> {
         let refused = |malformed: Malformed| End::Refused(malformed.why);
         let Some(unit) = command::from_client(bytes, &self.limits).map_err(refused)? else { return Ok(None) };
         let command = command::read(&unit, bytes).map_err(refused)?;
         let goes_on = self.ask(&command)?;
-        if command == command::Command::Quit {
-            self.sides.to_server.buffer().extend_from_slice(bytes.get(..unit.packet.whole()).unwrap_or_default());
-            return Err(End::Over);
-        }
         self.goes_on = unit.packet.goes_on();
-        Ok(Some(Rest { bytes: unit.packet.whole(), dropped: !goes_on }))
+        let is_last = command == command::Command::Quit;
+        Ok(Some((Rest { bytes: unit.packet.whole(), dropped: !goes_on }, is_last)))
     }
 
     /// Deals with the server's packets as far as they have come, and as the client takes them.
-    fn server_packets(&mut self) -> Result<(), End> {
-        let mut inbox = std::mem::take(&mut self.sides.from_server);
-        let dealt = loop {
-            self.sides.server_rest = pass(&mut inbox, &mut self.sides.to_client, self.sides.server_rest);
-            if self.sides.server_rest.bytes > 0 || self.sides.to_client.len() > HIGH_BYTES || inbox.is_empty() {
-                break Ok(());
+    fn server_packets(&mut self, came: &[u8]) -> Result<(), End> {
+        pass_on(self, Side::Server, came, Self::server_passage)
+    }
+
+    fn server_passage(&mut self, passage: &mut Passage<'_>) -> Result<(), End> {
+        let mut rest = self.sides.server_rest;
+        loop {
+            self.sides.server_rest = passage.end(rest, &mut self.sides.to_client);
+            let (bytes, waiting) = (passage.unread(), self.sides.to_client.len() + passage.waiting());
+            if self.sides.server_rest.bytes > 0 || waiting > HIGH_BYTES || bytes.is_empty() {
+                return Ok(());
             }
-            match self.server_packet(inbox.unread()) {
-                Ok(Some(bytes)) => self.sides.server_rest = Rest { bytes, dropped: false },
-                Ok(None) => break Ok(()),
-                Err(why) if [ROWS, INFILE, AUTHENTICATION].contains(&why) => break Err(End::Refused(why)),
-                Err(why) => break Err(End::Broken(Reason { kind: Kind::Upstream, ..why })),
+            match self.server_packet(bytes) {
+                Ok(Some(bytes)) => rest = Rest { bytes, dropped: false },
+                Ok(None) => return Ok(()),
+                Err(why) if [ROWS, INFILE, AUTHENTICATION].contains(&why) => return Err(End::Refused(why)),
+                Err(why) => return Err(End::Broken(Reason { kind: Kind::Upstream, ..why })),
             }
-        };
-        self.sides.from_server = inbox;
-        dealt
+        }
     }
 
     /// Follows the server's next packet: its bytes, once enough of it has come.
@@ -204,8 +213,12 @@ impl<'w> Turns<'w> for Wire<'w> {
     }
 
     /// The server first: its answer lets the next command go on.
-    fn deal(&mut self) -> Result<(), End> {
-        self.server_packets().and_then(|()| self.client_packets())
+    fn deal(&mut self, came: Option<(Side, &[u8])>) -> Result<(), End> {
+        match came {
+            Some((Side::Client, came)) => self.client_packets(came),
+            Some((Side::Server, came)) => self.server_packets(came).and_then(|()| self.client_packets(&[])),
+            None => self.server_packets(&[]).and_then(|()| self.client_packets(&[])),
+        }
     }
 
     /// A client that sends ahead is not read further than one piece.

@@ -5,7 +5,7 @@ use crate::canon::sql::{Names, shape};
 use crate::protocol::mysql::accesses::Understood;
 use crate::protocol::mysql::settings::Settings;
 use crate::proxy::database::Granted;
-use crate::proxy::database::texts::{self, Understanding};
+use crate::proxy::database::texts::{self, Reading, Understanding};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -29,7 +29,7 @@ impl Texts {
         let fresh = || Understood::of(text, mode, either);
         let Ok(tokens) = tokens(text, mode) else { return Rc::new(fresh()) };
         let mut key = Vec::with_capacity(text.len() + 8);
-        read_as(mode, either, &mut key);
+        key.extend(read_as(mode, either).to_le_bytes());
         // Under another reading other literals may be names: then the text stands for itself.
         if either {
             key.extend_from_slice(text);
@@ -42,19 +42,23 @@ impl Texts {
     /// What a text asks for, and its shape if it has one that is known.
     pub(super) fn shape(&self, text: &[u8], settings: &Settings) -> (Rc<Understood>, Option<Rc<Shape>>) {
         let spell = |out: &mut Vec<u8>| {
-            read_as(settings.mode, false, out);
+            out.extend(read_as(settings.mode, false).to_le_bytes());
             shape(text, Names::Backtick, out)
         };
         self.0.shape(text.len(), spell, || self.understand(text, settings))
     }
 }
 
-/// Writes how a text is read, and whether `"` has both meanings in it.
-fn read_as(mode: Mode, either: bool, out: &mut Vec<u8>) {
+/// How a session's texts are read.
+pub(super) fn reading(settings: &Settings) -> Reading {
+    (Names::Backtick, read_as(settings.mode, false))
+}
+
+/// How a text is read, and whether `"` has both meanings in it.
+fn read_as(mode: Mode, either: bool) -> u64 {
     let Mode { backslash, ansi_quotes, utf8, server } = mode;
     let all = [backslash, ansi_quotes, utf8, server.mariadb, either];
-    out.push(all.iter().fold(0, |bits, bit| bits << 1 | u8::from(*bit)));
-    out.extend(server.version.to_le_bytes());
+    u64::from(server.version) << 8 | all.iter().fold(0, |bits, bit| bits << 1 | u64::from(*bit))
 }
 
 /// A prepared statement: its text, which is judged again when the policy changes.

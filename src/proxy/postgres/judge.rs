@@ -1,7 +1,7 @@
 //! What a client asks, judged message by message: what goes on as it is, and what stands for what does not.
 
 use super::report::seen;
-use super::texts::{Shape, Statement, Under};
+use super::texts::{self, Shape, Statement, Under};
 use super::{SETTING, Wire};
 use crate::behave::sql::asks_for_a_piece;
 use crate::canon::sql::Reading;
@@ -12,7 +12,7 @@ use crate::protocol::postgres::emit::{self, DENIED, NO_STATEMENT};
 use crate::protocol::postgres::front::Front;
 use crate::protocol::postgres::session::{Ceiling, Denied, Portal, SentKind};
 use crate::protocol::postgres::{TOO_MANY, UNKNOWN_STATEMENT};
-use crate::proxy::database::texts::Cleared;
+use crate::proxy::database::texts::{Cleared, judged};
 use crate::proxy::database::{End, Granted, Judged, TEXT_BYTES};
 use crate::record::EventId;
 use std::rc::Rc;
@@ -63,8 +63,8 @@ impl Wire<'_> {
     fn query(&mut self, text: &[u8]) -> Fated {
         self.still_welcome().map_err(End::Refused)?;
         self.subject.exchanges.exchanges += 1;
-        let (understood, shape) = self.subject.worker.texts.shape(text, self.session.settings.backslash);
-        match self.known_or_judged(text, &understood, shape) {
+        let (understood, granted) = self.granted(text);
+        match granted {
             Err((event, code)) => self.deny_query(event, code),
             Ok(granted) => {
                 self.goes_on(text, &understood, &granted)?;
@@ -93,8 +93,8 @@ impl Wire<'_> {
     fn parse(&mut self, name: &[u8], text: &[u8]) -> Fated {
         self.still_welcome().map_err(End::Refused)?;
         self.subject.exchanges.exchanges += 1;
-        let (understood, shape) = self.subject.worker.texts.shape(text, self.session.settings.backslash);
-        let granted = match self.known_or_judged(text, &understood, shape) {
+        let (understood, granted) = self.granted(text);
+        let granted = match granted {
             Ok(granted) => granted,
             Err((event, code)) => return self.deny_extended(event, code),
         };
@@ -189,6 +189,21 @@ impl Wire<'_> {
         Ok(())
     }
 
+    /// What a text asks for, and what it may do.
+    fn granted(&mut self, text: &[u8]) -> (Rc<Understood>, Result<Granted, (EventId, &'static str)>) {
+        let reading = texts::reading(self.session.settings.backslash);
+        if let Some((understood, granted)) = self.clean.like(&self.subject, reading, text) {
+            let proved = self.is_not_proved(text, &understood);
+            if proved.is_ok() {
+                judged(&self.subject, understood.verb());
+            }
+            return (understood, proved.map(|()| granted));
+        }
+        let (understood, shape) = self.subject.worker.texts.shape(text, self.session.settings.backslash);
+        let granted = self.known_or_judged(text, &understood, shape);
+        (understood, granted)
+    }
+
     /// What a text may do: known from texts of the same shape, or judged.
     fn known_or_judged(
         &mut self,
@@ -200,7 +215,8 @@ impl Wire<'_> {
         let Some(shape) = shape.filter(|_| understood.leaves_no_trace()) else {
             return self.judge(text, understood).map(|judged| judged.granted);
         };
-        if let Some(granted) = self.clean.known(&self.subject, &shape, understood.verb()) {
+        let reading = texts::reading(self.session.settings.backslash);
+        if let Some(granted) = self.clean.known(&self.subject, &shape, understood.verb(), (reading, text)) {
             return Ok(granted);
         }
         let cleared = self.judge(text, understood)?;

@@ -3,7 +3,7 @@
 
 use super::judge::Fate;
 use super::{CLIENT_SLOW, IDLE_LONG, MESSAGE_SLOW, SERVER_SLOW, Wire, report};
-use crate::flow::{Kind, Reason};
+use crate::flow::{Kind, Reason, Side};
 use crate::protocol::Malformed;
 use crate::protocol::postgres::ROWS;
 use crate::protocol::postgres::back::{self, Back};
@@ -12,24 +12,15 @@ use crate::protocol::postgres::frame::{self, HEADER};
 use crate::protocol::postgres::front;
 use crate::protocol::postgres::session::Answered;
 use crate::protocol::postgres::startup::CancelKey;
-use crate::proxy::database::{End, HIGH_BYTES, Passage, Sides, Subject, Turns};
+use crate::proxy::database::{End, HIGH_BYTES, Passage, Sides, Subject, Turns, pass_on};
 use crate::proxy::deadline::Deadline;
 use std::time::Duration;
 
 impl Wire<'_> {
     /// Deals with the client's messages as far as they have come, and as the server takes them.
-    fn client_messages(&mut self) -> Result<(), End> {
-        if self.sides.from_client.is_empty() {
-            return Ok(());
-        }
-        let mut inbox = std::mem::take(&mut self.sides.from_client);
-        let mut passage = Passage::of(inbox.unread());
-        let dealt = self.client_passage(&mut passage);
-        passage.flush(&mut self.sides.to_server);
-        let left = passage.unread().len();
-        inbox.consume(inbox.len() - left);
-        self.sides.from_client = inbox;
-        let held = left + self.texts.get();
+    fn client_messages(&mut self, came: &[u8]) -> Result<(), End> {
+        let dealt = pass_on(self, Side::Client, came, Self::client_passage);
+        let held = self.sides.from_client.len() + self.texts.get();
         dealt.and_then(|()| self.share.resize(held).map_err(End::Refused))
     }
 
@@ -68,19 +59,11 @@ impl Wire<'_> {
     }
 
     /// Deals with the server's messages as far as they have come, and as the client takes them.
-    fn server_messages(&mut self) -> Result<(), End> {
-        if self.sides.from_server.is_empty() {
-            return Ok(());
-        }
-        let mut inbox = std::mem::take(&mut self.sides.from_server);
-        let mut passage = Passage::of(inbox.unread());
-        let dealt = self.server_passage(&mut passage);
-        passage.flush(&mut self.sides.to_client);
-        let left = passage.unread().len();
-        inbox.consume(inbox.len() - left);
-        self.sides.from_server = inbox;
-        dealt.map_err(|why| {
-            if why == ROWS { End::Refused(ROWS) } else { End::Broken(Reason { kind: Kind::Upstream, ..why }) }
+    fn server_messages(&mut self, came: &[u8]) -> Result<(), End> {
+        pass_on(self, Side::Server, came, |session, passage| {
+            session.server_passage(passage).map_err(|why| {
+                if why == ROWS { End::Refused(ROWS) } else { End::Broken(Reason { kind: Kind::Upstream, ..why }) }
+            })
         })
     }
 
@@ -161,8 +144,12 @@ impl<'w> Turns<'w> for Wire<'w> {
         (&self.subject, &mut self.sides, &mut self.deadline)
     }
 
-    fn deal(&mut self) -> Result<(), End> {
-        self.client_messages().and_then(|()| self.server_messages())
+    fn deal(&mut self, came: Option<(Side, &[u8])>) -> Result<(), End> {
+        match came {
+            Some((Side::Client, came)) => self.client_messages(came),
+            Some((Side::Server, came)) => self.server_messages(came),
+            None => self.client_messages(&[]).and_then(|()| self.server_messages(&[])),
+        }
     }
 
     fn reads_client(&self) -> bool {

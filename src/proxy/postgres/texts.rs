@@ -4,7 +4,7 @@ use crate::canon::sql::postgres::{normalised, tokens};
 use crate::canon::sql::{Names, shape};
 use crate::protocol::postgres::accesses::Understood;
 use crate::proxy::database::Granted;
-use crate::proxy::database::texts::{self, Understanding};
+use crate::proxy::database::texts::{self, Reading, Understanding};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -19,6 +19,11 @@ impl Understanding for Understood {
     fn holds_for_other_literals(&self) -> bool {
         self.is_by_fingerprint()
     }
+}
+
+/// How a session's texts are read.
+pub(super) fn reading(backslash: bool) -> Reading {
+    (Names::Double, u64::from(backslash))
 }
 
 impl Texts {

@@ -9,7 +9,6 @@ use std::io;
 use std::net::{Shutdown, TcpStream};
 use std::rc::Rc;
 use std::task::Poll;
-use tokio::io::ReadBuf;
 
 /// What a socket is ready for, as far as is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,20 +80,18 @@ impl Socket {
         self.ready.set(self.ready.get().without(any));
     }
 
-    pub(in crate::proxy) fn poll_read(&mut self, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    pub(in crate::proxy) fn poll_read(&mut self, into: &mut [u8]) -> Poll<io::Result<usize>> {
         loop {
             if self.is_quiet() {
                 return Poll::Pending;
             }
-            let room = buffer.remaining();
-            match recv(&self.tcp, buffer.initialize_unfilled(), RecvFlags::empty()) {
+            match recv(&self.tcp, &mut *into, RecvFlags::empty()) {
                 Ok((count, _)) => {
                     // All that had come: what comes next is told.
-                    if 0 < count && count < room {
+                    if 0 < count && count < into.len() {
                         self.is_not(Ready::READ);
                     }
-                    buffer.advance(count);
-                    return Poll::Ready(Ok(()));
+                    return Poll::Ready(Ok(count));
                 }
                 Err(Errno::AGAIN) => self.is_not(Ready::READ | Ready::ENDED),
                 Err(Errno::INTR) => {}

@@ -2,6 +2,7 @@
 //! is flushed (tokio-rustls writes through, but keeps what the socket does not take).
 
 use super::socket::Socket;
+use crate::proxy::inbox::poll_read;
 use crate::proxy::reactor;
 use rustls::pki_types::CertificateDer;
 use socket2::SockRef;
@@ -39,13 +40,39 @@ impl Stream {
         matches!(self, Self::Tls(_))
     }
 
-    /// Whether nothing is known to have come since the socket was last found empty. TLS may hold something all the same, so of a
-    /// connection in TLS it is never known. Costs a look at memory.
-    pub fn is_quiet(&self) -> bool {
+    /// Whether nothing is known to have come since it was last found empty; of a connection in TLS, which may hold something all
+    /// the same, that is never known, and of others only if `watched`: it was found empty, and wakes whoever asks. Costs a look
+    /// at memory.
+    pub fn is_quiet(&self, watched: bool) -> bool {
         match self {
-            Self::Plain(tcp) => tcp.try_io(Interest::READABLE, || Ok(())).is_err(),
+            Self::Plain(tcp) => watched && tcp.try_io(Interest::READABLE, || Ok(())).is_err(),
             Self::Driven(socket) => socket.is_quiet(),
             Self::Tls(_) => false,
+        }
+    }
+
+    /// Reads into a buffer; 0 means that the sender is done. A task comes to the end of its turn all the same; who is driven
+    /// by a reactor sees to that itself.
+    pub(in crate::proxy) fn poll_read_turn(
+        &mut self,
+        cx: &mut Context<'_>,
+        into: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Driven(socket) => socket.poll_read(into),
+            stream => poll_read(cx, stream, into),
+        }
+    }
+
+    /// Writes what is taken at once and without being asked again: so many bytes. Only of a socket that a reactor drives that
+    /// is known; an error shows at the next write.
+    pub(in crate::proxy) fn write_now(&mut self, bytes: &[u8]) -> usize {
+        match self {
+            Self::Driven(socket) => match socket.poll_write(bytes) {
+                Poll::Ready(Ok(count)) => count,
+                Poll::Ready(Err(_)) | Poll::Pending => 0,
+            },
+            Self::Plain(_) | Self::Tls(_) => 0,
         }
     }
 
@@ -94,7 +121,9 @@ impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(tcp) => Pin::new(tcp).poll_read(cx, buffer),
-            Self::Driven(socket) => socket.poll_read(buffer),
+            Self::Driven(socket) => {
+                socket.poll_read(buffer.initialize_unfilled()).map_ok(|count| buffer.advance(count))
+            }
             Self::Tls(tls) => Pin::new(tls).poll_read(cx, buffer),
         }
     }

@@ -25,7 +25,9 @@ pub struct Session<P, T = ()> {
     pub portals: Names<Portal<P>>,
     /// Settings that change how statements are read.
     pub settings: Settings,
-    unanswered: VecDeque<Sent<T>>,
+    unanswered: VecDeque<Sent>,
+    /// What runs, of all that is unanswered and runs something, in the same order.
+    running: VecDeque<Running<T>>,
     /// What the server has run to its end, and nobody has asked for yet.
     ran: VecDeque<Ran<T>>,
     most_unanswered: usize,
@@ -91,6 +93,7 @@ impl<P, T> Session<P, T> {
             portals: Names::new(limits.names),
             settings: Settings::default(),
             unanswered: VecDeque::new(),
+            running: VecDeque::new(),
             ran: VecDeque::new(),
             most_unanswered: limits.unanswered,
             phase: Phase::Authenticating { asked: false },
@@ -131,7 +134,7 @@ impl<P, T> Session<P, T> {
     /// # Errors
     /// [`TOO_MANY`].
     pub fn sent(&mut self, kind: SentKind, denied: Option<Denied>) -> Result<(), Reason> {
-        self.push(Sent::new(kind, denied))
+        self.push(Sent::new(kind, denied)).map(|_| ())
     }
 
     /// Notes a statement that the server is to run and that may bring so many rows.
@@ -139,7 +142,10 @@ impl<P, T> Session<P, T> {
     /// # Errors
     /// [`TOO_MANY`].
     pub fn runs(&mut self, kind: SentKind, ceiling: Option<Ceiling>, run: T) -> Result<(), Reason> {
-        self.push(Sent { running: Some(Box::new(Running { ceiling, run })), ..Sent::new(kind, None) })
+        if self.push(Sent { runs: true, ..Sent::new(kind, None) })? {
+            self.running.push_back(Running { ceiling, run });
+        }
+        Ok(())
     }
 
     /// The next statement that the server has run to its end, answered or failed; what it skipped it has not run.
@@ -147,11 +153,12 @@ impl<P, T> Session<P, T> {
         self.ran.pop_front()
     }
 
-    fn push(&mut self, mut sent: Sent<T>) -> Result<(), Reason> {
+    /// Whether the server will answer it.
+    fn push(&mut self, mut sent: Sent) -> Result<bool, Reason> {
         let kind = &sent.kind;
         let ends = matches!(kind, SentKind::Sync | SentKind::Query);
         if *kind == SentKind::Sync && self.copying {
-            return Ok(());
+            return Ok(false);
         }
         if self.unanswered.len() >= self.most_unanswered {
             return Err(TOO_MANY);
@@ -159,14 +166,32 @@ impl<P, T> Session<P, T> {
         self.pipeline += u64::from(ends);
         if self.skipping && !ends {
             self.skip(sent.kind);
-            return Ok(());
+            return Ok(false);
         }
         if ends {
             self.skipping = false;
         }
         sent.newest = (self.statements.newest(), self.portals.newest());
         self.unanswered.push_back(sent);
-        Ok(())
+        Ok(true)
+    }
+
+    /// Takes out what was sent first; what it runs comes to nothing.
+    fn drop_first(&mut self) -> Option<SentKind> {
+        let sent = self.unanswered.pop_front()?;
+        if sent.runs {
+            self.running.pop_front();
+        }
+        Some(sent.kind)
+    }
+
+    /// Takes out what was sent first: what it runs has run.
+    fn end_first(&mut self) -> Option<SentKind> {
+        let Sent { kind, runs, rows, failed, .. } = self.unanswered.pop_front()?;
+        if runs && let Some(Running { run, .. }) = self.running.pop_front() {
+            self.ran.push_back(Ran { run, rows, failed });
+        }
+        Some(kind)
     }
 
     /// The pipeline that is being sent.
@@ -223,7 +248,8 @@ impl<P, T> Session<P, T> {
         let first = self.awaited().ok_or(STATE)?;
         first.rows = first.rows.saturating_add(rows);
         first.bringing = true;
-        let Some(ceiling) = first.running.as_ref().and_then(|running| running.ceiling.as_ref()) else { return Ok(()) };
+        let running = if first.runs { self.running.front() } else { None };
+        let Some(ceiling) = running.and_then(|running| running.ceiling.as_ref()) else { return Ok(()) };
         ceiling.brought.set(ceiling.brought.get().saturating_add(rows));
         if ceiling.brought.get() > ceiling.most { Err(ROWS) } else { Ok(()) }
     }
@@ -256,12 +282,10 @@ impl<P, T> Session<P, T> {
             }
             Phase::Ready => {
                 // What stands before it was not answered: the server has no more to say to it.
-                while let Some(mut sent) = self.unanswered.pop_front() {
-                    if matches!(sent.kind, SentKind::Sync | SentKind::Query) {
-                        self.is_over_with(&mut sent);
-                        break;
-                    }
+                while self.unanswered.front().is_some_and(|sent| !sent.ends()) {
+                    self.drop_first();
                 }
+                self.end_first();
                 self.copying = false;
                 if !in_transaction && self.unanswered.is_empty() {
                     // Portals end with their transaction.
@@ -293,7 +317,7 @@ impl<P, T> Session<P, T> {
     }
 
     /// What the server answers next. Ends of copies that never began are not answered.
-    fn awaited(&mut self) -> Option<&mut Sent<T>> {
+    fn awaited(&mut self) -> Option<&mut Sent> {
         while self.unanswered.front().is_some_and(|sent| sent.kind == SentKind::CopyEnd) {
             self.unanswered.pop_front();
         }
@@ -311,15 +335,9 @@ impl<P, T> Session<P, T> {
         let denied = first.denied.clone().filter(|_| code == *super::emit::SYNTAX);
         first.failed = Some(code);
         if !matches!(first.kind, SentKind::Query | SentKind::Sync) {
-            while let Some(mut sent) = self.unanswered.pop_front() {
-                if matches!(sent.kind, SentKind::Sync | SentKind::Query) {
-                    self.unanswered.push_front(sent);
-                    break;
-                }
-                if sent.failed.is_some() {
-                    self.is_over_with(&mut sent);
-                }
-                self.skip(sent.kind);
+            while let Some(first) = self.unanswered.front().filter(|sent| !sent.ends()) {
+                let kind = if first.failed.is_some() { self.end_first() } else { self.drop_first() };
+                kind.into_iter().for_each(|kind| self.skip(kind));
             }
             self.skipping = self.unanswered.is_empty();
         }
@@ -346,15 +364,8 @@ impl<P, T> Session<P, T> {
         if drops_all {
             self.statements.clear(statement);
         }
-        if runs && let Some(mut sent) = self.unanswered.pop_front() {
-            self.is_over_with(&mut sent);
-        }
-    }
-
-    fn is_over_with(&mut self, sent: &mut Sent<T>) {
-        let Sent { rows, failed, .. } = *sent;
-        if let Some(running) = sent.running.take() {
-            self.ran.push_back(Ran { run: running.run, rows, failed });
+        if runs {
+            self.end_first();
         }
     }
 

@@ -21,12 +21,12 @@ impl Ceiling {
 
 /// A message that the server will answer.
 #[derive(Debug)]
-pub(super) struct Sent<T> {
+pub(super) struct Sent {
     pub(super) kind: SentKind,
     /// The denial it stands for: its error is rewritten.
     pub(super) denied: Option<Box<Denied>>,
-    /// What runs, if it runs something. Boxed: most messages run nothing.
-    pub(super) running: Option<Box<Running<T>>>,
+    /// It runs a statement: the first of those that are running, once it is the first of what is unanswered.
+    pub(super) runs: bool,
     /// Rows that it has brought or changed.
     pub(super) rows: u64,
     /// Rows have come since its last command was over.
@@ -36,10 +36,15 @@ pub(super) struct Sent<T> {
     pub(super) newest: (u64, u64),
 }
 
-impl<T> Sent<T> {
+impl Sent {
     pub(super) fn new(kind: SentKind, denied: Option<Denied>) -> Self {
         let denied = denied.map(Box::new);
-        Self { kind, denied, running: None, rows: 0, bringing: false, failed: None, newest: (0, 0) }
+        Self { kind, denied, runs: false, rows: 0, bringing: false, failed: None, newest: (0, 0) }
+    }
+
+    /// It ends its pipeline: the server answers it when it is ready.
+    pub(super) fn ends(&self) -> bool {
+        matches!(self.kind, SentKind::Sync | SentKind::Query)
     }
 }
 
