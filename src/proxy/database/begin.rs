@@ -6,11 +6,9 @@ use crate::flow::{Connection, Kind, Reason};
 use crate::proxy::deadline::Deadline;
 use crate::proxy::inbox::Inbox;
 use crate::proxy::outbox::Outbox;
-use crate::proxy::reactor::{Lost, Session};
+use crate::proxy::reactor::{Lost, Reactor};
 use crate::proxy::tls::{Handshake, Stream};
 use crate::proxy::worker::Worker;
-use std::io;
-use std::net::TcpStream;
 use std::ops::Deref;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -21,9 +19,6 @@ const UNWATCHED: Reason = Reason::new(
     Kind::TooMany,
     "the kernel watches no more sockets (fs.epoll.max_user_watches, memory)",
 );
-
-/// One side, with what was read of it and is to be said to it.
-pub(in crate::proxy) type Leg = (Stream, Inbox, Outbox);
 
 /// What a protocol makes of an opened session, on the thread that drives it.
 pub(in crate::proxy) trait Begins: Send + 'static {
@@ -36,11 +31,19 @@ pub(in crate::proxy) trait Begins: Send + 'static {
 
 /// A session that has been opened.
 pub(in crate::proxy) struct Opened<B> {
+    pub(in crate::proxy) client: Stream,
+    pub(in crate::proxy) server: Stream,
+    pub(in crate::proxy) handshake: Option<Handshake>,
+    pub(in crate::proxy) beginning: Box<Beginning<B>>,
+}
+
+/// All of it that may go from thread to thread.
+pub(in crate::proxy) struct Beginning<B> {
     pub(in crate::proxy) connection: Connection,
     pub(in crate::proxy) who: Who,
-    pub(in crate::proxy) client: Leg,
-    pub(in crate::proxy) server: Leg,
-    pub(in crate::proxy) handshake: Option<Handshake>,
+    /// What was read of the client and is to be said to it.
+    pub(in crate::proxy) client: (Inbox, Outbox),
+    pub(in crate::proxy) server: (Inbox, Outbox),
     pub(in crate::proxy) trust: Proved,
     /// When what is waited for must have come.
     pub(in crate::proxy) due: (Instant, Reason),
@@ -50,53 +53,61 @@ pub(in crate::proxy) struct Opened<B> {
 impl<B: Begins> Opened<B> {
     /// Drives the session to its end.
     pub(in crate::proxy) async fn serve(self, worker: &Worker) {
-        let Self { connection, who, client, server, handshake, trust, due, begins } = self;
-        let ((client, read_of_client, to_client), (server, read_of_server, to_server)) = (client, server);
-        let reactor = worker.reactor();
-        let (client, server, reactor) = match (client, server, reactor) {
-            (Stream::Plain(client), Stream::Plain(server), Some(reactor)) => (client, server, reactor),
-            (client, server, _) => {
-                let legs = ((client, read_of_client, to_client), (server, read_of_server, to_server));
-                return session(worker, (connection, who), legs, (handshake, trust), due, begins).await;
+        let Self { client, server, handshake, beginning } = self;
+        match (client, server, worker.reactor()) {
+            (Stream::Plain(client), Stream::Plain(server), Some(reactor)) => {
+                let connection = Box::new(beginning.connection.clone());
+                let driven = match (client.into_std(), server.into_std()) {
+                    (Ok(client), Ok(server)) => driven(reactor, [client, server], beginning).await,
+                    _ => Err(Lost::Unwatched),
+                };
+                match driven {
+                    Ok(()) => {}
+                    Err(Lost::Panicked) => worker.shared.panicked(connection.from),
+                    Err(Lost::Unwatched) => worker.refused_connection(&connection, UNWATCHED),
+                }
             }
-        };
-        let known = connection.clone();
-        let start = move |worker: &Rc<Worker>, [client, server]: [_; 2]| -> Session {
-            let client = (Stream::Driven(client), read_of_client, to_client);
-            let server = (Stream::Driven(server), read_of_server, to_server);
-            let legs = (client, server);
-            Box::pin(session(Rc::clone(worker), (connection, who), legs, (None, trust), due, begins))
-        };
-        let driven = match plain(client, server) {
-            Ok(sockets) => reactor.drive(sockets, start).await,
-            Err(_) => Err(Lost::Unwatched),
-        };
-        match driven {
-            Ok(()) => {}
-            Err(Lost::Panicked) => worker.shared.panicked(known.from),
-            Err(Lost::Unwatched) => worker.refused_connection(&known, UNWATCHED),
+            (client, server, _) => Box::pin(session(worker, client, server, handshake, beginning)).await,
         }
     }
 }
 
-fn plain(client: tokio::net::TcpStream, server: tokio::net::TcpStream) -> io::Result<[TcpStream; 2]> {
-    Ok([client.into_std()?, server.into_std()?])
+/// Has the reactor drive a session: what threads do not share is made on its own.
+fn driven<B: Begins>(
+    reactor: &Reactor<Rc<Worker>>,
+    sockets: [std::net::TcpStream; 2],
+    beginning: Box<Beginning<B>>,
+) -> impl Future<Output = Result<(), Lost>> + use<B> {
+    reactor.drive(sockets, |worker, [client, server]| {
+        let (client, server) = (Stream::Driven(client), Stream::Driven(server));
+        Box::pin(session(Rc::clone(worker), client, server, None, beginning))
+    })
 }
 
 /// `worker` is borrowed, or held as long as the session lasts.
 async fn session<B: Begins>(
     worker: impl Deref<Target = Worker>,
-    (connection, who): (Connection, Who),
-    (client, server): (Leg, Leg),
-    proved: (Option<Handshake>, Proved),
-    (at, reason): (Instant, Reason),
-    begins: B,
+    client: Stream,
+    server: Stream,
+    handshake: Option<Handshake>,
+    beginning: Box<Beginning<B>>,
 ) {
     let worker = &*worker;
-    let subject = Subject::new(worker, B::DIALECT, connection, who);
-    let mut deadline = worker.timers.deadline(Duration::ZERO, reason);
-    deadline.set_at(at, reason);
-    let mut session = begins.begin(subject, Sides::new(worker, client, server, proved), deadline);
-    let end = carry(&mut session).await;
+    // On the heap: a future keeps room for all that moves through it.
+    let mut session = {
+        let beginning = *beginning;
+        let sides = Sides::new(
+            worker,
+            (client, beginning.client.0, beginning.client.1),
+            (server, beginning.server.0, beginning.server.1),
+            (handshake, beginning.trust),
+        );
+        let subject = Subject::new(worker, B::DIALECT, beginning.connection, beginning.who);
+        let (at, reason) = beginning.due;
+        let mut deadline = worker.timers.deadline(Duration::ZERO, reason);
+        deadline.set_at(at, reason);
+        Box::new(beginning.begins.begin(subject, sides, deadline))
+    };
+    let end = carry(&mut *session).await;
     session.close(end).await;
 }

@@ -9,7 +9,7 @@ mod sides;
 pub(in crate::proxy) mod texts;
 mod turn;
 
-pub(in crate::proxy) use begin::{Begins, Opened};
+pub(in crate::proxy) use begin::{Beginning, Begins, Opened};
 pub(in crate::proxy) use report::{Run, decided, refused};
 use sides::Moved;
 pub(in crate::proxy) use sides::{Passage, Proved, Rest, Sides, pass_on};

@@ -32,7 +32,7 @@ pub(in crate::proxy) trait Turns<'w> {
     fn wait(&self) -> Option<(Duration, Reason)>;
 
     /// Tells the client why the session ends, if we end it, and lets go of both sides.
-    fn close(self, end: End) -> impl Future<Output = ()>;
+    fn close(&mut self, end: End) -> impl Future<Output = ()>;
 }
 
 /// Carries a session to its end.

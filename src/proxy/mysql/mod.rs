@@ -134,15 +134,15 @@ enum Asked {
     Anew,
 }
 
-/// A session that is about to begin, as its login has it.
-struct Beginning {
+/// What the login has agreed on.
+struct Agreed {
     settings: Settings,
     first: Settings,
     deprecate_eof: bool,
     half_in_tls: bool,
 }
 
-impl Begins for Beginning {
+impl Begins for Agreed {
     type Session<'w> = Wire<'w>;
     const DIALECT: &'static Dialect = &report::DIALECT;
 
@@ -195,7 +195,9 @@ pub(super) async fn serve_from(
 
 async fn follow(opening: opening::Opening<'_>, port: Port) {
     let worker = opening.worker;
-    if let Some(opened) = opening.open(&port).await {
+    // What opening takes is given back before the session begins.
+    let opened = Box::pin(opening.open(&port)).await;
+    if let Some(opened) = opened {
         opened.serve(worker).await;
     }
 }

@@ -5,7 +5,7 @@ use super::leg::{Failed, Leg};
 use super::login::Login;
 use super::report;
 use super::report::DIALECT;
-use super::{Beginning, GREETS, NO_TLS, STARTUP_SLOW};
+use super::{Agreed, GREETS, NO_TLS, STARTUP_SLOW};
 use crate::engine::Engine;
 use crate::flow::{
     Connection, Direction, Kind, Message, Past, Peer, Place, Proof, Reason, Scene, Session as Exchanges, Side,
@@ -16,7 +16,7 @@ use crate::protocol::mysql::handshake::{self, Answer, First, Greeting};
 use crate::protocol::mysql::packet::{HEADER, Packet, put};
 use crate::protocol::mysql::settings::Settings;
 use crate::protocol::mysql::{AUTHENTICATION, STATE, UNSUPPORTED, emit};
-use crate::proxy::database::{Opened, Proved, SERVER_GONE, Who, decided, refused};
+use crate::proxy::database::{Beginning, Opened, Proved, SERVER_GONE, Who, decided, refused};
 use crate::proxy::deadline::Deadline;
 use crate::proxy::inbox::Inbox;
 use crate::proxy::settings::Port;
@@ -61,7 +61,7 @@ impl<'w> Opening<'w> {
     }
 
     /// Reads up to the end of the login, and opens the session.
-    pub(super) async fn open(mut self, port: &Port) -> Option<Opened<Beginning>> {
+    pub(super) async fn open(mut self, port: &Port) -> Option<Opened<Agreed>> {
         // What a rule asks of the server is looked at when the session is judged, before a word of the client goes on.
         let roots = &self.worker.shared.settings.roots;
         let Some(target) = port.target(self.connection.to, || None, &Proof::Unasked, roots) else {
@@ -112,7 +112,7 @@ impl<'w> Opening<'w> {
         greeting: &Greeting,
         answer: &Answer,
         (status, half_in_tls): (u16, bool),
-    ) -> Opened<Beginning> {
+    ) -> Opened<Agreed> {
         let worker = self.worker;
         if self.connection.direction == Direction::Outbound {
             worker.shared.correlate.activate();
@@ -125,14 +125,18 @@ impl<'w> Opening<'w> {
         settings.status(status);
         let deprecate_eof = answer.takes & handshake::DEPRECATE_EOF != 0;
         Opened {
-            due: (self.deadline.due(), STARTUP_SLOW),
-            connection: self.connection,
-            who: self.who,
-            client: (self.client.stream, self.client.inbox, self.client.outbox),
-            server: (server.stream, server.inbox, server.outbox),
+            client: self.client.stream,
+            server: server.stream,
             handshake: self.handshake,
-            trust,
-            begins: Beginning { settings, first, deprecate_eof, half_in_tls },
+            beginning: Box::new(Beginning {
+                due: (self.deadline.due(), STARTUP_SLOW),
+                connection: self.connection,
+                who: self.who,
+                client: (self.client.inbox, self.client.outbox),
+                server: (server.inbox, server.outbox),
+                trust,
+                begins: Agreed { settings, first, deprecate_eof, half_in_tls },
+            }),
         }
     }
 

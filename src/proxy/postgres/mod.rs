@@ -74,13 +74,13 @@ struct Wire<'w> {
     key: Option<cancel::Registered>,
 }
 
-/// A session that is about to begin, as its startup message has it.
-struct Beginning {
+/// What the startup message has agreed on.
+struct Agreed {
     replication: bool,
     settings: Vec<Setting>,
 }
 
-impl Begins for Beginning {
+impl Begins for Agreed {
     type Session<'w> = Wire<'w>;
     const DIALECT: &'static Dialect = &report::DIALECT;
 
@@ -124,7 +124,9 @@ pub(super) async fn serve_from(worker: &Worker, stream: Stream, early: Inbox, co
 
 async fn follow(opening: opening::Opening<'_>, port: Port) {
     let worker = opening.worker();
-    if let Some(opened) = opening.open(&port).await {
+    // What opening takes is given back before the session begins.
+    let opened = Box::pin(opening.open(&port)).await;
+    if let Some(opened) = opened {
         opened.serve(worker).await;
     }
 }

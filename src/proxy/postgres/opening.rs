@@ -4,7 +4,7 @@
 use super::cancel::CANCEL;
 use super::report;
 use super::report::DIALECT;
-use super::{Beginning, NO_TLS, STARTUP_SLOW};
+use super::{Agreed, NO_TLS, STARTUP_SLOW};
 use crate::canon::sql::postgres::Setting;
 use crate::engine::Engine;
 use crate::flow::{
@@ -17,7 +17,7 @@ use crate::protocol::postgres::accesses::{Asked, REPLICATION};
 use crate::protocol::postgres::emit;
 use crate::protocol::postgres::path::{Change, change};
 use crate::protocol::postgres::startup::{self, CancelKey, First, Startup};
-use crate::proxy::database::{Opened, Proved, Who, decided, refused};
+use crate::proxy::database::{Beginning, Opened, Proved, Who, decided, refused};
 use crate::proxy::deadline::Deadline;
 use crate::proxy::inbox::{Inbox, Scratch};
 use crate::proxy::outbox::Outbox;
@@ -62,7 +62,7 @@ impl<'w> Opening<'w> {
     }
 
     /// Reads up to the startup message, judges it, and opens the session with the server.
-    pub(super) async fn open(mut self, port: &Port) -> Option<Opened<Beginning>> {
+    pub(super) async fn open(mut self, port: &Port) -> Option<Opened<Agreed>> {
         // What a rule asks of the server is looked at when the session is judged, before a word of it goes on.
         let roots = &self.worker.shared.settings.roots;
         let Some(target) = port.target(self.connection.to, || None, &Proof::Unasked, roots) else {
@@ -103,7 +103,7 @@ impl<'w> Opening<'w> {
         }
     }
 
-    async fn start(mut self, startup: Startup, len: usize, target: Target) -> Option<Opened<Beginning>> {
+    async fn start(mut self, startup: Startup, len: usize, target: Target) -> Option<Opened<Agreed>> {
         let who = Who {
             user: startup.user,
             database: startup.database,
@@ -142,14 +142,18 @@ impl<'w> Opening<'w> {
         self.inbox.consume(len);
         let trust = Proved { tls: target.tls, peer: server.peer, generation: server.generation };
         Some(Opened {
-            due: (self.deadline.due(), STARTUP_SLOW),
-            connection: self.connection,
-            who,
-            client: (self.stream, self.inbox, self.outbox),
-            server: (server.stream, Inbox::default(), to_server),
+            client: self.stream,
+            server: server.stream,
             handshake: self.handshake,
-            trust,
-            begins: Beginning { replication: startup.replication, settings },
+            beginning: Box::new(Beginning {
+                due: (self.deadline.due(), STARTUP_SLOW),
+                connection: self.connection,
+                who,
+                client: (self.inbox, self.outbox),
+                server: (Inbox::default(), to_server),
+                trust,
+                begins: Agreed { replication: startup.replication, settings },
+            }),
         })
     }
 

@@ -176,7 +176,7 @@ impl<'w> Turns<'w> for Wire<'w> {
         })
     }
 
-    async fn close(mut self, end: End) {
+    async fn close(&mut self, end: End) {
         let told = match end {
             End::Over => None,
             End::Refused(reason) | End::Broken(reason) => Some((report::code(&reason), Some(reason))),

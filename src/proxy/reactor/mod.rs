@@ -104,14 +104,17 @@ impl<C: 'static> Reactor<C> {
     ///
     /// # Errors
     /// [`Lost`].
-    pub(super) async fn drive(
+    pub(super) fn drive<S>(
         &self,
         sockets: [TcpStream; 2],
-        start: impl FnOnce(&C, [Socket; 2]) -> Session + Send + 'static,
-    ) -> Result<(), Lost> {
+        start: S,
+    ) -> impl Future<Output = Result<(), Lost>> + use<C, S>
+    where
+        S: FnOnce(&C, [Socket; 2]) -> Session + Send + 'static,
+    {
         let (ended, end) = oneshot::channel();
         self.mailbox.post(Letter::Begin(Box::new(Begin { sockets, start: Box::new(start), ended })));
-        end.await.unwrap_or(Err(Lost::Panicked))
+        async { end.await.unwrap_or(Err(Lost::Panicked)) }
     }
 
     /// Drops what sessions are left, and waits for the thread to end.
