@@ -27,7 +27,20 @@ pub(super) struct Counts {
     pub(super) learned: Seen,
     pub(super) flows: flows::Seen,
     pub(super) statements: statements::Seen,
+    /// By their address: a few statements run most often, and are counted here first.
+    recent: [Option<Recent>; RECENT],
 }
+
+/// A statement's counts that are not yet with those of all others.
+#[derive(Debug)]
+struct Recent {
+    statement: Arc<Statement>,
+    carried: Traffic,
+    ran: Ran,
+}
+
+/// Statements that are counted at once.
+const RECENT: usize = 16;
 
 /// What was carried.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,21 +76,63 @@ impl Aggregate {
 
     /// The same statement, as it is known: those that are one in memory are told to be equal at a glance.
     pub fn known(&self, statement: Arc<Statement>) -> Arc<Statement> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).statements.known(statement)
+        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let recent = counts.recent.iter().flatten().find(|recent| recent.statement == statement);
+        match recent {
+            Some(recent) => Arc::clone(&recent.statement),
+            None => counts.statements.known(statement),
+        }
+    }
+
+    /// Counts an SQL statement of so many bytes that goes on, as what its rule granted to its caller.
+    pub fn goes_on(&self, statement: &Arc<Statement>, bytes: u64) {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.count(statement, |recent| recent.carried.add(Traffic::exchange(bytes, 0)));
     }
 
     /// Counts an SQL statement that ran.
     pub fn ran(&self, statement: &Arc<Statement>, ran: Ran) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).statements.note(statement, ran);
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.count(statement, |recent| recent.ran.add(ran));
     }
 
     /// Takes the counts out.
     pub(super) fn take(&self) -> Counts {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for at in 0..RECENT {
+            counts.settle(at);
+        }
+        std::mem::take(&mut *counts)
     }
 }
 
 impl Counts {
+    fn count(&mut self, statement: &Arc<Statement>, add: impl FnOnce(&mut Recent)) {
+        // Allocations are aligned: the last bits tell nothing.
+        let at = (Arc::as_ptr(statement).addr() >> 5) % RECENT;
+        let is_other =
+            |slot: &Option<Recent>| !slot.as_ref().is_some_and(|known| Arc::ptr_eq(&known.statement, statement));
+        if self.recent.get(at).is_some_and(is_other) {
+            self.settle(at);
+        }
+        let fresh = || Recent { statement: Arc::clone(statement), carried: Traffic::default(), ran: Ran::default() };
+        if let Some(slot) = self.recent.get_mut(at) {
+            add(slot.get_or_insert_with(fresh));
+        }
+    }
+
+    /// Adds what was counted at a place to the counts of all.
+    fn settle(&mut self, at: usize) {
+        let Some(Recent { statement, carried, ran }) = self.recent.get_mut(at).and_then(Option::take) else { return };
+        let what = statement.what();
+        if let Some(rule) = what.rule.as_ref().filter(|_| carried.requests > 0) {
+            self.note(&what.caller, rule, carried);
+        }
+        if ran.times > 0 {
+            self.statements.note(&statement, ran);
+        }
+    }
+
     fn note(&mut self, caller: &Caller, rule: &RuleName, traffic: Traffic) {
         if !self.callers.contains_key(caller) && self.callers.len() < MAX_CALLERS {
             self.callers.insert(caller.clone(), Vec::new());
@@ -141,7 +196,9 @@ mod tests {
     use super::*;
     use crate::flow::{Direction, Peer};
     use crate::record::event::tests::noon;
+    use crate::record::statements::tests::statement;
     use std::net::Ipv4Addr;
+    use std::time::Duration;
 
     fn caller(number: usize) -> Caller {
         Caller::new(&Peer::Unverified, Ipv4Addr::from_bits(number as u32).into(), Direction::Inbound)
@@ -161,6 +218,27 @@ mod tests {
         let lines = written(&workers);
         assert_eq!((lines.len(), lines[0].requests, lines[0].bytes_in, lines[0].bytes_out), (1, 4, 4, 8));
         assert!(written(&workers).is_empty());
+    }
+
+    #[test]
+    fn statements_at_hand_are_counted_with_all_others() {
+        let worker = Aggregate::default();
+        let all: Vec<_> = (0..3 * RECENT).map(|number| worker.known(statement(number))).collect();
+        for _ in 0..2 {
+            for statement in &all {
+                worker.goes_on(statement, 5);
+                worker.ran(statement, Ran::once(1, false, Duration::from_millis(1)));
+            }
+        }
+        assert!((0..all.len()).all(|number| worker.known(statement(number)) == all[number]));
+        let counts = worker.take();
+        let ran = statements::lines([counts.statements].into_iter(), noon(), noon());
+        assert_eq!((ran.len(), ran.iter().all(|line| line.ran.times == 2)), (3 * RECENT, true));
+        let (_, rules) = counts.callers.iter().next().unwrap();
+        // Each has a rule of its own: more than are told apart.
+        let told: u64 = rules.iter().map(|(_, traffic)| traffic.requests).sum();
+        assert_eq!((rules.len(), told + counts.beyond.requests), (MAX_RULES, 6 * RECENT as u64));
+        assert!(counts.callers.len() == 1 && worker.take().callers.is_empty());
     }
 
     #[test]

@@ -120,7 +120,7 @@ impl Ran {
         Self { times: 1, failed: u64::from(failed), rows, took, longest: took }
     }
 
-    fn add(&mut self, other: Self) {
+    pub(super) fn add(&mut self, other: Self) {
         self.times += other.times;
         self.failed += other.failed;
         self.rows = self.rows.saturating_add(other.rows);
@@ -162,11 +162,11 @@ pub(super) fn lines(workers: impl Iterator<Item = Seen>, since: SystemTime, unti
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::record::event::tests::{connection, noon};
 
-    fn statement(number: usize) -> Arc<Statement> {
+    pub(in crate::record) fn statement(number: usize) -> Arc<Statement> {
         Statement::new(What {
             caller: Caller::of(&connection()),
             dialect: "postgres",
@@ -178,7 +178,7 @@ mod tests {
             text: Clipped::text(b"select a from t"),
             asks: Box::new(["SELECT t".into()]),
             functions: Box::default(),
-            rule: None,
+            rule: Some("read".into()),
             reason: None,
             suspicious: false,
         })

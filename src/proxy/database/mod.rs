@@ -26,9 +26,9 @@ use crate::flow::{
     Access, Connection, Direction, Hit, Judgement, Kind, Message, Now, Part, Past, Place, Reason, Scene,
     Session as Exchanges, Side, Weight,
 };
+use crate::record::Caller;
 use crate::record::flows::Carried;
 use crate::record::statements::Statement;
-use crate::record::{Caller, Traffic};
 use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
@@ -250,7 +250,7 @@ impl<'w> Subject<'w> {
     /// Counts a text of so many bytes that goes on to be run.
     pub(in crate::proxy) fn carries(&self, granted: &Granted, bytes: usize) {
         let Some(rule) = &granted.counts.what().rule else { return };
-        self.worker.aggregate.note(&self.caller, rule, Traffic::exchange(bytes as u64, 0));
+        self.worker.aggregate.goes_on(&granted.counts, bytes as u64);
         if self.connection.direction == Direction::Outbound {
             let carried = Carried::once(bytes as u64, 0, Duration::ZERO);
             self.worker.flowed(&self.connection, None, Some(rule), carried);
