@@ -3,6 +3,7 @@
 
 use super::line::Flow;
 use crate::flow::RuleName;
+use foldhash::quality::RandomState;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
@@ -40,7 +41,7 @@ pub struct Carried {
 /// What one worker saw in one interval. `seen.len() <= MAX_SEEN`.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
-    seen: HashMap<Destination, Carried>,
+    seen: HashMap<Destination, Carried, RandomState>,
     beyond: Carried,
 }
 

@@ -7,6 +7,7 @@ use super::metrics::{
 };
 use super::registry::Registry;
 use crate::flow::{Direction, Kind, Mode, Reason, Verdict};
+use foldhash::quality::RandomState;
 use metrics::{Counter, Gauge, Histogram};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,7 +29,7 @@ pub struct Handles {
     /// Counters of statements, those that came first first. A lock of this worker's own.
     statements: Mutex<Vec<(OfStatement, Counter)>>,
     /// Counters of what the pod calls. A lock of this worker's own.
-    egress: Mutex<HashMap<(&'static str, &'static str, &'static str), Counter>>,
+    egress: Mutex<HashMap<(&'static str, &'static str, &'static str), Counter, RandomState>>,
 }
 
 /// Direction, kind, outcome.

@@ -15,6 +15,7 @@ use crate::detect::peeled;
 use crate::flow::{Access, Found, Hit, Kind, Part, Place, Reason, Scene, Weight};
 pub use change::Change;
 use dashmap::{DashMap, DashSet};
+use foldhash::quality::RandomState;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
@@ -60,7 +61,7 @@ pub struct Memory {
     next: AtomicU64,
     /// The pod sends statements through us.
     active: AtomicBool,
-    own: DashSet<u64>,
+    own: DashSet<u64, RandomState>,
 }
 
 /// One value.
