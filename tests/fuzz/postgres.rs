@@ -99,9 +99,9 @@ pub(crate) fn answer(bytes: &[u8]) {
         let sent = [
             session.parse(b"s", Rc::new(())),
             session.bind(b"", std::iter::once(Rc::new(())).collect()),
-            session.sent(SentKind::Describe, None),
-            session.sent(SentKind::Execute, None),
-            session.sent(SentKind::Sync, None),
+            session.sent(SentKind::Describe),
+            session.sent(SentKind::Execute),
+            session.sent(SentKind::Sync),
         ];
         let Ok(back) = back::read(&unit, rest) else { return };
         if sent.iter().any(Result::is_err) || session.answered(back).is_err() {

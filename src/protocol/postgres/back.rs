@@ -67,6 +67,7 @@ pub enum Back<'a> {
 ///
 /// # Errors
 /// [`FORM`].
+#[inline(always)]
 pub fn read<'a>(unit: &Unit, bytes: &'a [u8]) -> Result<Back<'a>, Malformed> {
     let body = bytes.get(HEADER..unit.held).unwrap_or_default();
     let form = Malformed::new(HEADER, FORM);

@@ -56,7 +56,7 @@ impl Wire<'_> {
     }
 
     fn sent(&mut self, kind: SentKind) -> Fated {
-        self.session.sent(kind, None).map(|()| Fate::Forward).map_err(End::Refused)
+        self.session.sent(kind).map(|()| Fate::Forward).map_err(End::Refused)
     }
 
     #[inline(never)]
@@ -351,6 +351,6 @@ impl Wire<'_> {
 
     fn replaced(&mut self, kind: SentKind, by: fn(&mut Vec<u8>), event: EventId, code: &'static str) -> Fated {
         let denied = Denied { event: event.to_string().into(), code };
-        self.session.sent(kind, Some(denied)).map(|()| Fate::Replaced(by)).map_err(End::Refused)
+        self.session.replaced(kind, denied).map(|()| Fate::Replaced(by)).map_err(End::Refused)
     }
 }

@@ -109,6 +109,10 @@ impl<P, T> Session<P, T> {
     /// # Errors
     /// [`STATE`].
     pub fn admits(&mut self, front: &Front<'_>) -> Result<(), Reason> {
+        // Almost always.
+        if self.phase == Phase::Ready && !self.copying && !matches!(front, Front::Password | Front::CopyEnd) {
+            return Ok(());
+        }
         match (self.phase, front) {
             (_, Front::Terminate) => Ok(()),
             (Phase::Authenticating { asked: true }, Front::Password) => {
@@ -133,8 +137,16 @@ impl<P, T> Session<P, T> {
     ///
     /// # Errors
     /// [`TOO_MANY`].
-    pub fn sent(&mut self, kind: SentKind, denied: Option<Denied>) -> Result<(), Reason> {
-        self.push(Sent::new(kind, denied)).map(|_| ())
+    pub fn sent(&mut self, kind: SentKind) -> Result<(), Reason> {
+        self.push(Sent::new(kind)).map(|_| ())
+    }
+
+    /// Notes what goes on to the server in place of a statement that was denied.
+    ///
+    /// # Errors
+    /// [`TOO_MANY`].
+    pub fn replaced(&mut self, kind: SentKind, denied: Denied) -> Result<(), Reason> {
+        self.push(Sent { denied: Some(Box::new(denied)), ..Sent::new(kind) }).map(|_| ())
     }
 
     /// Notes a statement that the server is to run and that may bring so many rows.
@@ -142,7 +154,7 @@ impl<P, T> Session<P, T> {
     /// # Errors
     /// [`TOO_MANY`].
     pub fn runs(&mut self, kind: SentKind, ceiling: Option<Ceiling>, run: T) -> Result<(), Reason> {
-        if self.push(Sent { runs: true, ..Sent::new(kind, None) })? {
+        if self.push(Sent { runs: true, ..Sent::new(kind) })? {
             self.running.push_back(Running { ceiling, run });
         }
         Ok(())
@@ -223,6 +235,8 @@ impl<P, T> Session<P, T> {
     ///
     /// # Errors
     /// What the server may not say now, or what is not carried.
+    // In one piece with what reads the message: what it is, is asked once.
+    #[inline(always)]
     pub fn answered(&mut self, back: Back<'_>) -> Result<Answered, Reason> {
         match back {
             Back::Authenticated | Back::Challenge | Back::AuthenticationStep => self.authenticated(back)?,
@@ -300,7 +314,7 @@ impl<P, T> Session<P, T> {
         if self.copying {
             self.copying = false;
         } else if !self.unanswered.is_empty() && self.unanswered.len() < self.most_unanswered {
-            self.unanswered.push_back(Sent::new(SentKind::CopyEnd, None));
+            self.unanswered.push_back(Sent::new(SentKind::CopyEnd));
         }
     }
 
@@ -369,6 +383,7 @@ impl<P, T> Session<P, T> {
         }
     }
 
+    #[inline(always)]
     fn done(&mut self, back: Back<'_>) -> Result<(), Reason> {
         let Some(first) = self.awaited() else { return Err(STATE) };
         match (&first.kind, back) {
@@ -397,7 +412,7 @@ impl<P, T> Session<P, T> {
     /// [`TOO_MANY`].
     pub fn parse(&mut self, name: &[u8], prepared: Rc<P>) -> Result<(), Reason> {
         let number = self.statements.propose(name, self.pipeline, prepared)?;
-        self.sent(SentKind::Parse { name: name.into(), number }, None)
+        self.sent(SentKind::Parse { name: name.into(), number })
     }
 
     /// Prepares a portal that goes on to the server.
@@ -406,7 +421,7 @@ impl<P, T> Session<P, T> {
     /// [`TOO_MANY`].
     pub fn bind(&mut self, portal: &[u8], held: Held<P>) -> Result<(), Reason> {
         let number = self.portals.propose(portal, self.pipeline, Rc::new(Portal::new(held)))?;
-        self.sent(SentKind::Bind { portal: portal.into(), number }, None)
+        self.sent(SentKind::Bind { portal: portal.into(), number })
     }
 }
 

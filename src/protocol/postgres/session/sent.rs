@@ -37,9 +37,8 @@ pub(super) struct Sent {
 }
 
 impl Sent {
-    pub(super) fn new(kind: SentKind, denied: Option<Denied>) -> Self {
-        let denied = denied.map(Box::new);
-        Self { kind, denied, runs: false, rows: 0, bringing: false, failed: None, newest: (0, 0) }
+    pub(super) fn new(kind: SentKind) -> Self {
+        Self { kind, denied: None, runs: false, rows: 0, bringing: false, failed: None, newest: (0, 0) }
     }
 
     /// It ends its pipeline: the server answers it when it is ready.

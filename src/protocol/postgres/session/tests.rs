@@ -36,8 +36,8 @@ fn nothing_is_asked_before_the_server_is_ready() {
 #[test]
 fn denial_answers_the_statement_it_stands_for() {
     let mut session = ready();
-    session.sent(SentKind::Query, None).unwrap();
-    session.sent(SentKind::Query, denied()).unwrap();
+    session.sent(SentKind::Query).unwrap();
+    session.replaced(SentKind::Query, denied().unwrap()).unwrap();
     assert_eq!(session.answered(FAILED), Ok(Answered::Pass));
     session.answered(READY).unwrap();
     assert_eq!(session.answered(FAILED), Ok(Answered::Denied(denied().unwrap())));
@@ -49,12 +49,12 @@ fn denial_answers_the_statement_it_stands_for() {
 fn pipeline_after_an_error_is_skipped_to_its_sync() {
     let mut session = ready();
     session.parse(b"a", Rc::new("a")).unwrap();
-    session.sent(SentKind::Parse { name: b"x".as_slice().into(), number: 0 }, denied()).unwrap();
+    session.replaced(SentKind::Parse { name: b"x".as_slice().into(), number: 0 }, denied().unwrap()).unwrap();
     session.parse(b"b", Rc::new("b")).unwrap();
     assert_eq!(session.answered(Back::ParseComplete), Ok(Answered::Pass));
     assert_eq!(session.answered(FAILED), Ok(Answered::Denied(denied().unwrap())));
     session.parse(b"c", Rc::new("c")).unwrap();
-    session.sent(SentKind::Sync, None).unwrap();
+    session.sent(SentKind::Sync).unwrap();
     session.parse(b"d", Rc::new("d")).unwrap();
     session.answered(READY).unwrap();
     let held = |name: &[u8]| session.statements.of(name, u64::MAX).len();
@@ -65,11 +65,11 @@ fn pipeline_after_an_error_is_skipped_to_its_sync() {
 fn name_that_is_closed_may_be_taken_again_before_the_server_answers() {
     let mut session = ready();
     session.parse(b"a", Rc::new("old")).unwrap();
-    session.sent(SentKind::Sync, None).unwrap();
-    session.sent(SentKind::CloseStatement(b"a".as_slice().into()), None).unwrap();
-    session.sent(SentKind::Sync, None).unwrap();
+    session.sent(SentKind::Sync).unwrap();
+    session.sent(SentKind::CloseStatement(b"a".as_slice().into())).unwrap();
+    session.sent(SentKind::Sync).unwrap();
     session.parse(b"a", Rc::new("new")).unwrap();
-    session.sent(SentKind::Sync, None).unwrap();
+    session.sent(SentKind::Sync).unwrap();
     for back in [Back::ParseComplete, READY, Back::CloseComplete, READY, Back::ParseComplete, READY] {
         session.answered(back).unwrap();
     }
@@ -80,15 +80,15 @@ fn name_that_is_closed_may_be_taken_again_before_the_server_answers() {
 fn sync_during_a_copy_is_not_answered() {
     let mut session = ready();
     session.bind(b"", smallvec![Rc::new("copy")]).unwrap();
-    session.sent(SentKind::Execute, None).unwrap();
-    session.sent(SentKind::Sync, None).unwrap();
+    session.sent(SentKind::Execute).unwrap();
+    session.sent(SentKind::Sync).unwrap();
     session.answered(Back::BindComplete).unwrap();
     session.answered(Back::CopyIn).unwrap();
     assert_eq!(session.admits(&Front::Query(b"")), Err(STATE));
     for front in [Front::CopyData, Front::CopyEnd] {
         assert_eq!(session.admits(&front), Ok(()));
     }
-    session.sent(SentKind::Sync, None).unwrap();
+    session.sent(SentKind::Sync).unwrap();
     session.answered(DONE).unwrap();
     session.answered(READY).unwrap();
     assert!(session.is_quiet());
@@ -97,11 +97,11 @@ fn sync_during_a_copy_is_not_answered() {
 #[test]
 fn copy_that_ends_before_it_is_asked_for_is_over() {
     let mut session = ready();
-    session.sent(SentKind::Query, None).unwrap();
+    session.sent(SentKind::Query).unwrap();
     for front in [Front::CopyData, Front::CopyEnd] {
         assert_eq!(session.admits(&front), Ok(()));
     }
-    session.sent(SentKind::Sync, None).unwrap();
+    session.sent(SentKind::Sync).unwrap();
     session.answered(Back::CopyIn).unwrap();
     assert_eq!(session.admits(&Front::Query(b"")), Ok(()));
     session.answered(READY).unwrap();
@@ -113,8 +113,8 @@ fn copy_that_ends_before_it_is_asked_for_is_over() {
 fn unanswered_messages_end_at_their_limit() {
     let mut session = ready();
     session.most_unanswered = 1;
-    session.sent(SentKind::Sync, None).unwrap();
-    assert_eq!(session.sent(SentKind::Sync, None), Err(TOO_MANY));
+    session.sent(SentKind::Sync).unwrap();
+    assert_eq!(session.sent(SentKind::Sync), Err(TOO_MANY));
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn what_has_run_is_told_with_its_rows() {
     for number in 2..5 {
         session.runs(SentKind::Execute, None, number).unwrap();
     }
-    session.sent(SentKind::Sync, None).unwrap();
+    session.sent(SentKind::Sync).unwrap();
     // The first sends two rows and changes seven, the second suspends after one, the third fails, the fourth is skipped.
     for back in [Back::Row, Back::Row, DONE, DONE, READY, Back::Row, DONE, FAILED, READY] {
         session.answered(back).unwrap();
