@@ -70,8 +70,21 @@ pub enum Back<'a> {
 #[inline(always)]
 pub fn read<'a>(unit: &Unit, bytes: &'a [u8]) -> Result<Back<'a>, Malformed> {
     let body = bytes.get(HEADER..unit.held).unwrap_or_default();
+    // What comes most often, told by one comparison each.
+    match unit.tag {
+        b'2' => Ok(Back::BindComplete),
+        b'T' | b'n' => Ok(Back::Described),
+        b'C' => {
+            let drops_all = matches!(body, b"DISCARD ALL\0" | b"DEALLOCATE ALL\0");
+            Ok(Back::Complete { drops_all, rows: last_number(body) })
+        }
+        _ => read_other(unit.tag, body),
+    }
+}
+
+fn read_other(tag: u8, body: &[u8]) -> Result<Back<'_>, Malformed> {
     let form = Malformed::new(HEADER, FORM);
-    Ok(match unit.tag {
+    Ok(match tag {
         b'R' => match be_u32::<_, nom::error::Error<&[u8]>>(body) {
             Ok((_, 0)) => Back::Authenticated,
             Ok((_, 3 | 5 | 7 | 8 | 9 | 10 | 11)) => Back::Challenge,
@@ -89,13 +102,7 @@ pub fn read<'a>(unit: &Unit, bytes: &'a [u8]) -> Result<Back<'a>, Malformed> {
         },
         b'E' => error(body).ok_or(form)?,
         b'1' => Back::ParseComplete,
-        b'2' => Back::BindComplete,
         b'3' => Back::CloseComplete,
-        b'T' | b'n' => Back::Described,
-        b'C' => {
-            let drops_all = matches!(body, b"DISCARD ALL\0" | b"DEALLOCATE ALL\0");
-            Back::Complete { drops_all, rows: last_number(body) }
-        }
         b'I' | b's' | b'V' => Back::Complete { drops_all: false, rows: 0 },
         b'D' | b'd' => Back::Row,
         b'G' => Back::CopyIn,

@@ -35,18 +35,60 @@ enum Hold {
     Start(usize),
 }
 
+/// What is known of a message by its type.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    /// Nobody sends it.
+    Unknown,
+    /// Whole, up to [`CONTROL_BYTES`].
+    Control,
+    /// A statement.
+    Text,
+    /// A statement's values.
+    Values,
+    /// A call of a function.
+    Call,
+    /// Carried as it comes.
+    Carried,
+}
+
+/// The classes of types: looked up, since messages of all types come in turn, and a jump by type would be guessed wrong.
+const fn classes(of: &[(Class, &[u8])]) -> [Class; 256] {
+    let mut classes = [Class::Unknown; 256];
+    let mut class = 0;
+    #[allow(clippy::indexing_slicing)] // held by the loops' conditions
+    while class < of.len() {
+        let mut tag = 0;
+        while tag < of[class].1.len() {
+            classes[of[class].1[tag] as usize] = of[class].0;
+            tag += 1;
+        }
+        class += 1;
+    }
+    classes
+}
+
+const CLIENT: [Class; 256] = classes(&[
+    (Class::Text, b"QP"),
+    (Class::Values, b"B"),
+    (Class::Carried, b"d"),
+    (Class::Call, b"F"),
+    (Class::Control, b"DECHSXcfp"),
+]);
+
+const SERVER: [Class; 256] = classes(&[(Class::Carried, b"DdTtVAN"), (Class::Control, b"RSKEZ123IsCnGHWcv")]);
+
 /// The client's next message, once what must be held of it has come.
 ///
 /// # Errors
 /// [`LENGTH`], or [`STATE`] for a type that no client sends.
 pub fn from_client(bytes: &[u8], limits: &Limits) -> Result<Option<Unit>, Malformed> {
-    unit(bytes, |tag| match tag {
-        b'Q' | b'P' => Some(Hold::Whole(limits.statement_bytes)),
-        b'B' => Some(Hold::Start(limits.bind_bytes)),
-        b'd' => Some(Hold::Start(0)),
-        b'F' => Some(Hold::Start(FUNCTION_NUMBER)),
-        b'D' | b'E' | b'C' | b'H' | b'S' | b'X' | b'c' | b'f' | b'p' => Some(Hold::Whole(CONTROL_BYTES)),
-        _ => None,
+    unit(bytes, &CLIENT, |class| match class {
+        Class::Control => Hold::Whole(CONTROL_BYTES),
+        Class::Values => Hold::Start(limits.bind_bytes),
+        Class::Text => Hold::Whole(limits.statement_bytes),
+        Class::Call => Hold::Start(FUNCTION_NUMBER),
+        Class::Unknown | Class::Carried => Hold::Start(0),
     })
 }
 
@@ -55,12 +97,7 @@ pub fn from_client(bytes: &[u8], limits: &Limits) -> Result<Option<Unit>, Malfor
 /// # Errors
 /// [`LENGTH`], or [`STATE`] for a type that no server sends.
 pub fn from_server(bytes: &[u8]) -> Result<Option<Unit>, Malformed> {
-    unit(bytes, |tag| match tag {
-        b'D' | b'd' | b'T' | b't' | b'V' | b'A' | b'N' => Some(Hold::Start(0)),
-        b'R' | b'S' | b'K' | b'E' | b'Z' | b'1' | b'2' | b'3' | b'I' | b's' | b'C' | b'n' | b'G' | b'H' | b'W'
-        | b'c' | b'v' => Some(Hold::Whole(CONTROL_BYTES)),
-        _ => None,
-    })
+    unit(bytes, &SERVER, |class| if class == Class::Control { Hold::Whole(CONTROL_BYTES) } else { Hold::Start(0) })
 }
 
 /// How many rows stand whole at the beginning of what a server sent, and their bytes: so that many small ones are carried
@@ -78,12 +115,14 @@ pub fn rows(bytes: &[u8]) -> (u64, usize) {
     (count, len)
 }
 
-fn unit(bytes: &[u8], hold: impl Fn(u8) -> Option<Hold>) -> Result<Option<Unit>, Malformed> {
-    let Some([tag, length @ ..]) = bytes.first_chunk::<HEADER>().copied() else {
-        let known = bytes.first().is_none_or(|tag| hold(*tag).is_some());
-        return if known { Ok(None) } else { Err(Malformed::new(0, STATE)) };
-    };
-    let hold = hold(tag).ok_or(Malformed::new(0, STATE))?;
+fn unit(bytes: &[u8], classes: &[Class; 256], hold: impl Fn(Class) -> Hold) -> Result<Option<Unit>, Malformed> {
+    let Some(tag) = bytes.first().copied() else { return Ok(None) };
+    let class = classes.get(usize::from(tag)).copied().unwrap_or(Class::Unknown);
+    if class == Class::Unknown {
+        return Err(Malformed::new(0, STATE));
+    }
+    let Some([_, length @ ..]) = bytes.first_chunk::<HEADER>().copied() else { return Ok(None) };
+    let hold = hold(class);
     let len = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX).saturating_add(1);
     let most = match hold {
         Hold::Whole(most) => most.saturating_add(HEADER),

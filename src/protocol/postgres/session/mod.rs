@@ -235,21 +235,29 @@ impl<P, T> Session<P, T> {
     ///
     /// # Errors
     /// What the server may not say now, or what is not carried.
-    // In one piece with what reads the message: what it is, is asked once.
+    // In one piece with what reads the message; what comes seldom stands apart.
     #[inline(always)]
     pub fn answered(&mut self, back: Back<'_>) -> Result<Answered, Reason> {
         match back {
+            Back::ParseComplete | Back::BindComplete | Back::CloseComplete | Back::Described => self.done(back)?,
+            Back::Ready { in_transaction } => return self.ready(in_transaction),
+            Back::Complete { drops_all, rows } => self.complete(drops_all, rows),
+            back => return self.answered_other(back),
+        }
+        Ok(Answered::Pass)
+    }
+
+    #[inline(never)]
+    fn answered_other(&mut self, back: Back<'_>) -> Result<Answered, Reason> {
+        match back {
             Back::Authenticated | Back::Challenge | Back::AuthenticationStep => self.authenticated(back)?,
             Back::Parameter { name, value } => self.parameter(name, value)?,
-            Back::Key(_) | Back::Other => {}
-            Back::Ready { in_transaction } => return self.ready(in_transaction),
             Back::Error { fatal, code } => return Ok(self.failed(fatal, code)),
             Back::Row => self.brings(1)?,
             Back::CopyIn => self.copy_in(),
             Back::CopyBoth if self.settings.replication => self.copy_in(),
             Back::CopyBoth => return Err(UNSUPPORTED),
-            Back::Complete { drops_all, rows } => self.complete(drops_all, rows),
-            Back::ParseComplete | Back::BindComplete | Back::CloseComplete | Back::Described => self.done(back)?,
+            _ => {}
         }
         Ok(Answered::Pass)
     }
@@ -397,8 +405,9 @@ impl<P, T> Session<P, T> {
         }
         let Some(Sent { kind, newest: (statement, portal), .. }) = self.unanswered.pop_front() else { return Ok(()) };
         match kind {
-            SentKind::Parse { name, number } => self.statements.confirm(&name, number),
+            SentKind::Describe => {}
             SentKind::Bind { portal, number } => self.portals.confirm(&portal, number),
+            SentKind::Parse { name, number } => self.statements.confirm(&name, number),
             SentKind::CloseStatement(name) => self.statements.close(&name, statement),
             SentKind::ClosePortal(name) => self.portals.close(&name, portal),
             _ => {}
