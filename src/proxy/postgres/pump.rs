@@ -73,8 +73,9 @@ impl Wire<'_> {
     #[cold]
     fn leaves(&mut self) -> Result<(), End> {
         self.leaving = true;
-        let is_owed = self.session.unanswered() > 0 || self.sides.server_rest.bytes > 0;
-        if is_owed || !self.sides.from_server.is_empty() { Ok(()) } else { Err(End::Over) }
+        let is_answered = self.session.is_quiet() || !self.session.has_begun();
+        let is_passed = self.sides.server_rest.bytes == 0 && self.sides.from_server.is_empty();
+        if is_answered && is_passed { Err(End::Over) } else { Ok(()) }
     }
 
     #[inline(never)]
