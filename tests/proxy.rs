@@ -14,6 +14,8 @@ mod denied;
 mod forms;
 #[path = "proxy/frames.rs"]
 mod frames;
+#[path = "proxy/handed.rs"]
+mod handed;
 #[path = "proxy/learn.rs"]
 mod learn;
 #[path = "proxy/limits.rs"]

@@ -54,7 +54,10 @@ impl<B: Begins> Opened<B> {
     /// Drives the session to its end.
     pub(in crate::proxy) async fn serve(self, worker: &Worker) {
         let Self { client, server, handshake, beginning } = self;
-        match (client, server, worker.reactor()) {
+        let is_plain = !client.is_in_tls() && !server.is_in_tls();
+        // Its thread is started for who is driven by it.
+        let reactor = if is_plain { worker.reactor() } else { None };
+        match (client, server, reactor) {
             (Stream::Plain(client), Stream::Plain(server), Some(reactor)) => {
                 let connection = Box::new(beginning.connection.clone());
                 let driven = match (client.into_std(), server.into_std()) {

@@ -105,6 +105,10 @@ impl Sides {
         if !self.to_server.is_empty() || !self.to_client.is_empty() {
             sent |= self.send(cx, Side::Server)? | self.send(cx, Side::Client)?;
         }
+        // What is left of before goes on first: behind it there may be nothing more than the end.
+        if sent && (!self.from_client.is_empty() || !self.from_server.is_empty()) {
+            return Ok(Moved::GoesOn);
+        }
         // Of one side at a time, in turns, so that none waits for long for the other.
         let last = self.came;
         for side in [other(last), last] {
@@ -113,12 +117,7 @@ impl Sides {
                 return Ok(Moved::Came(side, count));
             }
         }
-        let waits = !self.from_client.is_empty() || !self.from_server.is_empty();
-        Ok(match sent {
-            true if waits => Moved::GoesOn,
-            true => Moved::Written,
-            false => Moved::Nothing,
-        })
+        Ok(if sent { Moved::Written } else { Moved::Nothing })
     }
 
     /// Writes what waits for a side, if it takes it; whether all of it was taken.
@@ -225,7 +224,8 @@ impl Sides {
     /// Says the last words to both, as far as they are taken.
     pub(in crate::proxy) async fn farewell(&mut self) {
         let Self { client, server, to_client, to_server, .. } = self;
-        let farewell = async { (to_client.send(client).await, to_server.send(server).await) };
+        // Neither waits for the other to take its own.
+        let farewell = async { tokio::join!(to_client.send(client), to_server.send(server)) };
         // Whoever has gone does not hear it.
         let _ = tokio::time::timeout(FAREWELL, farewell).await;
     }

@@ -66,6 +66,8 @@ struct Wire<'w> {
     texts: Rc<Cell<usize>>,
     /// Texts that need not be judged again.
     clean: Clean,
+    /// The client has said its last: what it is owed comes yet.
+    leaving: bool,
     /// What was denied last in a pipeline, which the server skips from there to its end.
     denied: Option<(u64, EventId)>,
     /// How many rows the session's cursors may bring.
@@ -98,6 +100,7 @@ impl Begins for Agreed {
             session,
             texts: Rc::default(),
             clean: Clean::default(),
+            leaving: false,
             denied: None,
             cursor: None,
             key: None,

@@ -29,7 +29,8 @@ impl Wire<'_> {
         let mut rest = passage.end(self.sides.client_rest, &mut self.sides.to_server);
         let dealt = loop {
             let bytes = passage.unread();
-            if rest.bytes > 0 || bytes.is_empty() || self.sides.to_server.len() + passage.waiting() > HIGH_BYTES {
+            let waiting = self.sides.to_server.len() + passage.waiting();
+            if rest.bytes > 0 || bytes.is_empty() || waiting > HIGH_BYTES || self.leaving {
                 break Ok(());
             }
             match self.client_message(bytes) {
@@ -37,7 +38,7 @@ impl Wire<'_> {
                 Ok(Some((len, Fate::Forward))) => rest = passage.pass(len),
                 Ok(Some((len, Fate::Last))) => {
                     passage.pass(len);
-                    break Err(End::Over);
+                    break self.leaves();
                 }
                 Ok(Some((len, Fate::Replaced(by)))) => {
                     rest = passage.skip(len, &mut self.sides.to_server);
@@ -64,7 +65,17 @@ impl Wire<'_> {
             session.server_passage(passage).map_err(|why| {
                 if why == ROWS { End::Refused(ROWS) } else { End::Broken(Reason { kind: Kind::Upstream, ..why }) }
             })
-        })
+        })?;
+        if self.leaving { self.leaves() } else { Ok(()) }
+    }
+
+    /// A client that has said its last is told what it has asked before.
+    #[cold]
+    fn leaves(&mut self) -> Result<(), End> {
+        self.leaving = true;
+        let is_answered = self.session.is_quiet() || !self.session.has_begun();
+        let is_passed = self.sides.server_rest.bytes == 0 && self.sides.from_server.is_empty();
+        if is_answered && is_passed { Err(End::Over) } else { Ok(()) }
     }
 
     #[inline(never)]
@@ -153,7 +164,7 @@ impl<'w> Turns<'w> for Wire<'w> {
     }
 
     fn reads_client(&self) -> bool {
-        true
+        !self.leaving
     }
 
     fn is_quiet(&self) -> bool {
@@ -161,13 +172,13 @@ impl<'w> Turns<'w> for Wire<'w> {
     }
 
     fn is_over(&self) -> bool {
-        self.session.is_over()
+        self.session.is_over() || self.leaving
     }
 
     /// There is one deadline from the first byte to the first statement.
     fn wait(&self) -> Option<(Duration, Reason)> {
         let limits = self.subject.worker.limits();
-        let is_begun = !self.sides.from_client.is_empty() || self.sides.client_rest.bytes > 0;
+        let is_begun = !self.leaving && !self.sides.from_client.is_empty() || self.sides.client_rest.bytes > 0;
         self.session.has_begun().then(|| match () {
             () if !self.sides.to_client.is_empty() => (limits.write_progress, CLIENT_SLOW),
             () if !self.sides.to_server.is_empty() => (limits.response, SERVER_SLOW),

@@ -5,6 +5,8 @@
 
 mod rounds;
 mod socket;
+#[cfg(test)]
+mod tests;
 
 pub(super) use socket::Socket;
 
@@ -16,7 +18,7 @@ use std::io;
 use std::net::TcpStream;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Wake;
 use std::thread::{Builder, JoinHandle};
 use tokio::runtime::Handle;
@@ -24,6 +26,9 @@ use tokio::sync::oneshot;
 
 /// What a session is to the thread that drives it.
 pub(super) type Session = Pin<Box<dyn Future<Output = ()>>>;
+
+/// Makes a session on the thread that drives it.
+type Start<C> = Box<dyn FnOnce(&C, [Socket; 2]) -> Session + Send>;
 
 /// A thread that drives sessions. `C` is what its sessions share.
 pub(super) struct Reactor<C> {
@@ -34,7 +39,7 @@ pub(super) struct Reactor<C> {
 /// A session that is to begin.
 struct Begin<C> {
     sockets: [TcpStream; 2],
-    start: Box<dyn FnOnce(&C, [Socket; 2]) -> Session + Send>,
+    start: Start<C>,
     ended: oneshot::Sender<Result<(), Lost>>,
 }
 
@@ -47,7 +52,8 @@ enum Letter<C> {
 
 /// Letters, and the bell that tells of them.
 struct Mailbox<C> {
-    letters: Mutex<Vec<Letter<C>>>,
+    /// Nothing once nobody reads them any more.
+    letters: Mutex<Option<Vec<Letter<C>>>>,
     bell: OwnedFd,
     /// The bell was rung, and nobody has come yet.
     rung: AtomicBool,
@@ -55,8 +61,15 @@ struct Mailbox<C> {
 
 impl<C> Mailbox<C> {
     fn post(&self, letter: Letter<C>) {
-        self.letters.lock().unwrap_or_else(PoisonError::into_inner).push(letter);
-        if !self.rung.swap(true, Ordering::SeqCst) {
+        // What is dropped tells who waits for it; outside of the lock, since it may have more to say.
+        let dropped = match &mut *self.letters() {
+            Some(letters) => {
+                letters.push(letter);
+                None
+            }
+            None => Some(letter),
+        };
+        if dropped.is_none() && !self.rung.swap(true, Ordering::SeqCst) {
             // Each ring is an edge. A count that is full, after 2^64 - 1 rings that nobody reads, would be the only error.
             let _ = rustix::io::write(&self.bell, &1u64.to_ne_bytes());
         }
@@ -64,7 +77,21 @@ impl<C> Mailbox<C> {
 
     fn take(&self) -> Vec<Letter<C>> {
         self.rung.store(false, Ordering::SeqCst);
-        std::mem::take(&mut *self.letters.lock().unwrap_or_else(PoisonError::into_inner))
+        self.letters().as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    fn letters(&self) -> MutexGuard<'_, Option<Vec<Letter<C>>>> {
+        self.letters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Nobody reads letters once the thread has ended, however that came about: who has written is told.
+struct Closes<C>(Arc<Mailbox<C>>);
+
+impl<C> Drop for Closes<C> {
+    fn drop(&mut self) {
+        let unread = self.0.letters().take();
+        drop(unread);
     }
 }
 
@@ -91,10 +118,11 @@ impl<C: 'static> Reactor<C> {
         common: impl FnOnce() -> C + Send + 'static,
     ) -> io::Result<Self> {
         let bell = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
-        let mailbox = Arc::new(Mailbox { letters: Mutex::default(), bell, rung: AtomicBool::new(false) });
+        let mailbox = Arc::new(Mailbox { letters: Mutex::new(Some(Vec::new())), bell, rung: AtomicBool::new(false) });
         let rounds = Rounds::new(Arc::clone(&mailbox))?;
         let thread = Builder::new().name(name).spawn(move || {
             let _timers = runtime.enter();
+            let _closes = Closes(rounds.mailbox());
             rounds.run(&common());
         })?;
         Ok(Self { mailbox, thread: Cell::new(Some(thread)) })

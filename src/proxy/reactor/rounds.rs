@@ -15,23 +15,23 @@ use tokio::sync::oneshot;
 /// Events taken of the kernel at once.
 const MOST_EVENTS: usize = 128;
 /// The bell's key; no session has it, since places end below it.
-const BELL: u64 = u64::MAX;
+pub(super) const BELL: u64 = u64::MAX;
 
 /// A session's place, and how often the place was given away before: what is told of a session that has ended does not reach
 /// the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Key {
-    place: u32,
-    serial: u32,
+    pub(super) place: u32,
+    pub(super) serial: u32,
 }
 
 impl Key {
     /// As the kernel tells it back: the serial number, 31 bits of the place, and which of the two sockets it is.
-    fn of_socket(self, side: usize) -> u64 {
+    pub(super) fn of_socket(self, side: usize) -> u64 {
         u64::from(self.serial) << 32 | u64::from(self.place) << 1 | side as u64
     }
 
-    fn from_socket(data: u64) -> (Self, usize) {
+    pub(super) fn from_socket(data: u64) -> (Self, usize) {
         let (place, serial) = ((data as u32) >> 1, (data >> 32) as u32);
         (Self { place, serial }, (data & 1) as usize)
     }
@@ -69,6 +69,10 @@ impl<C: 'static> Rounds<C> {
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         epoll::add(&epoll, &mailbox.bell, EventData::new_u64(BELL), EventFlags::IN | EventFlags::ET)?;
         Ok(Self { epoll, mailbox })
+    }
+
+    pub(super) fn mailbox(&self) -> Arc<Mailbox<C>> {
+        Arc::clone(&self.mailbox)
     }
 
     /// Drives sessions until it is told to stop; those that are left are dropped then.

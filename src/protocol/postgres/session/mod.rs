@@ -218,7 +218,7 @@ impl<P, T> Session<P, T> {
 
     /// Whether the server has nothing left to answer.
     pub fn is_quiet(&self) -> bool {
-        self.phase == Phase::Ready && self.unanswered.is_empty()
+        self.phase == Phase::Ready && self.unanswered.iter().all(|sent| sent.kind == SentKind::CopyEnd)
     }
 
     /// Whether the server has ended the session, and said why.
@@ -328,6 +328,7 @@ impl<P, T> Session<P, T> {
 
     /// The server ignores every sync up to the end of the copy, which may have been sent already.
     fn copy_in(&mut self) {
+        self.awaited();
         let end = self.unanswered.iter().position(|sent| sent.kind == SentKind::CopyEnd);
         let mut at = 0;
         self.unanswered.retain(|sent| {
@@ -436,3 +437,5 @@ impl<P, T> Session<P, T> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod told;
