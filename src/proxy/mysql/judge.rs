@@ -15,7 +15,7 @@ use crate::protocol::mysql::settings::Settings;
 use crate::protocol::mysql::values::Binding;
 use crate::protocol::mysql::{AUTHENTICATION, TOO_MANY, UNKNOWN_STATEMENT, UNSUPPORTED};
 use crate::proxy::database::texts::{Cleared, judged};
-use crate::proxy::database::{End, Granted, Judged, Run, TEXT_BYTES, Who};
+use crate::proxy::database::{End, Granted, Judged, Run, TEXT_BYTES, Tells, Who};
 use crate::record::EventId;
 use std::cell::Cell;
 use std::rc::Rc;
@@ -178,7 +178,7 @@ impl Wire<'_> {
         }
         self.binds(number, &statement, binding).map_err(End::Refused)?;
         if statement.understood.reaches()
-            && let Err(denied) = self.paths_granted(number, &statement, binding)
+            && let Err(denied) = self.bound_granted(number, &statement, binding)
         {
             return Ok(self.deny(denied));
         }
