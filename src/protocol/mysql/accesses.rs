@@ -202,6 +202,7 @@ impl Asked {
                 self.add(table.action, database, format!("/{}", table.name), (unbounded, reads));
             }
         }
+        statement.shows.iter().for_each(|database| self.add("SHOW", database, "/".into(), (false, true)));
         if let Some(database) = &statement.uses {
             self.add("CONNECT", database, "/".into(), (false, true));
         }
@@ -292,10 +293,29 @@ mod tests {
             ("SET foreign_key_checks = 0", "SET foreign_key_checks"),
             ("USE other; SELECT a FROM t", "CONNECT, SELECT other.t"),
             ("SHOW TABLES", "SHOW"),
+            ("SHOW TABLES FROM other", "SHOW"),
             ("LOAD DATA INFILE 'x' INTO TABLE t", "INSERT shop.t, COPY file"),
             ("LOAD DATA LOCAL INFILE 'x' INTO TABLE t", "COPY shop.t, INSERT shop.t"),
         ] {
             assert_eq!(asked(text), told, "{text}");
+        }
+    }
+
+    #[test]
+    fn catalogue_is_that_of_the_database_it_is_of() {
+        let settings = Settings::new(Server::default(), 45, "shop");
+        for (text, databases) in [
+            ("SHOW TABLES", &["shop"][..]),
+            ("SHOW TABLES FROM other", &["other"]),
+            ("SHOW COLUMNS FROM other.t FROM shop", &["other", "shop"]),
+            ("USE other; SHOW TABLES; DESC shop.t", &["other", "other", "shop"]),
+            ("EXECUTE IMMEDIATE 'SHOW TABLES FROM other'", &["shop", "other"]),
+            ("SHOW DATABASES", &["information_schema"]),
+        ] {
+            let understood = Understood::of(text.as_bytes(), settings.mode, false);
+            let asked = Asked::of(&understood, "ann", &settings);
+            let found: Vec<_> = asked.accesses().iter().map(|access| access.authority).collect();
+            assert_eq!(found, databases, "{text}");
         }
     }
 

@@ -128,11 +128,7 @@ impl<'a> Command<'a> {
                 Ok(Statement { verb: "EXPLAIN", ..read })
             }
             Some(Kind::Word(Key::For)) => self.admin(),
-            Some(Kind::Word(_) | Kind::Quoted) if at == 1 => {
-                self.out.other("SHOW", "");
-                self.out.verb = "SHOW";
-                Ok(self.out)
-            }
+            Some(Kind::Word(_) | Kind::Quoted) if at == 1 => self.describe(),
             _ => Err(Unreadable::Command),
         }
     }
@@ -187,50 +183,6 @@ impl<'a> Command<'a> {
         self.out.uses = Some(self.tokens.name(self.text, 1)?);
         self.out.verb = "USE";
         if self.tokens.len() == 2 { Ok(self.out) } else { Err(Unreadable::Command) }
-    }
-
-    /// What only describes the session or the server is free; what names tables and their definitions is SHOW.
-    fn show(mut self) -> Read {
-        self.out.verb = "SHOW";
-        let mut at = 1;
-        while ["full", "extended", "global", "session", "local", "storage", "open", "table"]
-            .iter()
-            .any(|word| self.is_word(at, word))
-        {
-            at += 1;
-        }
-        let is = |words: &[&str]| words.iter().any(|word| self.is_word(at, word));
-        let free =
-            ["warnings", "errors", "variables", "collation", "character", "charset", "engines", "count", "status"];
-        let names = [
-            "tables",
-            "columns",
-            "fields",
-            "index",
-            "indexes",
-            "keys",
-            "create",
-            "triggers",
-            "databases",
-            "schemas",
-            "events",
-            "function",
-            "procedure",
-            "types",
-        ];
-        let counts = self.is_word(1, "count");
-        let action = match () {
-            () if is(&names) || is(&["status"]) && self.is_word(1, "table") => "SHOW",
-            () if is(&["create"]) && self.is_word(at + 1, "user") => "ADMIN",
-            () if is(&free) || counts => "SESSION",
-            () => "ADMIN",
-        };
-        self.out.other(action, "");
-        let condition = self.tokens.iter().position(|token| token.kind == Kind::Word(Key::Where));
-        match condition {
-            Some(at) => self.expressions_from("SHOW", at + 1),
-            None => Ok(self.out),
-        }
     }
 
     /// `LOCK TABLES a AS x READ, b WRITE`

@@ -14,6 +14,7 @@ mod lexer;
 mod mode;
 mod query;
 mod set;
+mod show;
 #[cfg(test)]
 mod tests;
 
@@ -47,6 +48,8 @@ pub struct Statement {
     pub settings: Vec<Setting>,
     /// `LOAD DATA LOCAL INFILE`: the file of the client's that it reads.
     pub file: Option<String>,
+    /// Databases besides the one in use whose catalogue it tells.
+    pub shows: Vec<String>,
     /// `USE database`
     pub uses: Option<String>,
     /// Whether its literals change what it asks for, so that its fingerprint does not tell.
