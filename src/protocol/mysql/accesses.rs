@@ -3,7 +3,7 @@
 
 use super::settings::{Change, Settings, change, changes_reading};
 use crate::canon::sql::live::unfold;
-use crate::canon::sql::mysql::{self, Mode, Statement, Unreadable};
+use crate::canon::sql::mysql::{self, Mode, Prepared, Statement, Unreadable};
 use crate::flow::{Access, Fact, FactKind};
 use std::borrow::Cow;
 
@@ -75,6 +75,25 @@ impl Understood {
     pub fn working(&self) -> usize {
         let own = self.all().iter().filter(|statement| !statement.within);
         own.filter(|statement| !TRANSACTIONS.contains(&statement.verb)).count()
+    }
+
+    /// Whether it has one statement, besides what stands in strings of it.
+    pub fn is_single(&self) -> bool {
+        self.all().iter().filter(|statement| !statement.within).count() == 1
+    }
+
+    /// What it does with statements that are prepared under names, in order.
+    pub fn prepared(&self) -> impl Iterator<Item = &Prepared> {
+        self.all().iter().filter(|statement| !statement.within).filter_map(|statement| statement.prepared.as_ref())
+    }
+
+    /// The names that it runs and has not prepared itself before.
+    pub fn runs(&self) -> impl Iterator<Item = &str> {
+        self.prepared().enumerate().filter_map(|(at, prepared)| {
+            let Prepared::Use(name) = prepared else { return None };
+            let made = |before: &Prepared| matches!(before, Prepared::Make(made) if made == name);
+            (!self.prepared().take(at).any(made)).then_some(name.as_str())
+        })
     }
 
     /// The functions that it calls.

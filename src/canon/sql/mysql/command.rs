@@ -3,7 +3,7 @@
 use super::keys::Key;
 use super::lexer::{Kind, Places, Token};
 use super::query::Reader;
-use super::{Statement, Table, Unreadable, literal, string};
+use super::{Prepared, Statement, Table, Unreadable, literal, string};
 
 pub(super) type Read = Result<Statement, Unreadable>;
 
@@ -74,9 +74,10 @@ impl<'a> Command<'a> {
             Key::Create | Key::Alter | Key::Drop | Key::Rename => self.define(first),
             Key::Load => self.load(),
             Key::Handler => self.handler(),
-            Key::Prepare => self.prepare("from"),
-            Key::Execute if self.is_word(1, "immediate") => self.prepare("immediate"),
-            Key::Execute | Key::Deallocate => self.whole("PREPARE", "PREPARE"),
+            Key::Prepare => self.prepare(),
+            Key::Execute if self.is_word(1, "immediate") => self.sql_behind(1),
+            Key::Execute => self.named(1, Prepared::Use),
+            Key::Deallocate => self.named(2, Prepared::Drop),
             _ if self.is_word(0, "xa") => self.whole("PREPARE", "PREPARE"),
             _ if self.is_word(0, "checksum") => self.maintain(),
             _ if ADMIN.iter().any(|word| self.is_word(0, word)) => self.admin(),
@@ -153,9 +154,34 @@ impl<'a> Command<'a> {
         Ok(self.out)
     }
 
+    /// A command on the statement of a name.
+    pub(super) fn named(mut self, at: usize, does: fn(String) -> Prepared) -> Read {
+        self.names(at, does);
+        self.whole("PREPARE", "PREPARE")
+    }
+
+    /// Servers take names for the same that differ in letter case, accents or blanks behind them: of ASCII letters and digits
+    /// we know which.
+    fn names(&mut self, at: usize, does: fn(String) -> Prepared) {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$');
+        let name = self.tokens.name(self.text, at).ok().filter(|name| name.bytes().all(is_plain));
+        match name {
+            Some(name) => self.out.prepared = Some(does(name.to_ascii_lowercase())),
+            None => self.out.other("UNREADABLE", ""),
+        }
+    }
+
     /// `PREPARE name FROM 'SQL'`, `EXECUTE IMMEDIATE 'SQL' USING …`: SQL that is not written out cannot be read.
-    fn prepare(mut self, before: &str) -> Read {
-        let at = self.tokens.iter().position(|token| token.is(self.text, before)).ok_or(Unreadable::Incomplete)? + 1;
+    fn prepare(mut self) -> Read {
+        if self.tokens.key(2) != Some(Key::From) {
+            return Err(Unreadable::Command);
+        }
+        self.names(1, Prepared::Make);
+        self.sql_behind(2)
+    }
+
+    fn sql_behind(mut self, before: usize) -> Read {
+        let at = before + 1;
         let alone = self.tokens.get(at + 1).is_none_or(|next| next.is(self.text, "using"));
         let token = self.tokens.get(at).filter(|token| alone && token.kind == Kind::Text);
         match token.and_then(|token| string(self.text, token)) {

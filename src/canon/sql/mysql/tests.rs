@@ -181,6 +181,26 @@ fn catalogues_are_those_of_the_databases_that_are_named() {
 }
 
 #[test]
+fn names_of_prepared_statements_are_those_that_servers_tell_apart() {
+    let named = |text: &str| read(text).map(|mut statements| statements.remove(0).prepared);
+    for (text, expected) in [
+        ("PREPARE S_1 FROM 'SELECT 1'", Some(Prepared::Make("s_1".to_owned()))),
+        ("EXECUTE `S` USING @a, 1", Some(Prepared::Use("s".to_owned()))),
+        ("DEALLOCATE PREPARE s", Some(Prepared::Drop("s".to_owned()))),
+        ("DROP PREPARE s", Some(Prepared::Drop("s".to_owned()))),
+        ("EXECUTE IMMEDIATE 'SELECT 1'", None),
+        ("XA START 'a'", None),
+    ] {
+        assert_eq!(named(text), Ok(expected), "{text}");
+    }
+    for text in
+        ["EXECUTE é", "EXECUTE `s `", "EXECUTE @a", "PREPARE é FROM 'SELECT 1'", "EXECUTE", "DEALLOCATE PREPARE"]
+    {
+        assert!(asked(text).starts_with("UNREADABLE, PREPARE"), "{text}");
+    }
+}
+
+#[test]
 fn functions_columns_are_told() {
     let statement = read("SELECT a, t.B, Sleep (1), s.f(c) FROM t WHERE `D` = 'e' ORDER BY 1").unwrap().remove(0);
     assert_eq!(statement.columns, ["a", "b", "c", "d"]);
