@@ -18,7 +18,7 @@ from clients_kit import doors
 from clients_kit.checks import Failed, Skipped, expect, run
 from clients_kit.mariadb import PASSWORD, MariaDB
 from clients_kit.programs import certificates
-from mysql_kit import binary, files, live, lost, redirected, tls, values, warm
+from mysql_kit import anew, binary, catalogues, files, live, lost, redirected, tls, values, warm
 
 try:
     import pymysql
@@ -389,8 +389,8 @@ def counted(door):
 
 
 EVERYTHING = (client, client_denied, executes_comments_as_the_server, pymysql_works, pymysql_denied, large, rows, mysql2, sysbench, dump,
-              statement_log, modes, databases_followed, stranger, local_infile, binary.binary, binary.cursors, values.values, values.values_of_every_type,
-              values.values_malformed)
+              statement_log, modes, databases_followed, catalogues.catalogues, stranger, local_infile, binary.binary, binary.cursors, values.values,
+              values.values_of_every_type, values.values_malformed)
 
 
 def check(tally, binary, folder, programs, only):
@@ -414,6 +414,7 @@ def check(tally, binary, folder, programs, only):
         alone(function.__name__.replace("_", "-"), function, door)
     alone("values are recorded", values.recorded, binary, folder, certs, server)
     alone("values that are more than values", live.values, binary, folder, certs, server)
+    alone("prepared under another policy", anew.reloaded, binary, folder, certs, server)
     alone("warm as cold", warm.as_cold, binary, folder, certs, server)
     alone("files of clients", files.granted, binary, folder, certs, server)
     alone("files out of the blue", files.out_of_the_blue, binary, folder, certs)

@@ -10,7 +10,7 @@ pub struct Lexicon<T: 'static, const SLOTS: usize> {
 }
 
 impl<T, const SLOTS: usize> Lexicon<T, SLOTS> {
-    /// A lexicon of these words. `SLOTS` is a power of two, more than twice their number.
+    /// A lexicon of these words, each of which stands once. `SLOTS` is a power of two, more than twice their number.
     pub const fn of(entries: &'static [(&'static [u8], T)]) -> Self {
         assert!(SLOTS.is_power_of_two() && SLOTS <= 1 << 15 && entries.len() * 2 < SLOTS);
         let mut slots = [0; SLOTS];
@@ -22,6 +22,7 @@ impl<T, const SLOTS: usize> Lexicon<T, SLOTS> {
             #[expect(clippy::indexing_slicing, reason = "slot < SLOTS, at compile time")]
             {
                 while slots[slot] != 0 {
+                    assert!(!is_same(entries[slots[slot] as usize - 1].0, word));
                     slot = (slot + 1) & (SLOTS - 1);
                 }
                 slots[slot] = index;
@@ -54,6 +55,16 @@ impl<T, const SLOTS: usize> Lexicon<T, SLOTS> {
             slot += 1;
         }
     }
+}
+
+const fn is_same(mut left: &[u8], mut right: &[u8]) -> bool {
+    while let ([a, left_rest @ ..], [b, right_rest @ ..]) = (left, right) {
+        if *a != *b {
+            return false;
+        }
+        (left, right) = (left_rest, right_rest);
+    }
+    left.is_empty() && right.is_empty()
 }
 
 /// Of the length and at most eight bytes at each end, letters in either case alike.

@@ -3,7 +3,7 @@
 
 use super::settings::{Change, Settings, change, changes_reading};
 use crate::canon::sql::live::unfold;
-use crate::canon::sql::mysql::{self, Mode, Statement, Unreadable};
+use crate::canon::sql::mysql::{self, Mode, Prepared, Statement, Unreadable};
 use crate::flow::{Access, Fact, FactKind};
 use std::borrow::Cow;
 
@@ -75,6 +75,25 @@ impl Understood {
     pub fn working(&self) -> usize {
         let own = self.all().iter().filter(|statement| !statement.within);
         own.filter(|statement| !TRANSACTIONS.contains(&statement.verb)).count()
+    }
+
+    /// Whether it has one statement, besides what stands in strings of it.
+    pub fn is_single(&self) -> bool {
+        self.all().iter().filter(|statement| !statement.within).count() == 1
+    }
+
+    /// What it does with statements that are prepared under names, in order.
+    pub fn prepared(&self) -> impl Iterator<Item = &Prepared> {
+        self.all().iter().filter(|statement| !statement.within).filter_map(|statement| statement.prepared.as_ref())
+    }
+
+    /// The names that it runs and has not prepared itself before.
+    pub fn runs(&self) -> impl Iterator<Item = &str> {
+        self.prepared().enumerate().filter_map(|(at, prepared)| {
+            let Prepared::Use(name) = prepared else { return None };
+            let made = |before: &Prepared| matches!(before, Prepared::Make(made) if made == name);
+            (!self.prepared().take(at).any(made)).then_some(name.as_str())
+        })
     }
 
     /// The functions that it calls.
@@ -202,6 +221,7 @@ impl Asked {
                 self.add(table.action, database, format!("/{}", table.name), (unbounded, reads));
             }
         }
+        statement.shows.iter().for_each(|database| self.add("SHOW", database, "/".into(), (false, true)));
         if let Some(database) = &statement.uses {
             self.add("CONNECT", database, "/".into(), (false, true));
         }
@@ -292,10 +312,29 @@ mod tests {
             ("SET foreign_key_checks = 0", "SET foreign_key_checks"),
             ("USE other; SELECT a FROM t", "CONNECT, SELECT other.t"),
             ("SHOW TABLES", "SHOW"),
+            ("SHOW TABLES FROM other", "SHOW"),
             ("LOAD DATA INFILE 'x' INTO TABLE t", "INSERT shop.t, COPY file"),
             ("LOAD DATA LOCAL INFILE 'x' INTO TABLE t", "COPY shop.t, INSERT shop.t"),
         ] {
             assert_eq!(asked(text), told, "{text}");
+        }
+    }
+
+    #[test]
+    fn catalogue_is_that_of_the_database_it_is_of() {
+        let settings = Settings::new(Server::default(), 45, "shop");
+        for (text, databases) in [
+            ("SHOW TABLES", &["shop"][..]),
+            ("SHOW TABLES FROM other", &["other"]),
+            ("SHOW COLUMNS FROM other.t FROM shop", &["other", "shop"]),
+            ("USE other; SHOW TABLES; DESC shop.t", &["other", "other", "shop"]),
+            ("EXECUTE IMMEDIATE 'SHOW TABLES FROM other'", &["shop", "other"]),
+            ("SHOW DATABASES", &["information_schema"]),
+        ] {
+            let understood = Understood::of(text.as_bytes(), settings.mode, false);
+            let asked = Asked::of(&understood, "ann", &settings);
+            let found: Vec<_> = asked.accesses().iter().map(|access| access.authority).collect();
+            assert_eq!(found, databases, "{text}");
         }
     }
 

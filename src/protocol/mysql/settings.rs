@@ -9,7 +9,7 @@ const NO_BACKSLASH_ESCAPES: u16 = 0x0200;
 const ANSI_QUOTES: u16 = 0x8000;
 
 /// What is followed of a session's settings.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// How its texts are read.
     pub mode: Mode,

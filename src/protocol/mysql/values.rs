@@ -210,18 +210,19 @@ impl<'a> Iterator for Walk<'a> {
 /// The bytes of a value, behind the length that may stand before them.
 fn reach<'a>([kind, _]: Type, rest: Binding<'a>) -> Result<Reach<'a>, Reason> {
     let (length, width) = match kind {
-        // NULL; TINY; SHORT; LONG, FLOAT; DOUBLE, LONGLONG. Of INT24 and YEAR MariaDB takes no byte, against what is documented.
+        // NULL; TINY; SHORT; LONG, FLOAT; DOUBLE, LONGLONG. INT24 and YEAR are documented as LONG and SHORT; MySQL reads them as strings,
+        // and MariaDB takes no byte of them, nor of BIT and GEOMETRY, and reads the next value where they stand.
         6 => (0, 0),
         1 => (0, 1),
         2 => (0, 2),
         3 | 4 => (0, 4),
         5 | 8 => (0, 8),
-        // TIMESTAMP, DATE, TIME, DATETIME; DECIMAL, VARCHAR, BIT; VECTOR, JSON, NEWDECIMAL, ENUM, SET, blobs, strings, GEOMETRY.
+        // TIMESTAMP, DATE, TIME, DATETIME; DECIMAL, VARCHAR; VECTOR, JSON, NEWDECIMAL, ENUM, SET, blobs, strings.
         7 | 10..=12 => match rest.held.first() {
             Some(width) => (1, usize::from(*width)),
             None => return beyond(rest, 1),
         },
-        0 | 15 | 16 | 242 | 245..=255 => match length_encoded(rest.held) {
+        0 | 15 | 242 | 245..=254 => match length_encoded(rest.held) {
             Some((width, after)) => (rest.held.len() - after.len(), usize::try_from(width).map_err(|_| FORM)?),
             None if matches!(rest.held.first(), Some(0xfb | 0xff)) => return Err(FORM),
             // The length itself goes on.
@@ -395,6 +396,8 @@ mod tests {
             (9, b"\x07\0\0\0"),
             (13, b"\xea\x07"),
             (14, b"\x01x"),
+            (16, b"\x01x"),
+            (255, b"\x01x"),
             (200, b"\x01x"),
         ] {
             assert_eq!(texts(&mut Values::new(1), whole(&told(&[kind], value))), Err(FORM), "{kind} {value:?}");

@@ -4,12 +4,14 @@
 //! and how a denial is answered is in `proxy::postgres` and `proxy::mysql`.
 
 mod begin;
+mod paths;
 mod report;
 mod sides;
 pub(in crate::proxy) mod texts;
 mod turn;
 
 pub(in crate::proxy) use begin::{Beginning, Begins, Opened};
+pub(in crate::proxy) use paths::Tells;
 pub(in crate::proxy) use report::{Run, decided, refused};
 use sides::Moved;
 pub(in crate::proxy) use sides::{Passage, Proved, Rest, Sides, pass_on};

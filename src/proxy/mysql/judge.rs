@@ -15,7 +15,7 @@ use crate::protocol::mysql::settings::Settings;
 use crate::protocol::mysql::values::Binding;
 use crate::protocol::mysql::{AUTHENTICATION, TOO_MANY, UNKNOWN_STATEMENT, UNSUPPORTED};
 use crate::proxy::database::texts::{Cleared, judged};
-use crate::proxy::database::{End, Granted, Judged, Run, TEXT_BYTES, Who};
+use crate::proxy::database::{End, Granted, Judged, Run, TEXT_BYTES, Tells, Who};
 use crate::record::EventId;
 use std::cell::Cell;
 use std::rc::Rc;
@@ -24,7 +24,7 @@ use std::time::Instant;
 /// An error's number and SQLSTATE.
 type Code = (u16, &'static str);
 /// What a denial is answered with.
-type Denied = (EventId, Code);
+pub(super) type Denied = (EventId, Code);
 
 impl Wire<'_> {
     /// Judges one command of the client. Says whether it goes on; if not, it has been answered where it is to be.
@@ -144,11 +144,11 @@ impl Wire<'_> {
     fn query(&mut self, text: &[u8]) -> Result<bool, End> {
         self.begins()?;
         let (understood, granted) = self.granted(text);
-        match granted {
+        match granted.and_then(|granted| self.named_granted(&understood, granted)) {
             Err(denied) => Ok(self.deny(denied)),
             Ok(granted) => {
-                let most = granted.rows;
-                self.runs(granted, text.len(), Shape::Results, Then::Text(understood), (most, Rc::default()))
+                let (most, then) = (granted.rows, self.then(text, understood, &granted)?);
+                self.runs(granted, text.len(), Shape::Results, then, (most, Rc::default()))
             }
         }
     }
@@ -178,7 +178,7 @@ impl Wire<'_> {
         }
         self.binds(number, &statement, binding).map_err(End::Refused)?;
         if statement.understood.reaches()
-            && let Err(denied) = self.paths_granted(number, &statement, binding)
+            && let Err(denied) = self.bound_granted(number, &statement, binding)
         {
             return Ok(self.deny(denied));
         }
@@ -204,7 +204,7 @@ impl Wire<'_> {
     }
 
     /// Whether a prepared statement is granted by the policy in place.
-    fn still_granted(&mut self, statement: &Statement) -> Result<(), Denied> {
+    pub(super) fn still_granted(&mut self, statement: &Statement) -> Result<(), Denied> {
         let generation = self.subject.generation();
         if statement.generation.get() != generation {
             let settings = Some(&statement.settings);

@@ -5,11 +5,11 @@ use super::Wire;
 use super::report::DIALECT;
 use super::texts::Statement;
 use crate::canon::sql::mysql::{literals, tokens};
-use crate::flow::{Part, Verdict};
-use crate::protocol::mysql::VALUE;
+use crate::flow::Part;
 use crate::protocol::mysql::accesses::{Asked, Understood};
 use crate::protocol::mysql::emit::DENIED;
 use crate::protocol::mysql::values::Binding;
+use crate::proxy::database::Tells;
 use crate::record::EventId;
 
 impl Wire<'_> {
@@ -20,7 +20,7 @@ impl Wire<'_> {
     }
 
     /// Judges what is bound to a statement that may take paths or programs.
-    pub(super) fn paths_granted(
+    pub(super) fn bound_granted(
         &mut self,
         number: u32,
         statement: &Statement,
@@ -30,19 +30,9 @@ impl Wire<'_> {
         let read = self.statements.bind(number, binding, |bound| {
             values = bound.is_held().then(|| bound.texts().map(|text| text.into_owned()).collect());
         });
-        let Some(values) = values.filter(|_| read.is_ok()) else {
-            return Err((self.subject.note_end(VALUE), DENIED));
-        };
-        let parts: Vec<_> = values.iter().map(|value| DIALECT.value(value)).collect();
+        let values = values.filter(|_| read.is_ok());
         let asked = Asked::of(&statement.understood, &self.subject.who.user, &statement.settings);
-        let judgement = self.subject.decide(&asked.accesses(), &parts);
-        if judgement.verdict == Verdict::Allow {
-            return Ok(());
-        }
-        let counts = self.counts(&statement.understood, &asked, &judgement, true);
-        match self.note(&statement.text, &counts, judgement, None) {
-            Some(event) => Err((event, DENIED)),
-            None => Ok(()),
-        }
+        self.paths_granted((&statement.text, &*statement.understood), (&asked, &asked.accesses()), values)
+            .map_err(|event| (event, DENIED))
     }
 }

@@ -8,6 +8,7 @@ mod judge;
 mod leg;
 mod live;
 mod login;
+mod named;
 mod opening;
 mod pump;
 mod report;
@@ -78,6 +79,7 @@ struct Wire<'w> {
     /// TLS is spoken on one side only.
     half_in_tls: bool,
     statements: Statements<Statement>,
+    named: named::Named,
     /// The command that the server has not yet answered to its end.
     awaited: Option<Awaited>,
     /// The packet that is passed goes on in the client's next.
@@ -126,6 +128,8 @@ enum Asked {
     Plain,
     /// Follow what a text has changed.
     Text(Rc<crate::protocol::mysql::accesses::Understood>),
+    /// The same, of a text that prepares statements under names, or runs or drops them.
+    Named(Rc<Statement>),
     /// Another database is in use.
     Database(String),
     /// Another user has it.
@@ -155,6 +159,7 @@ impl Begins for Agreed {
             subject,
             deadline,
             statements: Statements::new(limits),
+            named: named::Named::default(),
             limits,
             settings,
             first,

@@ -171,6 +171,13 @@ impl Wire<'_> {
                 self.clean.forget();
                 understood.follow(&mut self.settings, done);
             }
+            Asked::Named(text) => {
+                if !text.understood.leaves_no_trace() {
+                    self.clean.forget();
+                    text.understood.follow(&mut self.settings, done);
+                }
+                self.names(&text, done);
+            }
             Asked::Database(database) if done => {
                 self.clean.forget();
                 self.settings.uses(&database);
@@ -182,6 +189,7 @@ impl Wire<'_> {
                 self.subject.becomes(who);
                 self.settings = settings;
                 self.statements.clear();
+                self.named.clear();
                 seen.status.into_iter().for_each(|status| self.settings.status(status));
             }
             // The server closes the connection.
@@ -191,6 +199,7 @@ impl Wire<'_> {
                 self.clean.forget();
                 self.settings = super::Settings { databases, ..self.first.clone() };
                 self.statements.clear();
+                self.named.clear();
                 seen.status.into_iter().for_each(|status| self.settings.status(status));
             }
             Asked::Anew => {}

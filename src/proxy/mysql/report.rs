@@ -6,9 +6,10 @@ use super::texts::Statement as Prepared;
 use crate::behave::sql::Asked as Seen;
 use crate::canon::sql::mysql::{Mode, literals, normalised, tokens};
 use crate::flow::{Judgement, Kind, Reason};
+use crate::protocol::mysql::VALUE;
 use crate::protocol::mysql::accesses::{Asked, Understood};
 use crate::protocol::mysql::values::Binding;
-use crate::proxy::database::Dialect;
+use crate::proxy::database::{Dialect, Tells};
 use crate::record::EventId;
 use crate::record::event::{Clipped, Sql};
 use crate::record::statements::Statement;
@@ -28,9 +29,12 @@ pub(super) fn seen(understood: &Understood) -> Seen<'_> {
     Seen { fingerprint, normalised, statements: understood.working() }
 }
 
-impl Wire<'_> {
-    /// What a text counts as that asks for this.
-    pub(super) fn counts(
+impl<'w> Tells<'w> for Wire<'w> {
+    type Understood = Understood;
+    type Asked = Asked;
+    const VALUE: Reason = VALUE;
+
+    fn counts(
         &self,
         understood: &Understood,
         asked: &Asked,
@@ -41,8 +45,7 @@ impl Wire<'_> {
         self.subject.counts(text, asked.told(), understood.functions(), judgement, suspicious)
     }
 
-    /// Records a judgement that denies; gives the event's id if the denial must be acted on.
-    pub(super) fn note(
+    fn note(
         &mut self,
         text: &[u8],
         counts: &Arc<Statement>,
@@ -55,7 +58,9 @@ impl Wire<'_> {
         };
         self.subject.note(counts, (judgement, more), values, true)
     }
+}
 
+impl Wire<'_> {
     /// Reads what is bound to a statement. What is bound to one whose event waits belongs to it, as its literals do.
     pub(super) fn binds(&mut self, number: u32, statement: &Prepared, binding: Binding<'_>) -> Result<(), Reason> {
         let sql = self.subject.waiting_of(&statement.understood.fingerprint);

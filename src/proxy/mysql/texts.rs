@@ -91,6 +91,11 @@ impl Statement {
         Rc::new(Self { text: text.into(), understood, settings, generation, granted, brought, held })
     }
 
+    /// Whether it is the same text, prepared in a session that was the same.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        self.text == other.text && self.settings == other.settings
+    }
+
     /// What it counts as when it runs.
     pub(super) fn runs(&self) -> Granted {
         let mut granted = self.granted.borrow_mut();

@@ -13,7 +13,7 @@ use crate::protocol::postgres::front::Front;
 use crate::protocol::postgres::session::{Ceiling, Denied, Portal, SentKind};
 use crate::protocol::postgres::{TOO_MANY, UNKNOWN_STATEMENT};
 use crate::proxy::database::texts::{Cleared, judged};
-use crate::proxy::database::{End, Granted, Judged, TEXT_BYTES};
+use crate::proxy::database::{End, Granted, Judged, TEXT_BYTES, Tells};
 use crate::record::EventId;
 use std::rc::Rc;
 use std::time::Instant;

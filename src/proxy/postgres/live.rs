@@ -5,11 +5,12 @@ use super::Wire;
 use super::report::DIALECT;
 use super::texts::Statement;
 use crate::canon::sql::postgres::{literals, tokens};
-use crate::flow::{Part, Verdict};
+use crate::flow::Part;
 use crate::protocol::postgres::VALUE;
 use crate::protocol::postgres::accesses::{Asked, Understood};
 use crate::protocol::postgres::emit::DENIED;
 use crate::protocol::postgres::front;
+use crate::proxy::database::Tells;
 use crate::record::EventId;
 use std::rc::Rc;
 
@@ -29,7 +30,7 @@ impl Wire<'_> {
                 }
             }
             if statement.understood.reaches() {
-                self.paths_granted(statement, bound)?;
+                self.bound_granted(statement, bound)?;
             }
         }
         Ok(())
@@ -47,23 +48,15 @@ impl Wire<'_> {
         Ok(())
     }
 
-    fn paths_granted(&mut self, statement: &Statement, bound: &[u8]) -> Result<(), (EventId, &'static str)> {
+    /// Judges what is bound to a statement that may take paths or programs.
+    fn bound_granted(&mut self, statement: &Statement, bound: &[u8]) -> Result<(), (EventId, &'static str)> {
         let values: Vec<_> = front::all_values(bound).collect();
-        if front::count(bound) != Some(values.len()) {
-            return Err((self.subject.note_end(VALUE), DENIED));
-        }
-        let parts: Vec<_> = values.into_iter().flatten().map(|value| DIALECT.value(value)).collect();
-        let understood = &statement.understood;
-        let asked = Asked::of(understood, &self.subject.who.user, &self.subject.who.database, &self.session.settings);
-        let judgement = self.subject.decide(&asked.accesses(), &parts);
-        if judgement.verdict == Verdict::Allow {
-            return Ok(());
-        }
-        let counts = self.counts(understood, &asked, &judgement, true);
-        match self.note(&statement.text, &counts, judgement, None) {
-            Some(event) => Err((event, DENIED)),
-            None => Ok(()),
-        }
+        let whole = front::count(bound) == Some(values.len());
+        let values = whole.then(|| values.into_iter().flatten().collect());
+        let (understood, who) = (&statement.understood, &self.subject.who);
+        let asked = Asked::of(understood, &who.user, &who.database, &self.session.settings);
+        self.paths_granted((&statement.text, understood), (&asked, &asked.accesses()), values)
+            .map_err(|event| (event, DENIED))
     }
 
     /// What a text hands on as more than values: SQL in its strings, and paths.

@@ -6,9 +6,10 @@ use super::texts::Statement as Prepared;
 use crate::behave::sql::Asked as Seen;
 use crate::canon::sql::postgres::{literals, normalised, tokens};
 use crate::flow::{Judgement, Kind, Reason};
+use crate::protocol::postgres::VALUE;
 use crate::protocol::postgres::accesses::{Asked, Understood};
 use crate::protocol::postgres::front;
-use crate::proxy::database::Dialect;
+use crate::proxy::database::{Dialect, Tells};
 use crate::record::EventId;
 use crate::record::event::{Clipped, Sql};
 use crate::record::statements::Statement;
@@ -32,9 +33,12 @@ pub(super) fn seen(understood: &Understood) -> Seen<'_> {
     Seen { fingerprint, normalised, statements: understood.working() }
 }
 
-impl Wire<'_> {
-    /// What a text counts as that asks for this.
-    pub(super) fn counts(
+impl<'w> Tells<'w> for Wire<'w> {
+    type Understood = Understood;
+    type Asked = Asked;
+    const VALUE: Reason = VALUE;
+
+    fn counts(
         &self,
         understood: &Understood,
         asked: &Asked,
@@ -45,8 +49,7 @@ impl Wire<'_> {
         self.subject.counts(text, asked.told(), understood.functions(), judgement, suspicious)
     }
 
-    /// Records a judgement that denies; gives the event's id if the denial must be acted on.
-    pub(super) fn note(
+    fn note(
         &mut self,
         text: &[u8],
         counts: &Arc<Statement>,
@@ -59,7 +62,9 @@ impl Wire<'_> {
         };
         self.subject.note(counts, (judgement, more), values, self.session.unanswered() < MOST_WAITING)
     }
+}
 
+impl Wire<'_> {
     /// What is bound to a statement whose event waits belongs to it, as its literals do.
     pub(super) fn binds(&mut self, held: &[Rc<Prepared>], bound: &[u8]) {
         for statement in held {

@@ -3,7 +3,7 @@
 use super::keys::Key;
 use super::lexer::{Kind, Places, Token};
 use super::query::Reader;
-use super::{Statement, Table, Unreadable, literal, string};
+use super::{Prepared, Statement, Table, Unreadable, literal, string};
 
 pub(super) type Read = Result<Statement, Unreadable>;
 
@@ -74,9 +74,10 @@ impl<'a> Command<'a> {
             Key::Create | Key::Alter | Key::Drop | Key::Rename => self.define(first),
             Key::Load => self.load(),
             Key::Handler => self.handler(),
-            Key::Prepare => self.prepare("from"),
-            Key::Execute if self.is_word(1, "immediate") => self.prepare("immediate"),
-            Key::Execute | Key::Deallocate => self.whole("PREPARE", "PREPARE"),
+            Key::Prepare => self.prepare(),
+            Key::Execute if self.is_word(1, "immediate") => self.sql_behind(1),
+            Key::Execute => self.named(1, Prepared::Use),
+            Key::Deallocate => self.named(2, Prepared::Drop),
             _ if self.is_word(0, "xa") => self.whole("PREPARE", "PREPARE"),
             _ if self.is_word(0, "checksum") => self.maintain(),
             _ if ADMIN.iter().any(|word| self.is_word(0, word)) => self.admin(),
@@ -128,11 +129,7 @@ impl<'a> Command<'a> {
                 Ok(Statement { verb: "EXPLAIN", ..read })
             }
             Some(Kind::Word(Key::For)) => self.admin(),
-            Some(Kind::Word(_) | Kind::Quoted) if at == 1 => {
-                self.out.other("SHOW", "");
-                self.out.verb = "SHOW";
-                Ok(self.out)
-            }
+            Some(Kind::Word(_) | Kind::Quoted) if at == 1 => self.describe(),
             _ => Err(Unreadable::Command),
         }
     }
@@ -157,9 +154,34 @@ impl<'a> Command<'a> {
         Ok(self.out)
     }
 
+    /// A command on the statement of a name.
+    pub(super) fn named(mut self, at: usize, does: fn(String) -> Prepared) -> Read {
+        self.names(at, does);
+        self.whole("PREPARE", "PREPARE")
+    }
+
+    /// Servers take names for the same that differ in letter case, accents or blanks behind them: of ASCII letters and digits
+    /// we know which.
+    fn names(&mut self, at: usize, does: fn(String) -> Prepared) {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$');
+        let name = self.tokens.name(self.text, at).ok().filter(|name| name.bytes().all(is_plain));
+        match name {
+            Some(name) => self.out.prepared = Some(does(name.to_ascii_lowercase())),
+            None => self.out.other("UNREADABLE", ""),
+        }
+    }
+
     /// `PREPARE name FROM 'SQL'`, `EXECUTE IMMEDIATE 'SQL' USING …`: SQL that is not written out cannot be read.
-    fn prepare(mut self, before: &str) -> Read {
-        let at = self.tokens.iter().position(|token| token.is(self.text, before)).ok_or(Unreadable::Incomplete)? + 1;
+    fn prepare(mut self) -> Read {
+        if self.tokens.key(2) != Some(Key::From) {
+            return Err(Unreadable::Command);
+        }
+        self.names(1, Prepared::Make);
+        self.sql_behind(2)
+    }
+
+    fn sql_behind(mut self, before: usize) -> Read {
+        let at = before + 1;
         let alone = self.tokens.get(at + 1).is_none_or(|next| next.is(self.text, "using"));
         let token = self.tokens.get(at).filter(|token| alone && token.kind == Kind::Text);
         match token.and_then(|token| string(self.text, token)) {
@@ -187,50 +209,6 @@ impl<'a> Command<'a> {
         self.out.uses = Some(self.tokens.name(self.text, 1)?);
         self.out.verb = "USE";
         if self.tokens.len() == 2 { Ok(self.out) } else { Err(Unreadable::Command) }
-    }
-
-    /// What only describes the session or the server is free; what names tables and their definitions is SHOW.
-    fn show(mut self) -> Read {
-        self.out.verb = "SHOW";
-        let mut at = 1;
-        while ["full", "extended", "global", "session", "local", "storage", "open", "table"]
-            .iter()
-            .any(|word| self.is_word(at, word))
-        {
-            at += 1;
-        }
-        let is = |words: &[&str]| words.iter().any(|word| self.is_word(at, word));
-        let free =
-            ["warnings", "errors", "variables", "collation", "character", "charset", "engines", "count", "status"];
-        let names = [
-            "tables",
-            "columns",
-            "fields",
-            "index",
-            "indexes",
-            "keys",
-            "create",
-            "triggers",
-            "databases",
-            "schemas",
-            "events",
-            "function",
-            "procedure",
-            "types",
-        ];
-        let counts = self.is_word(1, "count");
-        let action = match () {
-            () if is(&names) || is(&["status"]) && self.is_word(1, "table") => "SHOW",
-            () if is(&["create"]) && self.is_word(at + 1, "user") => "ADMIN",
-            () if is(&free) || counts => "SESSION",
-            () => "ADMIN",
-        };
-        self.out.other(action, "");
-        let condition = self.tokens.iter().position(|token| token.kind == Kind::Word(Key::Where));
-        match condition {
-            Some(at) => self.expressions_from("SHOW", at + 1),
-            None => Ok(self.out),
-        }
     }
 
     /// `LOCK TABLES a AS x READ, b WRITE`

@@ -1,11 +1,11 @@
 //! CREATE, ALTER, DROP, RENAME: of tables and views it is asked on each of them, of what rules the server as ADMIN, of the
 //! rest as DDL without a table.
 
-use super::Unreadable;
 use super::command::{Command, Read, table_of};
 use super::keys::Key;
 use super::lexer::{Kind, Places};
 use super::query::Reader;
+use super::{Prepared, Unreadable};
 
 /// Words between the command and what it defines.
 const BEFORE: [&str; 13] = [
@@ -56,7 +56,7 @@ impl Command<'_> {
             Key::Drop if tables || self.is_word(at, "view") => self.drop_each(at + 1),
             Key::Create | Key::Alter if tables || self.is_word(at, "view") => self.define_table(at + 1),
             Key::Create | Key::Drop if self.indexed(at).is_some() => self.define_index(at),
-            Key::Drop if self.tokens.key(at) == Some(Key::Prepare) => self.whole("PREPARE", "PREPARE"),
+            Key::Drop if self.tokens.key(at) == Some(Key::Prepare) => self.named(at + 1, Prepared::Drop),
             Key::Rename => self.admin(),
             _ => self.whole("DDL", "DDL"),
         }

@@ -14,11 +14,12 @@ mod lexer;
 mod mode;
 mod query;
 mod set;
+mod show;
 #[cfg(test)]
 mod tests;
 
 use super::live::{Live, Unfold};
-pub use super::postgres::{MOST_COLUMNS, MOST_DEPTH, MOST_NAMES, Other, Table, Unreadable, fingerprint};
+pub use super::postgres::{MOST_COLUMNS, MOST_DEPTH, MOST_NAMES, Other, Prepared, Table, Unreadable, fingerprint};
 pub use fingerprint::{literals, normalised};
 pub use keys::Key;
 pub use lexer::{Kind, Lexer, Token};
@@ -47,6 +48,10 @@ pub struct Statement {
     pub settings: Vec<Setting>,
     /// `LOAD DATA LOCAL INFILE`: the file of the client's that it reads.
     pub file: Option<String>,
+    /// Databases besides the one in use whose catalogue it tells.
+    pub shows: Vec<String>,
+    /// `PREPARE`, `EXECUTE`, `DEALLOCATE`, with the name in lower case.
+    pub prepared: Option<Prepared>,
     /// `USE database`
     pub uses: Option<String>,
     /// Whether its literals change what it asks for, so that its fingerprint does not tell.
@@ -62,9 +67,10 @@ impl Unfold for Statement {
         &self.live
     }
 
-    /// What EXECUTE gives it is not followed: no path or program can be told.
+    /// What EXECUTE gives it is not followed: no path or program can be told; nor are names that are made in a string, which
+    /// servers refuse.
     fn within(mut self) -> Self {
-        if self.live.reaches {
+        if self.live.reaches || self.prepared.is_some() {
             self.other("UNREADABLE", "");
         }
         Self { within: true, by_literal: true, ..self }

@@ -18,6 +18,7 @@ fn asked(text: &str) -> String {
             told.push(format!("{action} {schema}{name}{}", if without { " without WHERE" } else { "" }));
         }
         told.extend(statement.others.iter().map(|other| format!("{} {}", other.action, other.name).trim().to_owned()));
+        told.extend(statement.shows.iter().map(|name| format!("SHOW {name}")));
         told.extend(statement.uses.iter().map(|name| format!("USE {name}")));
     }
     told.join(", ")
@@ -107,7 +108,6 @@ fn commands_say_what_they_do() {
         ("CALL p(1, (SELECT a FROM t))", "SELECT t, CALL p"),
         ("DO SLEEP(5)", ""),
         ("USE `shop`", "USE shop"),
-        ("SHOW TABLES FROM shop", "SHOW"),
         ("SHOW WARNINGS", "SESSION"),
         ("SHOW SESSION VARIABLES LIKE 'a%'", "SESSION"),
         ("SHOW GRANTS", "ADMIN"),
@@ -138,6 +138,65 @@ fn commands_say_what_they_do() {
         ("SELECT 1; DROP TABLE t", "DDL t"),
     ] {
         assert_eq!(asked(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn catalogues_are_those_of_the_databases_that_are_named() {
+    for (text, expected) in [
+        ("SHOW TABLES", "SHOW"),
+        ("SHOW FULL TABLES LIKE 'a%'", "SHOW"),
+        ("SHOW TABLES WHERE Tables_in_shop IN ('a', 'b')", "SHOW"),
+        ("SHOW TABLES FROM other", "SHOW other"),
+        ("SHOW FULL TABLES IN `other` LIKE 'a%'", "SHOW other"),
+        ("SHOW TABLE STATUS FROM other WHERE Name IN ('a')", "SHOW other"),
+        ("SHOW OPEN TABLES FROM other", "SHOW other"),
+        ("SHOW TRIGGERS IN other", "SHOW other"),
+        ("SHOW EVENTS /*! FROM other */", "SHOW other"),
+        ("SHOW COLUMNS FROM t", "SHOW"),
+        ("SHOW FULL FIELDS IN t IN other", "SHOW other"),
+        ("SHOW COLUMNS FROM other.t", "SHOW other"),
+        ("SHOW COLUMNS FROM a.t FROM b", "SHOW a, SHOW b"),
+        ("SHOW COLUMNS FROM a.like FROM b", "unreadable"),
+        ("SHOW EXTENDED INDEX FROM t FROM other", "SHOW other"),
+        ("SHOW KEYS FROM `other`.`from` WHERE Key_name = 'x'", "SHOW other"),
+        ("SHOW CREATE TABLE t", "SHOW"),
+        ("SHOW CREATE TABLE other.t", "SHOW other"),
+        ("SHOW CREATE VIEW `other`.`v`", "SHOW other"),
+        ("SHOW CREATE PACKAGE BODY other.p", "SHOW other"),
+        ("SHOW CREATE PACKAGE body", "SHOW"),
+        ("SHOW CREATE DATABASE IF NOT EXISTS other", "SHOW other"),
+        ("SHOW CREATE USER ann", "ADMIN"),
+        ("DESCRIBE t", "SHOW"),
+        ("DESC other.t 'a%'", "SHOW other"),
+        ("EXPLAIN other.t", "SHOW other"),
+        ("SHOW DATABASES LIKE 'a%'", "SHOW information_schema"),
+        ("SHOW PROCEDURE STATUS", "SHOW information_schema"),
+        ("SHOW OPEN TABLES", "SHOW information_schema"),
+        ("SHOW TABLES FROM", "unreadable"),
+        ("SHOW TABLES FROM 'other'", "unreadable"),
+    ] {
+        assert_eq!(asked(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn names_of_prepared_statements_are_those_that_servers_tell_apart() {
+    let named = |text: &str| read(text).map(|mut statements| statements.remove(0).prepared);
+    for (text, expected) in [
+        ("PREPARE S_1 FROM 'SELECT 1'", Some(Prepared::Make("s_1".to_owned()))),
+        ("EXECUTE `S` USING @a, 1", Some(Prepared::Use("s".to_owned()))),
+        ("DEALLOCATE PREPARE s", Some(Prepared::Drop("s".to_owned()))),
+        ("DROP PREPARE s", Some(Prepared::Drop("s".to_owned()))),
+        ("EXECUTE IMMEDIATE 'SELECT 1'", None),
+        ("XA START 'a'", None),
+    ] {
+        assert_eq!(named(text), Ok(expected), "{text}");
+    }
+    for text in
+        ["EXECUTE é", "EXECUTE `s `", "EXECUTE @a", "PREPARE é FROM 'SELECT 1'", "EXECUTE", "DEALLOCATE PREPARE"]
+    {
+        assert!(asked(text).starts_with("UNREADABLE, PREPARE"), "{text}");
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod grammar;
 
+use crate::canon::lexicon::Lexicon;
+
 /// A keyword, or any other word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)] // each variant is the keyword it is named after
@@ -174,7 +176,7 @@ pub enum Key {
 }
 
 /// Every keyword with its spelling.
-static KEYS: &[(&[u8], Key)] = &[
+static KEYS: Lexicon<Key, 512> = Lexicon::of(&[
     (b"all", Key::All),
     (b"alter", Key::Alter),
     (b"analyze", Key::Analyze),
@@ -338,19 +340,13 @@ static KEYS: &[(&[u8], Key)] = &[
     (b"window", Key::Window),
     (b"with", Key::With),
     (b"xor", Key::Xor),
-];
-
-const LONGEST: usize = 19;
+]);
 
 impl Key {
     /// The keyword that these bytes spell, in any letter case.
+    #[inline]
     pub fn of(word: &[u8]) -> Self {
-        let mut folded = [0; LONGEST];
-        let Some(folded) = folded.get_mut(..word.len()) else { return Self::Other };
-        folded.copy_from_slice(word);
-        folded.make_ascii_lowercase();
-        let found = KEYS.binary_search_by(|(text, _)| (*text).cmp(&*folded));
-        found.ok().and_then(|index| KEYS.get(index)).map_or(Self::Other, |(_, key)| *key)
+        KEYS.get(word).copied().unwrap_or(Self::Other)
     }
 }
 
@@ -359,12 +355,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_are_sorted_and_found_in_any_case() {
-        assert!(KEYS.is_sorted_by(|(left, _), (right, _)| left < right));
-        assert_eq!(KEYS.iter().map(|(text, _)| text.len()).max(), Some(LONGEST));
-        for (text, key) in KEYS {
-            assert_eq!(Key::of(&text.to_ascii_uppercase()), *key);
-        }
+    fn keys_are_found_in_any_case() {
+        assert_eq!(Key::of(b"select"), Key::Select);
+        assert_eq!(Key::of(b"SAVEpoint"), Key::Savepoint);
         assert_eq!(Key::of(b"orders"), Key::Other);
         assert_eq!(Key::of(&[b'a'; 40]), Key::Other);
     }
