@@ -229,13 +229,13 @@ proptest! {
                     match (send, run) {
                         (Send::CopyEnd, _) => session.admits(&Front::CopyEnd),
                         (Send::Query { .. }, Some(run)) => session.runs(SentKind::Query, None, run),
-                        (Send::Query { .. }, None) => session.sent(SentKind::Query, None),
+                        (Send::Query { .. }, None) => session.sent(SentKind::Query),
                         (_, Some(run)) => session.runs(SentKind::Execute, Some(Ceiling::new(u64::MAX)), run),
                         (Send::Parse, _) => session.parse(b"a", Rc::new(())),
                         (Send::Bind, _) => session.bind(b"p", Held::new()),
-                        (Send::Describe, _) => session.sent(SentKind::Describe, None),
-                        (Send::CloseStatement, _) => session.sent(SentKind::CloseStatement(Box::default()), None),
-                        _ => session.sent(SentKind::Sync, None),
+                        (Send::Describe, _) => session.sent(SentKind::Describe),
+                        (Send::CloseStatement, _) => session.sent(SentKind::CloseStatement(Box::default())),
+                        _ => session.sent(SentKind::Sync),
                     }.unwrap();
                 }
                 Step::Answer(answer) => for back in server.says(answer) {
