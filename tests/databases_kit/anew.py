@@ -15,6 +15,9 @@ trustDomain: cluster.test
 databases:
   - {name: orders, from: 127.0.0.1, user: owner, tables: {orders: [SELECT, DDL]}}
 """
+# What `a` was prepared with runs `b`, and the other way round.
+EACH_OTHER = ("PREPARE a AS SELECT 1", "BEGIN; PREPARE b AS SELECT 2; EXECUTE a; COMMIT", "DEALLOCATE a",
+              "BEGIN; PREPARE a AS SELECT 3; EXECUTE b; COMMIT")
 
 
 def reloaded(binary, folder, certs, server):
@@ -38,9 +41,11 @@ def reloaded(binary, folder, certs, server):
 
             prepared = lambda: outcome("SELECT id FROM orders WHERE id = %s", (1,), True)
             expect("before", [outcome("PREPARE p AS SELECT id FROM orders"), prepared(), prepared(), outcome(ways[0])], ["ran"] * 4)
+            expect("made", [outcome(sql) for sql in EACH_OTHER], ["ran"] * 4)
             (folder / "anew" / "allowlist.yaml").write_text(ALLOWLIST.replace("orders: [SELECT, DDL]", "made: DDL, customers: SELECT"))
             until("the policy has changed", lambda: outcome("SELECT name FROM customers WHERE id = 1") == "ran", 20)
             expect("after", [prepared(), *map(outcome, ways)], ["denied"] * 4)
+            expect("texts that run each other", outcome("EXECUTE a"), "ran")
     finally:
         podwall.end()
 

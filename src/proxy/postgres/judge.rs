@@ -15,6 +15,7 @@ use crate::protocol::postgres::{TOO_MANY, UNKNOWN_STATEMENT};
 use crate::proxy::database::texts::{Cleared, judged};
 use crate::proxy::database::{End, Granted, Judged, TEXT_BYTES, Tells};
 use crate::record::EventId;
+use std::collections::HashSet;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -175,16 +176,28 @@ impl Wire<'_> {
         }
     }
 
-    /// Whether every statement that a name may stand for is granted by the policy in place.
+    /// Whether every statement that a name may stand for is granted by the policy in place, and what they run by name. They may
+    /// run each other.
     fn all_granted(&mut self, held: &[Rc<Statement>]) -> Result<(), (EventId, &'static str)> {
         if held.is_empty() {
             return Err((self.unknown_statement(), NO_STATEMENT));
         }
         let under = self.under();
-        for statement in held.iter().filter(|statement| statement.under.get() != under) {
-            let judged = self.judge(&statement.text, &statement.understood)?;
+        if held.iter().all(|statement| statement.under.get() == under) {
+            return Ok(());
+        }
+        let (mut waiting, mut known, mut judged) = (held.to_vec(), HashSet::new(), Vec::new());
+        while let Some(statement) = waiting.pop() {
+            if statement.under.get() == under || !known.insert(Rc::as_ptr(&statement)) {
+                continue;
+            }
+            let cleared = self.judge_alone(&statement.text, &statement.understood)?;
+            waiting.extend(self.run_by(&statement.understood)?);
+            judged.push((statement, cleared.granted));
+        }
+        for (statement, granted) in judged {
             statement.under.set(under);
-            statement.granted.replace(judged.granted);
+            statement.granted.replace(granted);
         }
         Ok(())
     }
@@ -249,6 +262,15 @@ impl Wire<'_> {
 
     /// Judges a text. What it runs by name must be granted too.
     pub(super) fn judge(&mut self, text: &[u8], understood: &Understood) -> Result<Cleared, (EventId, &'static str)> {
+        let cleared = self.judge_alone(text, understood)?;
+        let held = self.run_by(understood)?;
+        if !held.is_empty() {
+            self.all_granted(&held)?;
+        }
+        Ok(cleared)
+    }
+
+    fn judge_alone(&mut self, text: &[u8], understood: &Understood) -> Result<Cleared, (EventId, &'static str)> {
         if understood.is_refused() {
             return Err((self.subject.note_end(SETTING), DENIED));
         }
@@ -265,28 +287,30 @@ impl Wire<'_> {
         if let Some(event) = noted {
             return Err((event, DENIED));
         }
-        self.runs_granted(understood)?;
         Ok(Cleared {
             granted: Granted { counts, rows, fresh: true, timed: asks_for_a_piece(&understood.normalised) },
             clean,
         })
     }
 
-    /// `EXECUTE name`: what was prepared under the name, in this text or before.
-    fn runs_granted(&mut self, understood: &Understood) -> Result<(), (EventId, &'static str)> {
-        let mut made: Vec<&str> = Vec::new();
+    /// `EXECUTE name`: what was prepared under the name before, not in this text.
+    fn run_by(&self, understood: &Understood) -> Result<Vec<Rc<Statement>>, (EventId, &'static str)> {
+        let (mut made, mut run): (Vec<&str>, Vec<Rc<Statement>>) = (Vec::new(), Vec::new());
         for prepared in understood.prepared() {
             match prepared {
                 Prepared::Make(name) => made.push(name),
                 Prepared::Use(name) if made.contains(&name.as_str()) => {}
                 Prepared::Use(name) => {
                     let held = self.session.statements.of(name.as_bytes(), self.session.pipeline());
-                    self.all_granted(&held)?;
+                    if held.is_empty() {
+                        return Err((self.unknown_statement(), NO_STATEMENT));
+                    }
+                    run.extend(held);
                 }
                 Prepared::Drop(_) | Prepared::DropAll => {}
             }
         }
-        Ok(())
+        Ok(run)
     }
 
     fn under(&self) -> Under {
