@@ -14,6 +14,7 @@ use podwall::record::sink::Sink;
 use podwall::record::{Metrics, Origin, Recorder, Settings};
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, SystemTime};
@@ -34,6 +35,9 @@ impl Detector for Defect {
         panic!("a defect, on purpose");
     }
 }
+
+const ALLOWLIST: &str = "apiVersion: podwall.dev/v1\nkind: Allowlist\nmetadata: {name: test}\n\
+    databases: [{name: all, from: any, user: app, tables: {orders: SELECT}, functions: [pg_read_file]}]\n";
 
 /// Keeps what is recorded.
 #[derive(Clone, Default)]
@@ -66,17 +70,96 @@ fn panic_costs_one_connection_and_is_recorded() {
     assert!(record.lines().any(|line| line.contains("\"line\":\"panic\"")), "{record}");
 }
 
+#[test]
+fn panic_costs_one_database_session_of_its_thread() {
+    let kept = Kept::default();
+    let folder = tempfile::tempdir().unwrap();
+    let allowlist = folder.path().join("allowlist.yaml");
+    std::fs::write(&allowlist, ALLOWLIST).unwrap();
+    let (sidecar, writer) = of_protocol("postgres", database(), allowlist, &kept);
+    let address = sidecar.addresses()[0];
+    let mut sessions = [opened(address), opened(address)];
+    for round in 1..3 {
+        assert_eq!(query(&mut sessions[0], "SELECT id FROM orders"), b'C');
+        assert_eq!(
+            query(&mut sessions[1], "SELECT pg_read_file('break-the-detector') FROM orders"),
+            0,
+            "it is ended without a word"
+        );
+        sessions[1] = opened(address);
+        assert!(sidecar.shared().metrics().render().contains(&format!("podwall_panics_total {round}\n")));
+    }
+    assert!(sidecar.is_alive());
+    drop(sessions);
+    assert_eq!(sidecar.stop(), 0, "nothing is open any more");
+    assert!(writer.stop(Stop { time: SystemTime::now(), why: "test".into(), cut: 0 }, Duration::from_secs(30)));
+    let record = kept.0.lock().unwrap().clone();
+    assert_eq!(record.matches("\"line\":\"panic\"").count(), 2, "{record}");
+}
+
+fn message(tag: u8, body: &[u8]) -> Vec<u8> {
+    [&[tag], &u32::try_from(body.len() + 4).unwrap().to_be_bytes()[..], body].concat()
+}
+
+/// A session with the database, past the login.
+fn opened(address: SocketAddr) -> TcpStream {
+    let mut socket = TcpStream::connect(address).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    socket.write_all(&message(b'?', b"\0\x03\0\0user\0app\0database\0shop\0\0")[1..]).unwrap();
+    let mut welcome = vec![0; welcome().len()];
+    socket.read_exact(&mut welcome).unwrap();
+    socket
+}
+
+fn welcome() -> Vec<u8> {
+    [message(b'R', &[0; 4]), message(b'Z', b"I")].concat()
+}
+
+/// The first byte of the answer to a text; 0 when the session ends without one.
+fn query(socket: &mut TcpStream, text: &str) -> u8 {
+    let answer = [message(b'C', b"SELECT 1\0"), message(b'Z', b"I")].concat();
+    let mut told = vec![0; answer.len()];
+    socket.write_all(&message(b'Q', &[text.as_bytes(), b"\0"].concat())).unwrap();
+    if socket.read_exact(&mut told).is_ok() { told[0] } else { 0 }
+}
+
+/// A database that lets everybody in and answers everything with one row that it does not send.
+fn database() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for mut socket in listener.incoming().flatten() {
+            thread::spawn(move || {
+                let mut bytes = [0; 4096];
+                let _ = socket.read(&mut bytes).unwrap();
+                socket.write_all(&welcome()).unwrap();
+                while socket.read(&mut bytes).is_ok_and(|read| read > 0) {
+                    let answer = [message(b'C', b"SELECT 1\0"), message(b'Z', b"I")].concat();
+                    socket.write_all(&answer).unwrap();
+                }
+            });
+        }
+    });
+    address
+}
+
 fn sidecar(upstream: SocketAddr, kept: &Kept) -> (Sidecar, podwall::record::Writer) {
+    of_protocol("http", upstream, "deploy/examples/inspect-only-allowlist.yaml".into(), kept)
+}
+
+fn of_protocol(
+    protocol: &str,
+    upstream: SocketAddr,
+    allowlist: PathBuf,
+    kept: &Kept,
+) -> (Sidecar, podwall::record::Writer) {
     let config = format!(
         "apiVersion: podwall.dev/v1\nkind: Podwall\nworkers: 1\n\
-         listeners: [{{listen: '127.0.0.1:0', tls: off, upstream: '{upstream}'}}]\n"
+         listeners: [{{listen: '127.0.0.1:0', tls: off, protocol: {protocol}, upstream: '{upstream}'}}]\n"
     );
     let environment = Environment::of(std::iter::empty());
     let config = config::load::read("podwall.yaml", &config, &environment).unwrap().config;
-    let sources = podwall::control::judging::Sources {
-        allowlists: vec!["deploy/examples/inspect-only-allowlist.yaml".into()],
-        ..Default::default()
-    };
+    let sources = podwall::control::judging::Sources { allowlists: vec![allowlist], ..Default::default() };
     let policy = sources.load(SystemTime::now()).unwrap().policy;
     let engine = Engine::new(policy, Detectors::compile(&[&Defect], Vec::new()), 0);
     let sinks: Vec<Box<dyn Sink>> = vec![Box::new(kept.clone())];

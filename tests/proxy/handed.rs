@@ -16,8 +16,12 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const MUCH: usize = 65 << 10;
 
 fn bench(listener: &TcpListener) -> Bench {
+    setup(listener).start()
+}
+
+fn setup(listener: &TcpListener) -> Setup {
     let setup = Setup::new().behind(listener.local_addr().unwrap()).rules(RULES);
-    setup.listener("protocol: postgres").start()
+    setup.listener("protocol: postgres")
 }
 
 fn message(tag: u8, body: &[u8]) -> Vec<u8> {
@@ -160,6 +164,58 @@ fn answer_is_not_kept_back_while_a_client_says_half_a_message() {
     }
     drop((client, server));
     bench.end();
+}
+
+#[test]
+fn waits_of_a_session_over_plain_sockets_end() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let limits = ["body_deadline", "send_deadline", "response_deadline"];
+    let bench = limits.iter().fold(setup(&listener), |setup, limit| setup.limit(&format!("{limit}: 300ms"))).start();
+
+    let (mut client, server) = opened(&bench, &listener);
+    client.write_all(&query("SELECT id FROM orders")[..7]).unwrap();
+    let mut told = Vec::new();
+    client.read_to_end(&mut told).unwrap();
+    assert!(told.starts_with(b"E"), "it is told");
+    drop(server);
+
+    let (mut client, mut server) = opened(&bench, &listener);
+    client.write_all(&query("SELECT id FROM orders")).unwrap();
+    let row = message(b'D', &vec![0; 8 << 10]);
+    while server.write_all(&row).is_ok() {}
+
+    let (mut asking, _silent) = opened(&bench, &listener);
+    let text = query(&large(200 << 10));
+    while asking.write_all(&text).is_ok() {}
+
+    drop(client);
+    let reasons = ["limit-postgres-message", "limit-postgres-answers", "upstream-postgres-timeout"];
+    assert_eq!(bench.end().reasons(), reasons);
+}
+
+#[test]
+fn stop_waits_for_what_runs() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut bench = bench(&listener);
+    let (mut idle, _idle_server) = opened(&bench, &listener);
+    let (mut client, mut server) = opened(&bench, &listener);
+    // The end of a copy that never began is nothing that is still to come.
+    let asked = [query("SELECT id FROM orders"), message(b'c', b"")].concat();
+    client.write_all(&asked).unwrap();
+    server.read_exact(&mut vec![0; asked.len()]).unwrap();
+    let stopping = bench.stop_aside();
+    let mut told = Vec::new();
+    idle.read_to_end(&mut told).unwrap();
+    assert!(String::from_utf8_lossy(&told).contains("57P01"), "who is idle is told");
+    let answer = [message(b'C', b"SELECT 0\0"), ready()].concat();
+    server.write_all(&answer).unwrap();
+    let mut told = Vec::new();
+    client.read_to_end(&mut told).unwrap();
+    assert!(
+        told.starts_with(&answer) && String::from_utf8_lossy(&told).contains("57P01"),
+        "what runs comes to its end"
+    );
+    assert_eq!(stopping.join().unwrap(), 0);
 }
 
 #[test]
