@@ -14,9 +14,9 @@
 //!    (parts). Malformed is a refusal that names the rule broken.
 //! 3. **judge** ([`engine`]): every access must be granted under every reading ([`policy`]); the evidence of all parts is
 //!    weighed together ([`detect`]). Pure: time and counters come in the [`flow::Scene`].
-//! 4. **release or refuse** (`proxy::http1`, which serves streams of HTTP/2 too; `proxy::postgres`, `proxy::mysql`; `proxy::exchange` for any
-//!    protocol of questions and answers, as Redis): what was judged goes on, unchanged; what was denied is answered with a status
-//!    and the event's id, and not a byte of it goes on.
+//! 4. **release or refuse** (`proxy::http1`, which serves streams of HTTP/2 too; `proxy::postgres`, `proxy::mysql`, whose sessions
+//!    over plain sockets `proxy::reactor` drives; `proxy::exchange` for any protocol of questions and answers, as Redis): what was
+//!    judged goes on, unchanged; what was denied is answered with a status and the event's id, and not a byte of it goes on.
 //! 5. **record** ([`record`]): one masked line, handed over without waiting.
 //!
 //! ## The floors: imports go only downwards, neighbours never meet
