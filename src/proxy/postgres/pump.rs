@@ -30,7 +30,12 @@ impl Wire<'_> {
         let dealt = loop {
             let bytes = passage.unread();
             let waiting = self.sides.to_server.len() + passage.waiting();
-            if rest.bytes > 0 || bytes.is_empty() || waiting > HIGH_BYTES || self.leaving {
+            if rest.bytes > 0 || bytes.is_empty() || waiting > HIGH_BYTES {
+                break Ok(());
+            }
+            // Behind the last message nothing is said any more; that the client has gone is still seen.
+            if self.leaving {
+                passage.skip(bytes.len(), &mut self.sides.to_server);
                 break Ok(());
             }
             match self.client_message(bytes) {
@@ -164,7 +169,7 @@ impl<'w> Turns<'w> for Wire<'w> {
     }
 
     fn reads_client(&self) -> bool {
-        !self.leaving
+        true
     }
 
     fn is_quiet(&self) -> bool {
@@ -178,7 +183,7 @@ impl<'w> Turns<'w> for Wire<'w> {
     /// There is one deadline from the first byte to the first statement.
     fn wait(&self) -> Option<(Duration, Reason)> {
         let limits = self.subject.worker.limits();
-        let is_begun = !self.leaving && !self.sides.from_client.is_empty() || self.sides.client_rest.bytes > 0;
+        let is_begun = !self.sides.from_client.is_empty() || self.sides.client_rest.bytes > 0;
         self.session.has_begun().then(|| match () {
             () if !self.sides.to_client.is_empty() => (limits.write_progress, CLIENT_SLOW),
             () if !self.sides.to_server.is_empty() => (limits.response, SERVER_SLOW),
