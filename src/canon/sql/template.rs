@@ -35,6 +35,7 @@ impl Template {
             }
             at += piece.len();
             let end = match words {
+                None if !text.get(at).is_some_and(u8::is_ascii_digit) => return None,
                 None => number_end(text, at),
                 Some(words) => {
                     let end = string_end(text, at).filter(|_| text.get(at) == Some(&b'\''))?;
@@ -44,9 +45,6 @@ impl Template {
                     end
                 }
             };
-            if end == at {
-                return None;
-            }
             (at, known) = (end, range.end);
         }
         Some((text.get(at..)?, self.text.get(known..)?))
@@ -84,6 +82,7 @@ mod tests {
             "SELECT a FROM t WHERE b = 1x AND c = 'x'",
             "SELECT a FROM t WHERE b = 1. AND c = 'x'",
             "SELECT a FROM t WHERE b =  AND c = 'x'",
+            "SELECT a FROM t WHERE b = .5 AND c = 'x'",
             "SELECT a FROM t WHERE b = -1 AND c = 'x'",
             "SELECT a FROM t WHERE b = 1 AND c = 'x\\'",
             "SELECT a FROM t WHERE b = 1 AND c = 'c'",

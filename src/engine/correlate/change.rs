@@ -224,7 +224,7 @@ fn open(token: &Token) -> Option<Change> {
 }
 
 /// Whether a value could change a statement: it is marked, or more than one token of which one is a keyword, an operator
-/// or a mark.
+/// or a mark, or a dot that no name stands before.
 pub fn could(value: &[u8]) -> bool {
     if is_marked(value) {
         return true;
@@ -233,7 +233,14 @@ pub fn could(value: &[u8]) -> bool {
     match statement.tokens.as_slice() {
         [] | [_] => false,
         tokens if statement.is_list(tokens) => false,
-        tokens => statement.adds(tokens).is_some() || tokens.iter().any(|token| token.kind == Kind::Semicolon),
+        tokens => {
+            let joins_nothing = |pair: &[Token]| {
+                matches!(pair, [Token { kind: Kind::Number | Kind::Dot, .. }, Token { kind: Kind::Dot, .. }])
+            };
+            statement.adds(tokens).is_some()
+                || tokens.iter().any(|token| token.kind == Kind::Semicolon)
+                || tokens.windows(2).any(joins_nothing)
+        }
     }
 }
 
@@ -373,10 +380,12 @@ mod tests {
 
     #[test]
     fn only_what_could_change_a_statement_is_remembered() {
-        for value in ["' --", "1 or 1", "a=b", "f(x)", "x;y", "a/**/b", "1 union select 2", "\"a", "a\\"] {
+        for value in ["' --", "1 or 1", "a=b", "f(x)", "x;y", "a/**/b", "1 union select 2", "\"a", "a\\", "0x31 ..."] {
             assert!(could(value.as_bytes()), "{value}");
         }
-        for value in ["", "word", "two words", "17", "-17", "a, b, c", "name desc", "3.14", "a.b.c", "été à Paris"] {
+        for value in
+            ["", "word", "two words", "17", "-17", "a, b, c", "name desc", "3.14", "a.b.c", "one. Two.", "été à Paris"]
+        {
             assert!(!could(value.as_bytes()), "{value}");
         }
     }
