@@ -152,11 +152,15 @@ def main():
         bouncer, bouncer_port = pgbouncer(folder / "pgbouncer", server.port)
         made.callback(bouncer.end)
         programs = [(podwall, port), (bouncer, bouncer_port)]
+        total = [0, 0]
         for clients, mode in itertools.product((1, 4), ("simple", "prepared")) if "cpu" in arguments.only else ():
             ours, theirs = bench.costs(programs, mode, clients)
             print(f"{mode:>9}, {clients} of pgbench's clients: podwall {statistics.median(ours):5.1f} µs, "
                   f"pgbouncer {statistics.median(theirs):5.1f} µs of CPU per transaction (medians); "
                   f"{sum(ours) / sum(theirs):.2f}x", flush=True)
+            total = [total[0] + sum(ours), total[1] + sum(theirs)]
+        if total[1]:
+            print(f"      all: {total[0] / total[1]:.2f}x", flush=True)
         for mode in ("simple", "prepared") if "latency" in arguments.only else ():
             direct, through, bounced = (statistics.median(bench.latency(to, mode) for _ in range(min(arguments.rounds, 5)))
                                         for to in (server.port, port, bouncer_port))
