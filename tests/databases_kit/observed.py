@@ -91,7 +91,7 @@ def observers(binary, folder, certs, server):
         with opened("owner") as session:
             end = time.monotonic() + 41
             inside = lambda: 2 < (time.monotonic() - started) % 10 < 5
-            until("a known kind of session", lambda: session.execute(OWN) and time.monotonic() > end and inside(), 60)
+            until("a known kind of session", lambda: session.execute(OWN) and time.monotonic() > end and inside(), 120)
             session.execute("SELECT n FROM generate_series(1, 60000) AS n").fetchall()
         line = podwall.recorded(reason="sql-mass-read")
         expect("told", (line["mode"], int(line["detail"].split()[0]) >= 60000), ("shadow", True))
