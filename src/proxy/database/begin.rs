@@ -1,7 +1,7 @@
 //! Where a session is driven once it is opened: over two plain sockets by the worker's reactor, which costs less, and where
 //! either side is in TLS by the worker itself, as everything else is.
 
-use super::{Dialect, Proved, Sides, Subject, Turns, Who, carry};
+use super::{Dialect, Proved, Sides, Subject, Turns, Who, carry, close};
 use crate::flow::{Connection, Kind, Reason};
 use crate::proxy::deadline::Deadline;
 use crate::proxy::inbox::Inbox;
@@ -112,5 +112,5 @@ async fn session<B: Begins>(
         Box::new(beginning.begins.begin(subject, sides, deadline))
     };
     let end = carry(&mut *session).await;
-    session.close(end).await;
+    close(&mut *session, end).await;
 }

@@ -1,7 +1,6 @@
 //! What sessions of all databases have in common: who is served, how a text is judged, what the record is told of it
-//! (`report`), the two sides between which bytes move (`sides`), the turns in which they do (`turn`), and the thread
-//! on which they are taken (`begin`). What a protocol says
-//! and how a denial is answered is in `proxy::postgres` and `proxy::mysql`.
+//! (`report`), the two sides between which bytes move (`sides`), the turns in which they do (`turn`), and the thread on which
+//! they are taken (`begin`). What a protocol says and how a denial is answered is in `proxy::postgres` and `proxy::mysql`.
 
 mod begin;
 mod paths;
@@ -16,7 +15,7 @@ pub(in crate::proxy) use report::{Run, decided, refused};
 use sides::Moved;
 pub(in crate::proxy) use sides::{Passage, Proved, Rest, Sides, pass_on};
 pub(in crate::proxy) use turn::Turns;
-use turn::carry;
+use turn::{carry, close};
 
 use super::waiting::Waiting;
 use super::worker::Worker;
@@ -215,6 +214,7 @@ impl<'w> Subject<'w> {
         seen: &Seen<'_>,
         accesses: &[Access<'_>],
     ) -> Judged {
+        // Before the engine is asked: what is judged counts as judged under no later policy than it was.
         self.generation();
         let past = Past::default();
         let scene = self.scene(&past);

@@ -184,7 +184,7 @@ impl Sides {
     }
 
     /// Whether the sidecar stops. Who waits for it is woken by it: it is asked once, and looked at from then on.
-    pub(in crate::proxy) fn is_stopped(&mut self, worker: &Worker, cx: &mut Context<'_>) -> bool {
+    pub(super) fn is_stopped(&mut self, worker: &Worker, cx: &mut Context<'_>) -> bool {
         if self.awaits_stop {
             return worker.stopping();
         }
@@ -222,7 +222,7 @@ impl Sides {
     }
 
     /// Says the last words to both, as far as they are taken.
-    pub(in crate::proxy) async fn farewell(&mut self) {
+    pub(super) async fn farewell(&mut self) {
         let Self { client, server, to_client, to_server, .. } = self;
         // Neither waits for the other to take its own.
         let farewell = async { tokio::join!(to_client.send(client), to_server.send(server)) };

@@ -31,8 +31,8 @@ pub(in crate::proxy) trait Turns<'w> {
     /// How long what is waited for may take; nothing when a deadline stands that is not put off.
     fn wait(&self) -> Option<(Duration, Reason)>;
 
-    /// Tells the client why the session ends, if we end it, and lets go of both sides.
-    fn close(&mut self, end: End) -> impl Future<Output = ()>;
+    /// Says the last words to the client: `reason`, or that the sidecar stops, in these words, with the event's id.
+    fn ends(&mut self, reason: Option<&Reason>, says: &str, event: &str);
 }
 
 /// Carries a session to its end.
@@ -42,6 +42,24 @@ pub(super) async fn carry<'w>(session: &mut impl Turns<'w>) -> End {
     }
     let mut standing = Standing::default();
     poll_fn(|cx| poll_turn(session, cx, &mut standing)).await
+}
+
+/// Tells the client why the session ends, if we end it, and lets go of both sides.
+pub(super) async fn close<'w>(session: &mut impl Turns<'w>, end: End) {
+    let told = match end {
+        End::Over => None,
+        End::Refused(reason) | End::Broken(reason) => Some((Some(reason), "the session is ended")),
+        End::Stopped => Some((None, "the sidecar stops")),
+    };
+    if let Some((reason, says)) = told {
+        let (subject, sides, _) = session.parts();
+        let event = reason.map(|reason| subject.note_end(reason).to_string()).unwrap_or_default();
+        // In the middle of a message nothing can be said.
+        if sides.server_rest.bytes == 0 {
+            session.ends(reason.as_ref(), says, &event);
+        }
+    }
+    session.parts().1.farewell().await;
 }
 
 /// The deadline that stands.

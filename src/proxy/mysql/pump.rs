@@ -254,21 +254,9 @@ impl<'w> Turns<'w> for Wire<'w> {
         })
     }
 
-    async fn close(&mut self, end: End) {
-        let told = match end {
-            End::Over => None,
-            End::Refused(reason) | End::Broken(reason) => Some((report::code(&reason), Some(reason))),
-            End::Stopped => Some((emit::STOPPED, None)),
-        };
-        if let Some((code, reason)) = told {
-            let event = reason.map(|reason| self.subject.note_end(reason).to_string()).unwrap_or_default();
-            let says = if reason.is_some() { "the session is ended" } else { "the sidecar stops" };
-            // In the middle of a packet nothing can be said. Clients take an error under any number once they wait.
-            if self.sides.server_rest.bytes == 0 {
-                let number = self.awaited.as_ref().map_or(1, |awaited| awaited.next);
-                emit::error(self.sides.to_client.buffer(), number, code, says, &event);
-            }
-        }
-        self.sides.farewell().await;
+    fn ends(&mut self, reason: Option<&Reason>, says: &str, event: &str) {
+        // Clients take an error under any number once they wait.
+        let number = self.awaited.as_ref().map_or(1, |awaited| awaited.next);
+        emit::error(self.sides.to_client.buffer(), number, reason.map_or(emit::STOPPED, report::code), says, event);
     }
 }

@@ -192,20 +192,7 @@ impl<'w> Turns<'w> for Wire<'w> {
         })
     }
 
-    async fn close(&mut self, end: End) {
-        let told = match end {
-            End::Over => None,
-            End::Refused(reason) | End::Broken(reason) => Some((report::code(&reason), Some(reason))),
-            End::Stopped => Some(("57P01", None)),
-        };
-        if let Some((code, reason)) = told {
-            let event = reason.map(|reason| self.subject.note_end(reason).to_string()).unwrap_or_default();
-            let says = if reason.is_some() { "the session is ended" } else { "the sidecar stops" };
-            // In the middle of a message nothing can be said.
-            if self.sides.server_rest.bytes == 0 {
-                emit::fatal(self.sides.to_client.buffer(), code, says, &event);
-            }
-        }
-        self.sides.farewell().await;
+    fn ends(&mut self, reason: Option<&Reason>, says: &str, event: &str) {
+        emit::fatal(self.sides.to_client.buffer(), reason.map_or("57P01", report::code), says, event);
     }
 }
