@@ -342,9 +342,10 @@ def cancels_of_others(door):
         def copy(from_, to, keep=None):
             with contextlib.suppress(OSError):
                 while piece := from_.recv(4096):
-                    to.sendall(piece)
+                    # Kept first: who is sent a piece may look for it at once.
                     if keep is not None:
                         keep.append(piece)
+                    to.sendall(piece)
 
         threading.Thread(target=carry, daemon=True).start()
         with door.psycopg(user="owner", autocommit=True, port=relay.getsockname()[1]) as session:
