@@ -75,8 +75,8 @@ pub fn read<'a>(unit: &Unit, bytes: &'a [u8]) -> Result<Back<'a>, Malformed> {
         b'2' => Ok(Back::BindComplete),
         b'T' | b'n' => Ok(Back::Described),
         b'C' => {
-            let drops_all = matches!(body, b"DISCARD ALL\0" | b"DEALLOCATE ALL\0");
-            Ok(Back::Complete { drops_all, rows: last_number(body) })
+            let (drops_all, rows) = completed(body);
+            Ok(Back::Complete { drops_all, rows })
         }
         _ => read_other(unit.tag, body),
     }
@@ -110,6 +110,11 @@ fn read_other(tag: u8, body: &[u8]) -> Result<Back<'_>, Malformed> {
         b'K' => return Err(form),
         _ => Back::Other,
     })
+}
+
+/// Of a command that is over: whether it drops all prepared statements, and the rows that it says it changed.
+pub(super) fn completed(tag: &[u8]) -> (bool, u64) {
+    (matches!(tag, b"DISCARD ALL\0" | b"DEALLOCATE ALL\0"), last_number(tag))
 }
 
 /// `INSERT 0 5` and `UPDATE 5`: the rows that a command says it changed.

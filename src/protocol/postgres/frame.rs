@@ -115,6 +115,13 @@ pub fn rows(bytes: &[u8]) -> (u64, usize) {
     (count, len)
 }
 
+/// Bytes of the message that these begin with, if it can be one.
+pub(super) fn length(bytes: &[u8]) -> Option<usize> {
+    let [_, length @ ..] = *bytes.first_chunk::<HEADER>()?;
+    let length = u32::from_be_bytes(length) as usize;
+    (4..=LARGEST).contains(&length).then_some(1 + length)
+}
+
 fn unit(bytes: &[u8], classes: &[Class; 256], hold: impl Fn(Class) -> Hold) -> Result<Option<Unit>, Malformed> {
     let Some(tag) = bytes.first().copied() else { return Ok(None) };
     let class = classes.get(usize::from(tag)).copied().unwrap_or(Class::Unknown);

@@ -77,6 +77,20 @@ impl<T> Names<T> {
         may.iter().map(|candidate| Rc::clone(&candidate.value)).collect()
     }
 
+    /// What a name stands for in a pipeline, if it can be nothing else.
+    pub fn only(&self, name: &[u8], pipeline: u64) -> Option<&Rc<T>> {
+        match self.candidates(name) {
+            [only] => Some(&only.value),
+            [.., last] if last.pipeline == pipeline => Some(&last.value),
+            _ => None,
+        }
+    }
+
+    /// Whether there is room for one more without a name.
+    pub fn has_room(&self) -> bool {
+        !self.unnamed.is_empty() || self.named.len() < self.most
+    }
+
     /// The number of the last proposal: what is closed from here on is at most as new.
     pub fn newest(&self) -> u64 {
         self.next
@@ -144,8 +158,10 @@ mod tests {
             assert_eq!((of(&names, 2), of(&names, 3)), (vec![2], vec![1, 2]));
             names.confirm(name, one);
             assert_eq!(of(&names, 3), [1, 2]);
+            assert_eq!((names.only(name, 3), names.only(name, 2)), (None, Some(&Rc::new(2))));
             names.reject(name, two);
             assert_eq!((of(&names, 3), names.len()), (vec![1], 1));
+            assert_eq!(names.only(name, 3), Some(&Rc::new(1)));
             let newest = names.newest();
             names.propose(name, 3, Rc::new(3)).unwrap();
             names.close(name, newest);
@@ -162,7 +178,7 @@ mod tests {
         let mut names = Names::new(1);
         names.propose(b"a", 1, Rc::new(0)).unwrap();
         assert_eq!(names.propose(b"b", 1, Rc::new(0)), Err(TOO_MANY));
-        assert_eq!(names.propose(b"", 1, Rc::new(0)), Err(TOO_MANY));
+        assert_eq!((names.propose(b"", 1, Rc::new(0)), names.has_room()), (Err(TOO_MANY), false));
         for pipeline in 2..=MOST_CANDIDATES as u64 {
             names.propose(b"a", pipeline, Rc::new(0)).unwrap();
         }

@@ -35,6 +35,7 @@ type Fated = Result<Fate, End>;
 impl Wire<'_> {
     /// Judges one message of the client.
     pub(super) fn ask(&mut self, front: &Front<'_>) -> Fated {
+        self.session.spell_out().map_err(End::Refused)?;
         let admitted = self.session.admits(front);
         admitted.map_err(End::Refused)?;
         match front {
@@ -313,7 +314,7 @@ impl Wire<'_> {
         Ok(run)
     }
 
-    fn under(&self) -> Under {
+    pub(super) fn under(&self) -> Under {
         Under { generation: self.subject.generation(), changes: self.session.settings.changes() }
     }
 

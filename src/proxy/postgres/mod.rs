@@ -9,6 +9,7 @@ mod live;
 mod opening;
 mod pump;
 mod report;
+mod round;
 mod texts;
 
 pub(super) use cancel::Keys;

@@ -27,6 +27,10 @@ impl Wire<'_> {
     #[inline(never)]
     fn client_passage(&mut self, passage: &mut Passage<'_>) -> Result<(), End> {
         let mut rest = passage.end(self.sides.client_rest, &mut self.sides.to_server);
+        if rest.bytes == 0 && !self.leaving && self.round(passage.unread())? {
+            self.sides.client_rest = passage.pass(passage.unread().len());
+            return Ok(());
+        }
         let dealt = loop {
             let bytes = passage.unread();
             let waiting = self.sides.to_server.len() + passage.waiting();
@@ -86,6 +90,11 @@ impl Wire<'_> {
     #[inline(never)]
     fn server_passage(&mut self, passage: &mut Passage<'_>) -> Result<(), Reason> {
         let mut rest = passage.end(self.sides.server_rest, &mut self.sides.to_client);
+        if rest.bytes == 0 && let Some(ran) = self.session.answered_at_once(passage.unread()) {
+            self.subject.tell(ran.run, ran.rows, ran.failed);
+            self.sides.server_rest = passage.pass(passage.unread().len());
+            return Ok(());
+        }
         let dealt = loop {
             let bytes = passage.unread();
             if rest.bytes > 0 || bytes.is_empty() || self.sides.to_client.len() + passage.waiting() > HIGH_BYTES {

@@ -61,6 +61,8 @@ pub(super) struct Statement {
     /// Under what it was last granted, and what was.
     pub(super) under: Cell<Under>,
     pub(super) granted: RefCell<Granted>,
+    /// Nothing depends on what is bound to it, or on what ran before; and nothing on its having run.
+    pub(super) is_plain: bool,
     held: Rc<Cell<usize>>,
 }
 
@@ -74,8 +76,10 @@ impl Statement {
         held: &Rc<Cell<usize>>,
     ) -> Rc<Self> {
         held.set(held.get() + text.len());
+        let is_plain =
+            understood.leaves_no_trace() && !understood.reaches() && understood.live_values().next().is_none();
         let (under, granted) = (Cell::new(under), RefCell::new(granted));
-        Rc::new(Self { text: text.into(), understood, under, granted, held: Rc::clone(held) })
+        Rc::new(Self { text: text.into(), understood, under, granted, is_plain, held: Rc::clone(held) })
     }
 
     /// What it counts as when it runs.

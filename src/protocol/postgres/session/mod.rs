@@ -1,6 +1,7 @@
 //! What both ends of a session have agreed on: what was sent and not yet answered, which names stand for what, whether a
 //! copy is under way. Follows the server's answers, and tells which of them answers a statement that was denied.
 
+mod round;
 mod sent;
 
 pub use sent::{Ceiling, Denied, Ran, SentKind};
@@ -11,6 +12,7 @@ use super::path::{Settings, is_safe};
 use super::prepared::{Held, Names};
 use super::{ENCODING, Limits, ROWS, STATE, TOO_MANY, UNSUPPORTED};
 use crate::flow::Reason;
+use round::Round;
 use sent::{Running, Sent};
 use std::cell::{Cell, OnceCell};
 use std::collections::VecDeque;
@@ -26,6 +28,8 @@ pub struct Session<P, T = ()> {
     /// Settings that change how statements are read.
     pub settings: Settings,
     unanswered: VecDeque<Sent>,
+    /// What was asked in one piece, and is neither answered nor spelled out: then nothing else is unanswered.
+    round: Option<Round<P, T>>,
     /// What runs, of all that is unanswered and runs something, in the same order.
     running: VecDeque<Running<T>>,
     /// What the server has run to its end, and nobody has asked for yet.
@@ -93,6 +97,7 @@ impl<P, T> Session<P, T> {
             portals: Names::new(limits.names),
             settings: Settings::default(),
             unanswered: VecDeque::new(),
+            round: None,
             running: VecDeque::new(),
             ran: VecDeque::new(),
             most_unanswered: limits.unanswered,
@@ -113,6 +118,7 @@ impl<P, T> Session<P, T> {
         if self.phase == Phase::Ready && !self.copying && !matches!(front, Front::Password | Front::CopyEnd) {
             return Ok(());
         }
+        self.spell_out()?;
         match (self.phase, front) {
             (_, Front::Terminate) => Ok(()),
             (Phase::Authenticating { asked: true }, Front::Password) => {
@@ -154,6 +160,14 @@ impl<P, T> Session<P, T> {
     /// # Errors
     /// [`TOO_MANY`].
     pub fn runs(&mut self, kind: SentKind, ceiling: Option<Ceiling>, run: T) -> Result<(), Reason> {
+        if kind == SentKind::Query && self.is_even() {
+            self.begins(None, Running { ceiling, run });
+            return Ok(());
+        }
+        self.push_run(kind, ceiling, run)
+    }
+
+    fn push_run(&mut self, kind: SentKind, ceiling: Option<Ceiling>, run: T) -> Result<(), Reason> {
         if self.push(Sent { runs: true, ..Sent::new(kind) })? {
             self.running.push_back(Running { ceiling, run });
         }
@@ -167,6 +181,7 @@ impl<P, T> Session<P, T> {
 
     /// Whether the server will answer it.
     fn push(&mut self, mut sent: Sent) -> Result<bool, Reason> {
+        self.spell_out()?;
         let kind = &sent.kind;
         let ends = matches!(kind, SentKind::Sync | SentKind::Query);
         if *kind == SentKind::Sync && self.copying {
@@ -213,12 +228,13 @@ impl<P, T> Session<P, T> {
 
     /// How many messages the server has yet to answer.
     pub fn unanswered(&self) -> usize {
-        self.unanswered.len()
+        self.unanswered.len() + self.round.as_ref().map_or(0, Round::messages)
     }
 
     /// Whether the server has nothing left to answer.
     pub fn is_quiet(&self) -> bool {
-        self.phase == Phase::Ready && self.unanswered.iter().all(|sent| sent.kind == SentKind::CopyEnd)
+        let owes = self.round.is_some() || self.unanswered.iter().any(|sent| sent.kind != SentKind::CopyEnd);
+        self.phase == Phase::Ready && !owes
     }
 
     /// Whether the server has ended the session, and said why.
@@ -238,6 +254,7 @@ impl<P, T> Session<P, T> {
     // In one piece with what reads the message; what comes seldom stands apart.
     #[inline(always)]
     pub fn answered(&mut self, back: Back<'_>) -> Result<Answered, Reason> {
+        self.spell_out()?;
         match back {
             Back::ParseComplete | Back::BindComplete | Back::CloseComplete | Back::Described => self.done(back)?,
             Back::Ready { in_transaction } => return self.ready(in_transaction),
@@ -267,6 +284,7 @@ impl<P, T> Session<P, T> {
     /// # Errors
     /// [`ROWS`]: they are not to go on. [`STATE`]: nothing was asked.
     pub fn brings(&mut self, rows: u64) -> Result<(), Reason> {
+        self.spell_out()?;
         let first = self.awaited().ok_or(STATE)?;
         first.rows = first.rows.saturating_add(rows);
         first.bringing = true;
@@ -421,6 +439,7 @@ impl<P, T> Session<P, T> {
     /// # Errors
     /// [`TOO_MANY`].
     pub fn parse(&mut self, name: &[u8], prepared: Rc<P>) -> Result<(), Reason> {
+        self.spell_out()?;
         let number = self.statements.propose(name, self.pipeline, prepared)?;
         self.sent(SentKind::Parse { name: name.into(), number })
     }
@@ -430,8 +449,13 @@ impl<P, T> Session<P, T> {
     /// # Errors
     /// [`TOO_MANY`].
     pub fn bind(&mut self, portal: &[u8], held: Held<P>) -> Result<(), Reason> {
-        let number = self.portals.propose(portal, self.pipeline, Rc::new(Portal::new(held)))?;
-        self.sent(SentKind::Bind { portal: portal.into(), number })
+        self.spell_out()?;
+        self.bind_portal(portal, Portal::new(held))
+    }
+
+    fn bind_portal(&mut self, name: &[u8], portal: Portal<P>) -> Result<(), Reason> {
+        let number = self.portals.propose(name, self.pipeline, Rc::new(portal))?;
+        self.sent(SentKind::Bind { portal: name.into(), number })
     }
 }
 

@@ -17,6 +17,11 @@ impl Ceiling {
     pub fn new(most: u64) -> Self {
         Self { most, brought: Rc::default() }
     }
+
+    /// So many more may come.
+    pub(super) fn left(&self) -> u64 {
+        self.most.saturating_sub(self.brought.get())
+    }
 }
 
 /// A message that the server will answer.

@@ -1,5 +1,6 @@
 //! What has run is told of the statement that was sent, whatever is sent and however a server answers: held against a model that
-//! keeps what runs in the same list as what is unanswered.
+//! keeps what runs in the same list as what is unanswered. And rounds come to the same as the messages they are made of: held
+//! against a session that follows those one by one.
 
 use super::*;
 use proptest::prelude::*;
@@ -18,6 +19,10 @@ enum Send {
     CloseStatement,
     Sync,
     CopyEnd,
+    /// Bind, Describe, Execute and Sync of the unnamed portal, in one piece.
+    Round {
+        described: bool,
+    },
 }
 
 /// How a server goes on with what it is to answer next.
@@ -32,12 +37,16 @@ enum Answer {
     CopyIn,
     /// It says something of its own accord.
     Notice,
+    /// All that is asked up to the next end of a pipeline goes well, and is answered in one piece.
+    Whole(u64),
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Send(Send),
     Answer(Answer),
+    /// The server says that it is in a transaction from now on, or not.
+    Transaction(bool),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -51,6 +60,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Send::CloseStatement),
         2 => Just(Send::Sync),
         1 => Just(Send::CopyEnd),
+        6 => any::<bool>().prop_map(|described| Send::Round { described }),
     ];
     let answers = prop_oneof![
         2 => (1..4_u64).prop_map(Rows),
@@ -59,8 +69,9 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Failed),
         1 => Just(CopyIn),
         1 => Just(Notice),
+        4 => (0..3_u64).prop_map(Whole),
     ];
-    prop_oneof![1 => sends.prop_map(Step::Send), 1 => answers.prop_map(Step::Answer)]
+    prop_oneof![5 => sends.prop_map(Step::Send), 5 => answers.prop_map(Step::Answer), 1 => any::<bool>().prop_map(Step::Transaction)]
 }
 
 /// What was sent, and its run beside it.
@@ -96,6 +107,7 @@ struct Server {
     skips: bool,
     /// It waits for the end of a copy.
     copies: bool,
+    in_transaction: bool,
     told: Vec<(usize, u64, bool)>,
 }
 
@@ -137,7 +149,7 @@ impl Server {
 
     /// What the server says next, if this has a place.
     fn says(&mut self, answer: Answer) -> Vec<Back<'static>> {
-        const READY: Back<'static> = Back::Ready { in_transaction: true };
+        let ready = Back::Ready { in_transaction: self.in_transaction };
         let complete = Back::Complete { drops_all: false, rows: 5 };
         if matches!(answer, Answer::Notice) {
             return vec![Back::Other];
@@ -157,7 +169,7 @@ impl Server {
                 self.tells(&first);
                 let mut says = vec![Back::Error { fatal: false, code: *b"XX000" }];
                 if first.ends() {
-                    says.push(READY);
+                    says.push(ready);
                     return says;
                 }
                 while self.asked.front().is_some_and(|asked| !asked.ends()) {
@@ -188,7 +200,7 @@ impl Server {
             }
             (Answer::Complete | Answer::Done, _) => {
                 let says = match first.send {
-                    Send::Query { .. } => vec![READY],
+                    Send::Query { .. } => vec![ready],
                     Send::Execute => {
                         Self::complete(&mut first, 5);
                         vec![complete]
@@ -197,8 +209,8 @@ impl Server {
                     Send::Bind => vec![Back::BindComplete],
                     Send::Describe => vec![Back::Described],
                     Send::CloseStatement => vec![Back::CloseComplete],
-                    Send::Sync => vec![READY],
-                    Send::CopyEnd => Vec::new(),
+                    Send::Sync => vec![ready],
+                    Send::CopyEnd | Send::Round { .. } => Vec::new(),
                 };
                 self.tells(&first);
                 return says;
@@ -210,47 +222,186 @@ impl Server {
     }
 }
 
+impl Server {
+    /// All that is asked up to the next end of a pipeline goes well; each command brings so many rows.
+    fn says_all(&mut self, rows: u64) -> Vec<Back<'static>> {
+        let mut says = Vec::new();
+        while !self.copies && let Some(first) = self.asked.front() {
+            let (is_run, ends) = (first.is_run(), first.ends());
+            if is_run && rows > 0 {
+                says.extend(self.says(Answer::Rows(rows)));
+            }
+            if is_run && ends {
+                says.extend(self.says(Answer::Complete));
+            }
+            says.extend(self.says(Answer::Done));
+            if ends {
+                break;
+            }
+        }
+        says
+    }
+}
+
+/// As the server spells it.
+fn spelled(says: &[Back<'_>]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for back in says {
+        bytes.extend_from_slice(match back {
+            Back::BindComplete => b"2\0\0\0\x04",
+            Back::Described => b"T\0\0\0\x06\0\0",
+            Back::Row => b"D\0\0\0\x06\0\0",
+            Back::Complete { .. } => b"C\0\0\0\x0dUPDATE 5\0",
+            Back::Ready { in_transaction: true } => b"Z\0\0\0\x05T",
+            Back::Ready { in_transaction: false } => b"Z\0\0\0\x05I",
+            other => panic!("{other:?}"),
+        });
+    }
+    bytes
+}
+
+/// A session, and what it has told.
+struct Told {
+    session: Session<(), usize>,
+    told: Vec<(usize, u64, bool)>,
+    /// It follows the messages of rounds one by one.
+    spells: bool,
+}
+
+impl Told {
+    fn new(spells: bool) -> Self {
+        let mut session = Session::new(&Limits::default());
+        session.phase = Phase::Ready;
+        Self { session, told: Vec::new(), spells }
+    }
+
+    fn tells(&mut self, ran: Ran<usize>) {
+        self.told.push((ran.run, ran.rows, ran.failed.is_some()));
+    }
+
+    fn sends(&mut self, send: Send, run: Option<usize>) {
+        let session = &mut self.session;
+        match (send, run) {
+            (Send::CopyEnd, _) => session.admits(&Front::CopyEnd),
+            (Send::Query { .. }, Some(run)) => session.runs(SentKind::Query, None, run),
+            (Send::Query { .. }, None) => session.sent(SentKind::Query),
+            (Send::Round { described }, Some(run)) => {
+                let ceiling = Ceiling::new(u64::MAX);
+                match session.in_a_round(b"a").map(Rc::clone) {
+                    Some(statement) => {
+                        session.runs_prepared(statement, described, Some(ceiling), run);
+                        Ok(())
+                    }
+                    None => {
+                        session.bind(b"", Held::new()).unwrap();
+                        if described {
+                            session.sent(SentKind::Describe).unwrap();
+                        }
+                        session.runs(SentKind::Execute, Some(ceiling), run).unwrap();
+                        session.sent(SentKind::Sync)
+                    }
+                }
+            }
+            (_, Some(run)) => session.runs(SentKind::Execute, Some(Ceiling::new(u64::MAX)), run),
+            (Send::Parse, _) => session.parse(b"a", Rc::new(())),
+            (Send::Bind, _) => session.bind(b"p", Held::new()),
+            (Send::Describe, _) => session.sent(SentKind::Describe),
+            (Send::CloseStatement, _) => session.sent(SentKind::CloseStatement(Box::default())),
+            _ => session.sent(SentKind::Sync),
+        }
+        .unwrap();
+        if self.spells {
+            self.session.spell_out().unwrap();
+        }
+    }
+
+    fn hears(&mut self, says: &[Back<'static>], in_one_piece: bool) {
+        if in_one_piece && self.session.round.is_some() {
+            let in_transaction = says.contains(&Back::Ready { in_transaction: true });
+            let outlives = self.session.round.as_ref().is_some_and(|round| round.messages() > 1) && in_transaction;
+            let ran = self.session.answered_at_once(&spelled(says));
+            assert_eq!(ran.is_none(), outlives);
+            if let Some(ran) = ran {
+                return self.tells(ran);
+            }
+        }
+        for back in says {
+            self.session.answered(*back).unwrap();
+        }
+        while let Some(ran) = self.session.ran() {
+            self.tells(ran);
+        }
+    }
+
+    /// What can be seen of it when no round is under way.
+    fn seen(&self) -> Option<[usize; 6]> {
+        let session = &self.session;
+        let portals = |name: &[u8]| session.portals.of(name, session.pipeline()).len();
+        session.round.is_none().then(|| {
+            let statements = session.statements.of(b"a", session.pipeline()).len();
+            let flags = usize::from(session.skipping) + 2 * usize::from(session.copying);
+            [portals(b""), portals(b"p"), statements, session.pipeline as usize, session.unanswered.len(), flags]
+        })
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
     #[test]
     fn what_has_run_is_what_was_sent(steps in prop::collection::vec(step(), 1..60)) {
-        let mut session: Session<(), usize> = Session::new(&Limits::default());
-        session.phase = Phase::Ready;
+        let (mut told, mut other) = (Told::new(false), Told::new(true));
         let mut server = Server::default();
-        let (mut next, mut told) = (0, Vec::new());
+        let mut next = 0;
         for step in steps {
             match step {
                 Step::Send(send) => {
-                    let run = matches!(send, Send::Query { runs: true } | Send::Execute).then_some(next);
-                    if !server.takes(send, run) {
+                    let pieces = match send {
+                        Send::Round { described: true } => vec![Send::Bind, Send::Describe, Send::Execute, Send::Sync],
+                        Send::Round { described: false } => vec![Send::Bind, Send::Execute, Send::Sync],
+                        _ => vec![send],
+                    };
+                    if matches!(send, Send::Round { .. }) && server.copies {
+                        continue;
+                    }
+                    let is_run = matches!(send, Send::Query { runs: true } | Send::Execute | Send::Round { .. });
+                    let run = is_run.then_some(next);
+                    let takes = |send| {
+                        let runs = matches!(send, Send::Query { runs: true } | Send::Execute);
+                        server.takes(send, run.filter(|_| runs))
+                    };
+                    if !pieces.into_iter().map(takes).fold(true, |all, taken| all && taken) {
                         continue;
                     }
                     next += 1;
-                    match (send, run) {
-                        (Send::CopyEnd, _) => session.admits(&Front::CopyEnd),
-                        (Send::Query { .. }, Some(run)) => session.runs(SentKind::Query, None, run),
-                        (Send::Query { .. }, None) => session.sent(SentKind::Query),
-                        (_, Some(run)) => session.runs(SentKind::Execute, Some(Ceiling::new(u64::MAX)), run),
-                        (Send::Parse, _) => session.parse(b"a", Rc::new(())),
-                        (Send::Bind, _) => session.bind(b"p", Held::new()),
-                        (Send::Describe, _) => session.sent(SentKind::Describe),
-                        (Send::CloseStatement, _) => session.sent(SentKind::CloseStatement(Box::default())),
-                        _ => session.sent(SentKind::Sync),
-                    }.unwrap();
+                    told.sends(send, run);
+                    other.sends(send, run);
                 }
-                Step::Answer(answer) => for back in server.says(answer) {
-                    session.answered(back).unwrap();
-                },
+                Step::Answer(answer) => {
+                    let says = match answer {
+                        Answer::Whole(rows) => server.says_all(rows),
+                        _ => server.says(answer),
+                    };
+                    told.hears(&says, matches!(answer, Answer::Whole(_)));
+                    other.hears(&says, false);
+                }
+                Step::Transaction(in_transaction) => server.in_transaction = in_transaction,
             }
-            while let Some(Ran { run, rows, failed }) = session.ran() {
-                told.push((run, rows, failed.is_some()));
+            for told in [&told, &other] {
+                prop_assert_eq!(&told.told, &server.told);
+                let session = &told.session;
+                prop_assert_eq!(session.running.len(), session.unanswered.iter().filter(|sent| sent.runs).count());
+                prop_assert!(session.round.is_none() || session.unanswered.is_empty());
+                let is_answered = |asked: &&Asked| !matches!(asked.send, Send::CopyEnd);
+                if server.asked.iter().filter(is_answered).count() == 0 {
+                    prop_assert!(session.is_quiet(), "{:?}", session.unanswered);
+                }
             }
-            prop_assert_eq!(&told, &server.told);
-            prop_assert_eq!(session.running.len(), session.unanswered.iter().filter(|sent| sent.runs).count());
-            let is_answered = |asked: &&Asked| !matches!(asked.send, Send::CopyEnd);
-            if server.asked.iter().filter(is_answered).count() == 0 {
-                prop_assert!(session.is_quiet(), "{:?}", session.unanswered);
+            prop_assert_eq!(told.session.unanswered(), other.session.unanswered());
+            if told.seen().is_some() {
+                prop_assert_eq!(told.seen(), other.seen());
             }
         }
+        told.session.spell_out().unwrap();
+        prop_assert_eq!(told.seen(), other.seen());
     }
 }
