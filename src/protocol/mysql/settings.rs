@@ -15,7 +15,7 @@ pub struct Settings {
     pub mode: Mode,
     /// Whether `"` quotes names is not known: both readings count.
     pub either_quotes: bool,
-    /// The databases that may be in use: more than one when a text that changed it has failed.
+    /// The databases that may be in use, at least one: more when a text that changed it has failed.
     pub databases: Vec<String>,
 }
 

@@ -1,8 +1,9 @@
-//! What sessions of all databases have in common: who is served, how a text is judged, what the record is told of it
-//! (`report`), the two sides between which bytes move (`sides`), the turns in which they do (`turn`), and the thread on which
+//! What sessions of all databases have in common: who is served, how a text is judged (`grants`), what the record is told of
+//! it (`report`), the two sides between which bytes move (`sides`), the turns in which they do (`turn`), and the thread on which
 //! they are taken (`begin`). What a protocol says and how a denial is answered is in `proxy::postgres` and `proxy::mysql`.
 
 mod begin;
+mod grants;
 mod paths;
 mod report;
 mod sides;
@@ -10,6 +11,7 @@ pub(in crate::proxy) mod texts;
 mod turn;
 
 pub(in crate::proxy) use begin::{Beginning, Begins, Opened};
+pub(in crate::proxy) use grants::Grants;
 pub(in crate::proxy) use paths::Tells;
 pub(in crate::proxy) use report::{Run, decided, refused};
 use sides::Moved;

@@ -120,6 +120,16 @@ impl Sides {
         Ok(if sent { Moved::Written } else { Moved::Nothing })
     }
 
+    /// Whether all that has come has gone on, so far as is known without asking the kernel; then a step would do nothing.
+    pub(super) fn settles(&mut self) -> bool {
+        let nothing_waits = self.to_server.is_empty() && self.to_client.is_empty();
+        let nothing_is_left = self.from_client.is_empty() && self.from_server.is_empty();
+        let Watched { client, server, .. } = self.watched;
+        let settles = nothing_waits && nothing_is_left && self.client.is_quiet(client) && self.server.is_quiet(server);
+        self.handed_on &= !settles;
+        settles
+    }
+
     /// Writes what waits for a side, if it takes it; whether all of it was taken.
     fn send(&mut self, cx: &mut Context<'_>, to: Side) -> Result<bool, Side> {
         let (_, outbox, stream) = self.to(to);

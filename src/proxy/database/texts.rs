@@ -25,6 +25,15 @@ const LONGEST_TEMPLATE: usize = 512;
 pub(in crate::proxy) trait Understanding {
     /// Whether a text with other literals asks for the same.
     fn holds_for_other_literals(&self) -> bool;
+
+    /// Whether the session is as before when it has run.
+    fn leaves_no_trace(&self) -> bool;
+
+    /// The verb that it begins with.
+    fn verb(&self) -> &'static str;
+
+    /// The text without its literals.
+    fn normalised(&self) -> &str;
 }
 
 /// What a worker has understood, by how texts are read and what they are without their literals.
@@ -151,12 +160,7 @@ impl<U> Clean<U> {
     }
 
     /// What a text asks for, and what granted its shape before, if it is like a text that came before.
-    pub(in crate::proxy) fn like(
-        &mut self,
-        subject: &Subject<'_>,
-        reading: Reading,
-        text: &[u8],
-    ) -> Option<(Rc<U>, Granted)> {
+    pub(super) fn like(&mut self, subject: &Subject<'_>, reading: Reading, text: &[u8]) -> Option<(Rc<U>, Granted)> {
         self.refresh(subject.generation(), subject.now().since_start.as_secs());
         let fits = |(read, template, _): &&(Reading, Template, usize)| *read == reading && template.fits(text);
         let (.., at) = self.templates.iter().find(fits)?;
@@ -164,7 +168,7 @@ impl<U> Clean<U> {
     }
 
     /// What was granted is known from now on for all texts of its shape, if nothing in it asks to be looked at each time.
-    pub(in crate::proxy) fn learn(&mut self, shape: Rc<Shape<U>>, cleared: &Cleared, normalised: &str) {
+    pub(super) fn learn(&mut self, shape: Rc<Shape<U>>, cleared: &Cleared, normalised: &str) {
         if cleared.clean && !is_extracting(normalised) {
             self.remember(shape, &cleared.granted);
         }
@@ -183,7 +187,7 @@ impl<U> Clean<U> {
 
     /// The same, counted as a judgement of a text that begins with this verb; the text itself may stand for its shape from now
     /// on.
-    pub(in crate::proxy) fn known(
+    pub(super) fn known(
         &mut self,
         subject: &Subject<'_>,
         shape: &Rc<Shape<U>>,
@@ -207,7 +211,7 @@ impl<U> Clean<U> {
 }
 
 /// Counts a text that begins with this verb and is known to be granted.
-pub(in crate::proxy) fn judged(subject: &Subject<'_>, verb: &'static str) {
+pub(super) fn judged(subject: &Subject<'_>, verb: &'static str) {
     subject.worker.metrics.judged(subject.connection.direction, Mode::Enforce, &Verdict::Allow);
     subject.worker.metrics.statement(subject.connection.direction, verb, "granted");
 }
@@ -227,6 +231,18 @@ pub(in crate::proxy) mod tests {
     impl Understanding for First {
         fn holds_for_other_literals(&self) -> bool {
             self.0 != b'!'
+        }
+
+        fn leaves_no_trace(&self) -> bool {
+            true
+        }
+
+        fn verb(&self) -> &'static str {
+            "FIRST"
+        }
+
+        fn normalised(&self) -> &str {
+            ""
         }
     }
 

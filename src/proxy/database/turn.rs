@@ -113,6 +113,9 @@ fn poll_turn<'w>(session: &mut impl Turns<'w>, cx: &mut Context<'_>, standing: &
         if let Err(end) = dealt {
             return Poll::Ready(end);
         }
+        if session.parts().1.settles() {
+            break;
+        }
     }
     drop(scratch);
     let is_quiet = session.is_quiet();

@@ -1,7 +1,7 @@
 //! What a client commands, judged: what goes on as it is, and what is answered here instead.
 
 use super::report::seen;
-use super::texts::{self, Statement};
+use super::texts::{self, Clean, Statement};
 use super::{Asked as Then, Awaited, Due, SETTING, Wire};
 use crate::behave::sql::asks_for_a_piece;
 use crate::canon::sql::Reading;
@@ -14,8 +14,8 @@ use crate::protocol::mysql::handshake;
 use crate::protocol::mysql::settings::Settings;
 use crate::protocol::mysql::values::Binding;
 use crate::protocol::mysql::{AUTHENTICATION, TOO_MANY, UNKNOWN_STATEMENT, UNSUPPORTED};
-use crate::proxy::database::texts::{Cleared, judged};
-use crate::proxy::database::{End, Granted, Judged, Run, TEXT_BYTES, Tells, Who};
+use crate::proxy::database::texts::Cleared;
+use crate::proxy::database::{End, Granted, Grants, Judged, Run, Subject, TEXT_BYTES, Tells, Who};
 use crate::record::EventId;
 use std::cell::Cell;
 use std::rc::Rc;
@@ -115,12 +115,14 @@ impl Wire<'_> {
 
     fn field_list(&mut self) -> Result<bool, End> {
         self.begins()?;
-        let database = self.settings.databases.last().cloned().unwrap_or_default();
-        let asked = Asked::kind(&self.subject.who.user, &database, "SHOW");
-        match self.decide(&asked, "SHOW", &self.subject.who.clone()) {
-            Some(event) => Ok(self.deny((event, DENIED))),
-            None => self.goes_on(Shape::Fields, Then::Plain),
+        // Any of these may be in use.
+        for database in self.settings.databases.clone() {
+            let asked = Asked::kind(&self.subject.who.user, &database, "SHOW");
+            if let Some(event) = self.decide(&asked, "SHOW", &self.subject.who.clone()) {
+                return Ok(self.deny((event, DENIED)));
+            }
         }
+        self.goes_on(Shape::Fields, Then::Plain)
     }
 
     /// Another user on the same connection is judged as one on a connection of its own.
@@ -156,8 +158,8 @@ impl Wire<'_> {
     fn prepare(&mut self, text: &[u8]) -> Result<bool, End> {
         self.begins()?;
         let understood = self.subject.worker.mysql_texts.understand(text, &self.settings);
-        let proved = self.is_not_proved(text, &understood, None);
-        let granted = match proved.and_then(|()| self.judge(text, &understood, None)) {
+        let proved = self.is_not_proved(text, &understood);
+        let granted = match proved.and_then(|()| self.judge(text, &understood)) {
             Err(denied) => return Ok(self.deny(denied)),
             Ok(cleared) => cleared.granted,
         };
@@ -208,8 +210,8 @@ impl Wire<'_> {
         let generation = self.subject.generation();
         if statement.generation.get() != generation {
             let settings = Some(&statement.settings);
-            self.is_not_proved(&statement.text, &statement.understood, settings)?;
-            let judged = self.judge(&statement.text, &statement.understood, settings)?;
+            self.is_not_proved_as(&statement.text, &statement.understood, settings)?;
+            let judged = self.judge_as(&statement.text, &statement.understood, settings)?;
             statement.generation.set(generation);
             statement.granted.replace(judged.granted);
         }
@@ -233,7 +235,7 @@ impl Wire<'_> {
 
     /// Whether no value of a request in flight changes what a statement does that the pod sends. It is read with `settings`, or
     /// with the session's own.
-    fn is_not_proved(
+    fn is_not_proved_as(
         &mut self,
         text: &[u8],
         understood: &Understood,
@@ -258,42 +260,13 @@ impl Wire<'_> {
         }
     }
 
-    /// What a text asks for, and what it may do.
-    fn granted(&mut self, text: &[u8]) -> (Rc<Understood>, Result<Granted, Denied>) {
-        if let Some((understood, granted)) = self.clean.like(&self.subject, texts::reading(&self.settings), text) {
-            let proved = self.is_not_proved(text, &understood, None);
-            if proved.is_ok() {
-                judged(&self.subject, understood.verb());
-            }
-            return (understood, proved.map(|()| granted));
-        }
-        let (understood, shape) = self.subject.worker.mysql_texts.shape(text, &self.settings);
-        let granted = self.known_or_judged(text, &understood, shape);
-        (understood, granted)
-    }
-
-    /// What a text may do: known from texts of the same shape, or judged.
-    fn known_or_judged(
+    /// Judges a text that is read with `settings`, or with the session's own.
+    fn judge_as(
         &mut self,
         text: &[u8],
         understood: &Understood,
-        shape: Option<Rc<texts::Shape>>,
-    ) -> Result<Granted, Denied> {
-        self.is_not_proved(text, understood, None)?;
-        let Some(shape) = shape.filter(|_| understood.leaves_no_trace()) else {
-            return self.judge(text, understood, None).map(|judged| judged.granted);
-        };
-        let reading = texts::reading(&self.settings);
-        if let Some(granted) = self.clean.known(&self.subject, &shape, understood.verb(), (reading, text)) {
-            return Ok(granted);
-        }
-        let cleared = self.judge(text, understood, None)?;
-        self.clean.learn(shape, &cleared, &understood.normalised);
-        Ok(cleared.granted)
-    }
-
-    /// Judges a text that is read with `settings`, or with the session's own.
-    fn judge(&mut self, text: &[u8], understood: &Understood, settings: Option<&Settings>) -> Result<Cleared, Denied> {
+        settings: Option<&Settings>,
+    ) -> Result<Cleared, Denied> {
         if understood.is_refused() {
             return Err((self.subject.note_end(SETTING), DENIED));
         }
@@ -317,5 +290,30 @@ impl Wire<'_> {
                 clean: allowed && !suspicious,
             }),
         }
+    }
+}
+
+impl<'w> Grants<'w> for Wire<'w> {
+    type Text = Understood;
+    type Denied = Denied;
+
+    fn clean(&mut self) -> (&Subject<'w>, &mut Clean) {
+        (&self.subject, &mut self.clean)
+    }
+
+    fn reading(&self) -> texts::Reading {
+        texts::reading(&self.settings)
+    }
+
+    fn understands(&self, text: &[u8]) -> (Rc<Understood>, Option<Rc<texts::Shape>>) {
+        self.subject.worker.mysql_texts.shape(text, &self.settings)
+    }
+
+    fn is_not_proved(&mut self, text: &[u8], understood: &Understood) -> Result<(), Denied> {
+        self.is_not_proved_as(text, understood, None)
+    }
+
+    fn judge(&mut self, text: &[u8], understood: &Understood) -> Result<Cleared, Denied> {
+        self.judge_as(text, understood, None)
     }
 }

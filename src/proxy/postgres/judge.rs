@@ -1,7 +1,7 @@
 //! What a client asks, judged message by message: what goes on as it is, and what stands for what does not.
 
 use super::report::seen;
-use super::texts::{self, Shape, Statement, Under};
+use super::texts::{self, Clean, Shape, Statement, Under};
 use super::{SETTING, Wire};
 use crate::behave::sql::asks_for_a_piece;
 use crate::canon::sql::Reading;
@@ -12,8 +12,8 @@ use crate::protocol::postgres::emit::{self, DENIED, NO_STATEMENT};
 use crate::protocol::postgres::front::Front;
 use crate::protocol::postgres::session::{Ceiling, Denied, Portal, SentKind};
 use crate::protocol::postgres::{TOO_MANY, UNKNOWN_STATEMENT};
-use crate::proxy::database::texts::{Cleared, judged};
-use crate::proxy::database::{End, Granted, Judged, TEXT_BYTES, Tells};
+use crate::proxy::database::texts::Cleared;
+use crate::proxy::database::{End, Granted, Grants, Judged, Subject, TEXT_BYTES, Tells};
 use crate::record::EventId;
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -65,8 +65,17 @@ impl Wire<'_> {
     fn query(&mut self, text: &[u8]) -> Fated {
         self.still_welcome().map_err(End::Refused)?;
         self.subject.exchanges.exchanges += 1;
-        let (understood, granted) = self.granted(text);
-        match granted {
+        if let Some((_, granted)) = self.liked(text) {
+            return match granted {
+                Err((event, code)) => self.deny_query(event, code),
+                Ok(granted) => {
+                    let ceiling = granted.rows.map(Ceiling::new);
+                    self.executed(SentKind::Query, granted, text.len(), ceiling)
+                }
+            };
+        }
+        let (understood, shape) = self.understands(text);
+        match self.known_or_judged(text, &understood, shape) {
             Err((event, code)) => self.deny_query(event, code),
             Ok(granted) => {
                 self.goes_on(text, &understood, &granted)?;
@@ -203,74 +212,6 @@ impl Wire<'_> {
         Ok(())
     }
 
-    /// What a text asks for, and what it may do.
-    fn granted(&mut self, text: &[u8]) -> (Rc<Understood>, Result<Granted, (EventId, &'static str)>) {
-        let reading = texts::reading(self.session.settings.backslash);
-        if let Some((understood, granted)) = self.clean.like(&self.subject, reading, text) {
-            let proved = self.is_not_proved(text, &understood);
-            if proved.is_ok() {
-                judged(&self.subject, understood.verb());
-            }
-            return (understood, proved.map(|()| granted));
-        }
-        let (understood, shape) = self.subject.worker.texts.shape(text, self.session.settings.backslash);
-        let granted = self.known_or_judged(text, &understood, shape);
-        (understood, granted)
-    }
-
-    /// What a text may do: known from texts of the same shape, or judged.
-    fn known_or_judged(
-        &mut self,
-        text: &[u8],
-        understood: &Understood,
-        shape: Option<Rc<Shape>>,
-    ) -> Result<Granted, (EventId, &'static str)> {
-        self.is_not_proved(text, understood)?;
-        let Some(shape) = shape.filter(|_| understood.leaves_no_trace()) else {
-            return self.judge(text, understood).map(|judged| judged.granted);
-        };
-        let reading = texts::reading(self.session.settings.backslash);
-        if let Some(granted) = self.clean.known(&self.subject, &shape, understood.verb(), (reading, text)) {
-            return Ok(granted);
-        }
-        let cleared = self.judge(text, understood)?;
-        self.clean.learn(shape, &cleared, &understood.normalised);
-        Ok(cleared.granted)
-    }
-
-    /// Whether no value of a request in flight changes what a statement does that the pod sends.
-    pub(super) fn is_not_proved(
-        &mut self,
-        text: &[u8],
-        understood: &Understood,
-    ) -> Result<(), (EventId, &'static str)> {
-        if self.subject.connection.direction == Direction::Inbound {
-            return Ok(());
-        }
-        let correlate = &self.subject.worker.shared.correlate;
-        let mut texts = understood.with_texts(text, self.session.settings.backslash);
-        let proof = texts.find_map(|(text, known)| Some((text, correlate.proof(text, known, Reading::POSTGRES)?)));
-        let Some((text, proof)) = proof else { return Ok(()) };
-        let judgement = self.subject.prove(text, &proof);
-        let asked = Asked::of(understood, &self.subject.who.user, &self.subject.who.database, &self.session.settings);
-        let source = format!("{}: {}", proof.change.says(), proof.source);
-        let counts = self.counts(understood, &asked, &judgement, true);
-        match self.note(text, &counts, judgement, Some(&source)) {
-            Some(event) => Err((event, DENIED)),
-            None => Ok(()),
-        }
-    }
-
-    /// Judges a text. What it runs by name must be granted too.
-    pub(super) fn judge(&mut self, text: &[u8], understood: &Understood) -> Result<Cleared, (EventId, &'static str)> {
-        let cleared = self.judge_alone(text, understood)?;
-        let held = self.run_by(understood)?;
-        if !held.is_empty() {
-            self.all_granted(&held)?;
-        }
-        Ok(cleared)
-    }
-
     fn judge_alone(&mut self, text: &[u8], understood: &Understood) -> Result<Cleared, (EventId, &'static str)> {
         if understood.is_refused() {
             return Err((self.subject.note_end(SETTING), DENIED));
@@ -377,5 +318,50 @@ impl Wire<'_> {
     fn replaced(&mut self, kind: SentKind, by: fn(&mut Vec<u8>), event: EventId, code: &'static str) -> Fated {
         let denied = Denied { event: event.to_string().into(), code };
         self.session.replaced(kind, denied).map(|()| Fate::Replaced(by)).map_err(End::Refused)
+    }
+}
+
+impl<'w> Grants<'w> for Wire<'w> {
+    type Text = Understood;
+    type Denied = (EventId, &'static str);
+
+    fn clean(&mut self) -> (&Subject<'w>, &mut Clean) {
+        (&self.subject, &mut self.clean)
+    }
+
+    fn reading(&self) -> texts::Reading {
+        texts::reading(self.session.settings.backslash)
+    }
+
+    fn understands(&self, text: &[u8]) -> (Rc<Understood>, Option<Rc<Shape>>) {
+        self.subject.worker.texts.shape(text, self.session.settings.backslash)
+    }
+
+    fn is_not_proved(&mut self, text: &[u8], understood: &Understood) -> Result<(), Self::Denied> {
+        if self.subject.connection.direction == Direction::Inbound {
+            return Ok(());
+        }
+        let correlate = &self.subject.worker.shared.correlate;
+        let mut texts = understood.with_texts(text, self.session.settings.backslash);
+        let proof = texts.find_map(|(text, known)| Some((text, correlate.proof(text, known, Reading::POSTGRES)?)));
+        let Some((text, proof)) = proof else { return Ok(()) };
+        let judgement = self.subject.prove(text, &proof);
+        let asked = Asked::of(understood, &self.subject.who.user, &self.subject.who.database, &self.session.settings);
+        let source = format!("{}: {}", proof.change.says(), proof.source);
+        let counts = self.counts(understood, &asked, &judgement, true);
+        match self.note(text, &counts, judgement, Some(&source)) {
+            Some(event) => Err((event, DENIED)),
+            None => Ok(()),
+        }
+    }
+
+    /// What it runs by name must be granted too.
+    fn judge(&mut self, text: &[u8], understood: &Understood) -> Result<Cleared, Self::Denied> {
+        let cleared = self.judge_alone(text, understood)?;
+        let held = self.run_by(understood)?;
+        if !held.is_empty() {
+            self.all_granted(&held)?;
+        }
+        Ok(cleared)
     }
 }

@@ -10,7 +10,7 @@ use crate::protocol::postgres::VALUE;
 use crate::protocol::postgres::accesses::{Asked, Understood};
 use crate::protocol::postgres::emit::DENIED;
 use crate::protocol::postgres::front;
-use crate::proxy::database::Tells;
+use crate::proxy::database::{Grants, Tells};
 use crate::record::EventId;
 use std::rc::Rc;
 

@@ -90,7 +90,9 @@ impl Wire<'_> {
     #[inline(never)]
     fn server_passage(&mut self, passage: &mut Passage<'_>) -> Result<(), Reason> {
         let mut rest = passage.end(self.sides.server_rest, &mut self.sides.to_client);
-        if rest.bytes == 0 && let Some(ran) = self.session.answered_at_once(passage.unread()) {
+        if rest.bytes == 0
+            && let Some(ran) = self.session.answered_at_once(passage.unread())
+        {
             self.subject.tell(ran.run, ran.rows, ran.failed);
             self.sides.server_rest = passage.pass(passage.unread().len());
             return Ok(());

@@ -4,7 +4,8 @@ use crate::canon::sql::postgres::{normalised, tokens};
 use crate::canon::sql::{Names, shape};
 use crate::protocol::postgres::accesses::Understood;
 use crate::proxy::database::Granted;
-use crate::proxy::database::texts::{self, Reading, Understanding};
+pub(super) use crate::proxy::database::texts::Reading;
+use crate::proxy::database::texts::{self, Understanding};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -18,6 +19,18 @@ pub(in crate::proxy) struct Texts(texts::Texts<Understood>);
 impl Understanding for Understood {
     fn holds_for_other_literals(&self) -> bool {
         self.is_by_fingerprint()
+    }
+
+    fn leaves_no_trace(&self) -> bool {
+        self.leaves_no_trace()
+    }
+
+    fn verb(&self) -> &'static str {
+        self.verb()
+    }
+
+    fn normalised(&self) -> &str {
+        &self.normalised
     }
 }
 

@@ -17,6 +17,8 @@ const OF_TABLES: [&str; 5] = ["columns", "fields", "index", "indexes", "keys"];
 const OF_DATABASES: [&str; 4] = ["tables", "triggers", "events", "types"];
 /// What tells of all databases, whichever is in use.
 const OF_ALL: [&str; 4] = ["databases", "schemas", "function", "procedure"];
+/// What is created with a password.
+const SECRET: [&str; 2] = ["user", "server"];
 /// Whose catalogue that is.
 const ALL: &str = "information_schema";
 
@@ -38,7 +40,9 @@ impl Command<'_> {
             () if tables || is(&OF_DATABASES) || is(&["status"]) && self.is_word(1, "table") => {
                 self.shown(at + 1, tables)?;
             }
-            () if is(&["create"]) && !self.is_word(at + 1, "user") => self.shown_definition(at + 1)?,
+            () if is(&["create"]) && !SECRET.iter().any(|word| self.is_word(at + 1, word)) => {
+                self.shown_definition(at + 1)?;
+            }
             () if is(&FREE) || self.is_word(1, "count") => self.out.other("SESSION", ""),
             () => self.out.other("ADMIN", ""),
         }

@@ -167,6 +167,7 @@ fn catalogues_are_those_of_the_databases_that_are_named() {
         ("SHOW CREATE PACKAGE body", "SHOW"),
         ("SHOW CREATE DATABASE IF NOT EXISTS other", "SHOW other"),
         ("SHOW CREATE USER ann", "ADMIN"),
+        ("SHOW CREATE SERVER s", "ADMIN"),
         ("DESCRIBE t", "SHOW"),
         ("DESC other.t 'a%'", "SHOW other"),
         ("EXPLAIN other.t", "SHOW other"),

@@ -130,6 +130,20 @@ fn rows_end_at_their_ceiling() {
 }
 
 #[test]
+fn rows_of_rounds_end_at_their_ceiling() {
+    let mut session = ready();
+    let ceiling = Ceiling::new(2);
+    let mut asks = |session: &mut Session<&'static str>, rows: usize| {
+        session.runs(SentKind::Query, Some(ceiling.clone()), ()).unwrap();
+        let rows = b"D\0\0\0\x06\0\0".repeat(rows);
+        session.answered_at_once(&[&rows[..], b"C\0\0\0\x0dUPDATE 7\0Z\0\0\0\x05I"].concat()).map(|ran| ran.rows)
+    };
+    // What is changed does not count, what is brought does, of all that has this ceiling.
+    assert_eq!((asks(&mut session, 0), asks(&mut session, 1)), (Some(7), Some(1)));
+    assert_eq!((asks(&mut session, 2), session.brings(1), session.brings(1)), (None, Ok(()), Err(ROWS)));
+}
+
+#[test]
 fn what_has_run_is_told_with_its_rows() {
     let mut session: Session<&str, u8> = Session::new(&Limits::default());
     session.phase = Phase::Ready;

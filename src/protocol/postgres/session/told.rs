@@ -226,7 +226,9 @@ impl Server {
     /// All that is asked up to the next end of a pipeline goes well; each command brings so many rows.
     fn says_all(&mut self, rows: u64) -> Vec<Back<'static>> {
         let mut says = Vec::new();
-        while !self.copies && let Some(first) = self.asked.front() {
+        while !self.copies
+            && let Some(first) = self.asked.front()
+        {
             let (is_run, ends) = (first.is_run(), first.ends());
             if is_run && rows > 0 {
                 says.extend(self.says(Answer::Rows(rows)));
