@@ -1,11 +1,13 @@
 """What a judged transaction costs: CPU time of Podwall and pgbouncer (session mode), same server, same run, in turns.
 
-    tests/.venv/bin/python benches/peers/postgres.py target/release/podwall [--rounds 12] [--transactions 6000]
+    tests/.venv/bin/python benches/peers/postgres.py target/release/podwall [--rounds 12] [--transactions 12000]
 
 pgbench's select-only transaction from one client (pgbench's own default) and from four, as simple queries and as prepared
 statements; one worker each, every statement judged (allowlist, detectors), counters and record on. Rounds are short and
-alternate who begins, because the speed of a shared machine changes within a minute; the ratio is that of the sums. Then
-the median latency of one client with each between it and the server, and what an idle session holds.
+alternate who begins, because the speed of a shared machine changes within a minute; the ratio is that of the sums. What
+each session costs to open is part of its round. Then the median latency of one client with each between it and the server,
+what an idle session holds, and what one more session costs to open, with one transaction: Podwall lets the server
+authenticate each, pgbouncer believes the client and has connections to the server already.
 """
 
 import argparse
@@ -51,6 +53,7 @@ log_disconnections = 0
 unix_socket_dir =
 """
 IDLE = 80
+SESSIONS = 200
 
 
 def cpu_ns(pid):
@@ -93,6 +96,12 @@ class Bench:
         self.pgbench(port, "-M", mode, "-c", str(clients), "-j", "1", "-t", str(transactions))
         return (cpu_ns(program.process.pid) - before) / 1000 / (clients * transactions)
 
+    def opening(self, program, port):
+        """CPU microseconds for a session of one transaction."""
+        before = cpu_ns(program.process.pid)
+        self.pgbench(port, "-C", "-c", "1", "-t", str(SESSIONS))
+        return (cpu_ns(program.process.pid) - before) / 1000 / SESSIONS
+
     def costs(self, programs, mode, clients):
         """The costs of each program, in turns: a list for each."""
         costs = [[] for _ in programs]
@@ -131,8 +140,8 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("binary", type=Path)
     parser.add_argument("--rounds", type=int, default=12)
-    parser.add_argument("--transactions", type=int, default=6000)
-    parser.add_argument("--only", default="cpu,latency,idle")
+    parser.add_argument("--transactions", type=int, default=12000)
+    parser.add_argument("--only", default="cpu,latency,idle,open")
     arguments = parser.parse_args()
     os.environ["PODWALL_WORKERS"] = "1"
     with contextlib.ExitStack() as made:
@@ -168,6 +177,9 @@ def main():
                   f"pgbouncer +{bounced - direct:.0f}", flush=True)
         if "idle" in arguments.only:
             print(f"     idle: podwall {idle(podwall, port):.1f} KiB, pgbouncer {idle(bouncer, bouncer_port):.1f} KiB per session")
+        if "open" in arguments.only:
+            ours, theirs = (min(bench.opening(*program) for _ in range(3)) for program in programs)
+            print(f"     open: podwall {ours:.0f} µs, pgbouncer {theirs:.0f} µs of CPU per session of one transaction (minima)")
 
 
 if __name__ == "__main__":

@@ -126,6 +126,40 @@ fn last_words_reach_a_server_whose_client_takes_no_answers() {
 }
 
 #[test]
+fn client_that_hangs_up_is_told_what_it_has_asked() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let bench = bench(&listener);
+    let parse = message(b'P', b"\0SELECT id FROM orders\0\0\0");
+    let run = [message(b'B', &[0; 8]), message(b'E', &[0; 5])].concat();
+    let sync = message(b'S', b"");
+    let (text, pipeline) = (query("SELECT id FROM orders"), [&parse[..], &run, &sync].concat());
+    let answer = [message(b'C', b"SELECT 0\0"), ready()].concat();
+    let done = [message(b'1', b""), message(b'2', b""), answer.clone()].concat();
+    for (asked, answered) in [(text.clone(), answer.clone()), (pipeline, done), (text.repeat(2), answer.repeat(2))] {
+        let (mut client, mut server) = opened(&bench, &listener);
+        client.write_all(&asked).unwrap();
+        client.shutdown(Shutdown::Write).unwrap();
+        server.read_exact(&mut vec![0; asked.len()]).unwrap();
+        // Its end has come by now.
+        thread::sleep(Duration::from_millis(50));
+        answered.iter().for_each(|byte| server.write_all(&[*byte]).unwrap());
+        let mut told = Vec::new();
+        client.read_to_end(&mut told).unwrap();
+        assert_eq!(told, answered);
+        assert_eq!(server.read(&mut [0]).unwrap(), 0, "then the session ends");
+    }
+    // Nothing is owed, or the server waits for more: the session ends at once.
+    for asked in [Vec::new(), parse, text[..9].to_vec(), [&text[..], &text[..9]].concat()] {
+        let (mut client, mut server) = opened(&bench, &listener);
+        client.write_all(&asked).unwrap();
+        client.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(client.read(&mut [0]).unwrap(), 0);
+        let _ = server.read_to_end(&mut Vec::new());
+    }
+    bench.end();
+}
+
+#[test]
 fn answer_is_not_kept_back_while_a_client_says_half_a_message() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let bench = bench(&listener);

@@ -36,6 +36,8 @@ pub(in crate::proxy) enum Moved {
     Written,
     /// So many bytes have come of a side.
     Came(Side, usize),
+    /// The client has said all that it will say. It is not read any more.
+    HungUp,
     /// What has come before can go on.
     GoesOn,
 }
@@ -64,6 +66,8 @@ pub(in crate::proxy) struct Sides {
     came: Side,
     /// Something was handed on since the last step.
     handed_on: bool,
+    /// The client will say nothing more.
+    hung_up: bool,
     watched: Watched,
     stopped: Pin<Box<dyn Future<Output = ()>>>,
     awaits_stop: bool,
@@ -92,6 +96,7 @@ impl Sides {
             trust,
             came,
             handed_on: false,
+            hung_up: false,
             watched: Watched::default(),
             stopped,
             awaits_stop: false,
@@ -112,9 +117,16 @@ impl Sides {
         // Of one side at a time, in turns, so that none waits for long for the other.
         let last = self.came;
         for side in [other(last), last] {
-            if let Some(count) = self.read(cx, scratch, side, from_client)? {
-                self.came = side;
-                return Ok(Moved::Came(side, count));
+            match self.read(cx, scratch, side, from_client && !self.hung_up)? {
+                None => {}
+                Some(0) => {
+                    self.hung_up = true;
+                    return Ok(Moved::HungUp);
+                }
+                Some(count) => {
+                    self.came = side;
+                    return Ok(Moved::Came(side, count));
+                }
             }
         }
         Ok(if sent { Moved::Written } else { Moved::Nothing })
@@ -147,7 +159,7 @@ impl Sides {
         self.watched.by(task);
     }
 
-    /// Reads a side whose bytes the other one takes.
+    /// Reads a side whose bytes the other one takes; nothing, once, at the end of the client's.
     fn read(
         &mut self,
         cx: &mut Context<'_>,
@@ -166,7 +178,7 @@ impl Sides {
         // At the end of a task's turn nothing was looked at.
         *watched = read.is_pending() && coop::has_budget_remaining();
         match read {
-            Poll::Ready(Ok(count @ 1..)) => Ok(Some(count)),
+            Poll::Ready(Ok(count)) if count > 0 || side == Side::Client => Ok(Some(count)),
             Poll::Ready(_) => Err(side),
             Poll::Pending => Ok(None),
         }

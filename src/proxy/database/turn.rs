@@ -19,6 +19,14 @@ pub(in crate::proxy) trait Turns<'w> {
     /// Deals with what has come of a side, or with what is left of before.
     fn deal(&mut self, came: Option<(Side, &[u8])>) -> Result<(), End>;
 
+    /// The client will say nothing more, and may wait for answers all the same (RFC 9293, section 3.6).
+    ///
+    /// # Errors
+    /// Why the session ends at once: nothing is owed to it, or what it has said has no end.
+    fn hangs_up(&mut self) -> Result<(), End> {
+        Err(End::Over)
+    }
+
     /// Whether more is read of the client.
     fn reads_client(&self) -> bool;
 
@@ -107,6 +115,7 @@ fn poll_turn<'w>(session: &mut impl Turns<'w>, cx: &mut Context<'_>, standing: &
         standing.is_set &= moved == Moved::Nothing;
         let dealt = match moved {
             Moved::Nothing | Moved::Written => break,
+            Moved::HungUp => session.hangs_up(),
             Moved::GoesOn => session.deal(None),
             Moved::Came(side, count) => session.deal(Some((side, scratch.get(..count).unwrap_or_default()))),
         };

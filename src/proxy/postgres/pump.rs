@@ -179,6 +179,13 @@ impl<'w> Turns<'w> for Wire<'w> {
         }
     }
 
+    /// It has gone if it has said its last before. What is not ended, the server does not answer.
+    fn hangs_up(&mut self) -> Result<(), End> {
+        let is_ended =
+            self.sides.client_rest.bytes == 0 && self.sides.from_client.is_empty() && self.session.is_ended();
+        if self.leaving || !is_ended { Err(End::Over) } else { self.leaves() }
+    }
+
     fn reads_client(&self) -> bool {
         true
     }

@@ -237,6 +237,11 @@ impl<P, T> Session<P, T> {
         self.phase == Phase::Ready && !owes
     }
 
+    /// Whether the server comes to an end of what it was sent without anything more of the client.
+    pub fn is_ended(&self) -> bool {
+        !self.copying && self.unanswered.back().is_none_or(Sent::ends)
+    }
+
     /// Whether the server has ended the session, and said why.
     pub fn is_over(&self) -> bool {
         self.over
