@@ -20,7 +20,7 @@ from clients_kit import doors
 from clients_kit.checks import Failed, Skipped, expect, run
 from clients_kit.postgres import PASSWORD, Postgres
 from clients_kit.programs import Podwall, certificates, free_port, until
-from databases_kit import anew, drivers, live, named, observed, page, recorded
+from databases_kit import anew, drivers, live, named, observed, page, recorded, steps
 
 try:
     import psycopg
@@ -151,6 +151,7 @@ def check(tally, binary, folder, programs, only):
     alone("the page is followed word by word", page.follows, binary, folder, server)
     alone("ways to authenticate", anew.authentication, door)
     alone("prepared under another policy", anew.reloaded, binary, folder, certs, server)
+    alone("in step with the server", steps.kept, binary, folder, certs, server)
     alone("values that are more than values", live.values, binary, folder, certs, server)
     alone("what shows over time", observed.observers, binary, folder, certs, server)
     alone("shadow mode tells what became of it", recorded.shadow, binary, folder, certs, server)

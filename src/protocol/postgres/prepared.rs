@@ -2,6 +2,7 @@
 //! not; whoever uses a name is judged by everything that it may stand for.
 
 use super::TOO_MANY;
+use crate::canon::sql::postgres::NAME_BYTES;
 use crate::flow::Reason;
 use foldhash::quality::RandomState;
 use smallvec::SmallVec;
@@ -11,7 +12,7 @@ use std::rc::Rc;
 /// What a name may stand for at once: what the server has confirmed, and what it has not yet answered.
 const MOST_CANDIDATES: usize = 64;
 
-/// Names, each with all that it may stand for.
+/// Names, each with all that it may stand for. The server tells names apart by their first [`NAME_BYTES`] bytes.
 #[derive(Debug)]
 pub struct Names<T> {
     /// What has no name: most of what is made and run.
@@ -32,6 +33,8 @@ struct Candidate<T> {
     number: u64,
     /// The pipeline it was sent in: what follows in the same one runs only if it succeeds.
     pipeline: u64,
+    /// A text makes it when it runs, if it runs: nobody says when that was, or whether it went well.
+    by_text: bool,
     value: Rc<T>,
 }
 
@@ -46,16 +49,40 @@ impl<T> Names<T> {
     /// # Errors
     /// [`TOO_MANY`].
     pub fn propose(&mut self, name: &[u8], pipeline: u64, value: Rc<T>) -> Result<u64, Reason> {
+        // What has no name makes way; a name that is taken is not given away, and what asks for it fails.
+        if name.is_empty() {
+            self.unnamed.retain(|candidate| candidate.pipeline != pipeline);
+        }
+        self.add(name, Candidate { number: 0, pipeline, by_text: false, value })
+    }
+
+    /// What a name may stand for once a text of `pipeline` has run, besides what it stands for without. One that is the
+    /// `same` takes its place.
+    ///
+    /// # Errors
+    /// [`TOO_MANY`].
+    pub fn may_become(
+        &mut self,
+        name: &[u8],
+        pipeline: u64,
+        value: Rc<T>,
+        same: impl Fn(&T, &T) -> bool,
+    ) -> Result<(), Reason> {
+        self.keep(name, |candidate| !(candidate.by_text && same(&candidate.value, &value)));
+        self.add(name, Candidate { number: 0, pipeline, by_text: true, value }).map(|_| ())
+    }
+
+    fn add(&mut self, name: &[u8], candidate: Candidate<T>) -> Result<u64, Reason> {
         if self.len() >= self.most && self.candidates(name).is_empty() {
             return Err(TOO_MANY);
         }
-        self.next += 1;
+        let name = key(name);
         let candidates = if name.is_empty() { &mut self.unnamed } else { self.named.entry(name.into()).or_default() };
-        candidates.retain(|candidate| candidate.pipeline != pipeline);
         if candidates.len() >= MOST_CANDIDATES {
             return Err(TOO_MANY);
         }
-        candidates.push(Candidate { number: self.next, pipeline, value });
+        self.next += 1;
+        candidates.push(Candidate { number: self.next, ..candidate });
         Ok(self.next)
     }
 
@@ -72,7 +99,7 @@ impl<T> Names<T> {
     /// Everything a name may stand for in a pipeline; empty when nothing was ever sent under it.
     pub fn of(&self, name: &[u8], pipeline: u64) -> Held<T> {
         let candidates = self.candidates(name);
-        let sure = candidates.last().filter(|last| last.pipeline == pipeline);
+        let sure = candidates.last().filter(|last| last.is_sure(pipeline));
         let may = sure.map_or(candidates, std::slice::from_ref);
         may.iter().map(|candidate| Rc::clone(&candidate.value)).collect()
     }
@@ -81,7 +108,7 @@ impl<T> Names<T> {
     pub fn only(&self, name: &[u8], pipeline: u64) -> Option<&Rc<T>> {
         match self.candidates(name) {
             [only] => Some(&only.value),
-            [.., last] if last.pipeline == pipeline => Some(&last.value),
+            [.., last] if last.is_sure(pipeline) => Some(&last.value),
             _ => None,
         }
     }
@@ -105,11 +132,16 @@ impl<T> Names<T> {
     pub fn clear(&mut self, newest: u64) {
         self.unnamed.retain(|candidate| candidate.number > newest);
         if !self.named.is_empty() {
-            self.named.retain(|_, candidates| {
-                candidates.retain(|candidate| candidate.number > newest);
-                !candidates.is_empty()
-            });
+            self.clear_named(newest);
         }
+    }
+
+    /// The server has closed all that have a name, as they were then.
+    pub fn clear_named(&mut self, newest: u64) {
+        self.named.retain(|_, candidates| {
+            candidates.retain(|candidate| candidate.number > newest);
+            !candidates.is_empty()
+        });
     }
 
     /// How many names there are.
@@ -126,19 +158,32 @@ impl<T> Names<T> {
         if name.is_empty() {
             return &self.unnamed;
         }
-        self.named.get(name).map_or(&[], |candidates| candidates.as_slice())
+        self.named.get(key(name)).map_or(&[], |candidates| candidates.as_slice())
     }
 
     fn keep(&mut self, name: &[u8], kept: impl Fn(&Candidate<T>) -> bool) {
         if name.is_empty() {
             return self.unnamed.retain(|candidate| kept(candidate));
         }
+        let name = key(name);
         let Some(candidates) = self.named.get_mut(name) else { return };
         candidates.retain(|candidate| kept(candidate));
         if candidates.is_empty() {
             self.named.remove(name);
         }
     }
+}
+
+impl<T> Candidate<T> {
+    /// What follows in its pipeline runs only if the server holds it.
+    fn is_sure(&self, pipeline: u64) -> bool {
+        self.pipeline == pipeline && !self.by_text
+    }
+}
+
+/// What the server tells a name by.
+fn key(name: &[u8]) -> &[u8] {
+    name.get(..NAME_BYTES).unwrap_or(name)
 }
 
 #[cfg(test)]
@@ -171,6 +216,51 @@ mod tests {
             names.clear(names.newest());
             assert!(of(&names, 3).is_empty() && names.is_empty());
         }
+    }
+
+    #[test]
+    fn what_a_text_makes_takes_nothing_away() {
+        let mut names = Names::new(2);
+        let one = names.propose(b"a", 1, Rc::new(1)).unwrap();
+        names.confirm(b"a", one);
+        let same = |one: &i32, other: &i32| one == other;
+        for _ in 0..=MOST_CANDIDATES {
+            names.may_become(b"a", 2, Rc::new(2), same).unwrap();
+        }
+        assert_eq!((names.of(b"a", 2).len(), names.only(b"a", 2)), (2, None));
+        // What is prepared before the text has run again does not end what it makes.
+        let three = names.propose(b"a", 3, Rc::new(3)).unwrap();
+        names.may_become(b"a", 3, Rc::new(2), same).unwrap();
+        names.confirm(b"a", three);
+        assert_eq!((names.of(b"a", 3).len(), names.only(b"a", 3)), (2, None));
+        let four = names.propose(b"a", 3, Rc::new(4)).unwrap();
+        names.confirm(b"a", four);
+        assert_eq!(names.only(b"a", 4), Some(&Rc::new(4)));
+    }
+
+    #[test]
+    fn name_that_is_taken_is_not_given_away() {
+        let mut names = Names::new(2);
+        let one = names.propose(b"a", 1, Rc::new(1)).unwrap();
+        let two = names.propose(b"a", 1, Rc::new(2)).unwrap();
+        names.confirm(b"a", one);
+        names.reject(b"a", two);
+        assert_eq!(names.only(b"a", 2), Some(&Rc::new(1)));
+        names.propose(b"", 1, Rc::new(1)).unwrap();
+        names.propose(b"", 1, Rc::new(2)).unwrap();
+        names.clear_named(names.newest());
+        assert_eq!((names.of(b"a", 2).len(), names.of(b"", 2).as_slice()), (0, &[Rc::new(2)][..]));
+    }
+
+    #[test]
+    fn names_are_told_apart_as_the_server_does() {
+        let mut names = Names::new(2);
+        let long = |last: &[u8]| [&[b'n'; NAME_BYTES], last].concat();
+        let one = names.propose(&long(b"1"), 1, Rc::new(1)).unwrap();
+        names.confirm(&long(b"2"), one);
+        assert_eq!((names.len(), names.only(&long(b""), 2)), (1, Some(&Rc::new(1))));
+        names.close(&long(b"34"), names.newest());
+        assert!(names.is_empty() && names.of(&long(b"1"), 2).is_empty());
     }
 
     #[test]

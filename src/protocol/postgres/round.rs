@@ -3,7 +3,7 @@
 //! message ([`front`](super::front), [`back`](super::back)).
 
 use super::back::completed;
-use super::frame::{BIND_NAMES, HEADER, length, rows};
+use super::frame::{BIND_NAMES, CONTROL_BYTES, HEADER, length, rows};
 
 /// Describe of the unnamed portal.
 const DESCRIBE: &[u8] = b"D\0\0\0\x06P\0";
@@ -76,7 +76,7 @@ pub fn answered(bytes: &[u8], form: Form) -> Option<Answer> {
     let (brought, len) = rows(rest);
     let rest = rest.get(len..)?;
     let [b'C', ..] = rest else { return None };
-    let (complete, ready) = rest.split_at_checked(length(rest)?)?;
+    let (complete, ready) = rest.split_at_checked(length(rest)?.min(HEADER + CONTROL_BYTES))?;
     let [b'Z', 0, 0, 0, 5, status @ (b'I' | b'T' | b'E')] = ready else { return None };
     let (drops_all, changed) = completed(complete.get(HEADER..)?);
     (!drops_all).then_some(Answer { brought, changed, in_transaction: *status != b'I' })

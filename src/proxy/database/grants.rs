@@ -1,9 +1,12 @@
 //! What a text may do: first whether it is proved to be injected, then what is known of texts like it, then judging. What a
 //! text asks for, and how a denial is answered, is in `proxy::postgres` and `proxy::mysql`.
 
-use super::texts::{Clean, Cleared, Reading, Shape, Understanding, judged};
+use super::texts::{Clean, Cleared, Reading, Shape, Shaped, Understanding, judged};
 use super::{Granted, Subject};
 use std::rc::Rc;
+
+/// What a text asks for, and what it may do.
+type Answered<T, D> = (Rc<T>, Result<Granted, D>);
 
 /// A session whose texts are judged.
 pub(in crate::proxy) trait Grants<'w> {
@@ -19,7 +22,7 @@ pub(in crate::proxy) trait Grants<'w> {
     fn reading(&self) -> Reading;
 
     /// What a text asks for, and its shape if it has one that is known.
-    fn understands(&self, text: &[u8]) -> (Rc<Self::Text>, Option<Rc<Shape<Self::Text>>>);
+    fn understands(&self, text: &[u8]) -> Shaped<Self::Text>;
 
     /// Whether no value of a request in flight changes what a text does that the pod sends.
     ///
@@ -34,7 +37,7 @@ pub(in crate::proxy) trait Grants<'w> {
     fn judge(&mut self, text: &[u8], understood: &Self::Text) -> Result<Cleared, Self::Denied>;
 
     /// What a text asks for and may do, if it is like one that came before: it leaves no trace in the session.
-    fn liked(&mut self, text: &[u8]) -> Option<(Rc<Self::Text>, Result<Granted, Self::Denied>)> {
+    fn liked(&mut self, text: &[u8]) -> Option<Answered<Self::Text, Self::Denied>> {
         let reading = self.reading();
         let (subject, clean) = self.clean();
         let (understood, granted) = clean.like(subject, reading, text)?;
@@ -46,7 +49,7 @@ pub(in crate::proxy) trait Grants<'w> {
     }
 
     /// What a text asks for, and what it may do.
-    fn granted(&mut self, text: &[u8]) -> (Rc<Self::Text>, Result<Granted, Self::Denied>) {
+    fn granted(&mut self, text: &[u8]) -> Answered<Self::Text, Self::Denied> {
         if let Some(liked) = self.liked(text) {
             return liked;
         }

@@ -34,7 +34,7 @@ use crate::record::flows::Carried;
 use crate::record::statements::Statement;
 use std::cell::Cell;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// The server closed the connection while the session lasted.
 pub(in crate::proxy) const SERVER_GONE: Reason =
@@ -89,6 +89,23 @@ pub(in crate::proxy) struct Granted {
     pub(in crate::proxy) fresh: bool,
     /// It asks for a piece of a value: observers are told how long each run takes.
     pub(in crate::proxy) timed: bool,
+}
+
+/// Under which policy something was judged, and on which day: rules that expire do so at the end of one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::proxy) struct Under {
+    generation: u64,
+    /// Counted from 1970, UTC.
+    day: u64,
+}
+
+const DAY_SECONDS: u64 = 24 * 60 * 60;
+
+impl Under {
+    fn new(generation: u64, now: SystemTime) -> Self {
+        let day = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs() / DAY_SECONDS;
+        Self { generation, day }
+    }
 }
 
 /// What was judged of a text.
@@ -187,6 +204,11 @@ impl<'w> Subject<'w> {
         generation
     }
 
+    /// Under what is judged now: what was granted under another policy, or on another day, is judged again.
+    pub(in crate::proxy) fn under(&self) -> Under {
+        Under::new(self.generation(), self.now().wall)
+    }
+
     /// The session waits: time passes, and policies change.
     pub(in crate::proxy) fn waits(&self) {
         self.now.set(None);
@@ -259,5 +281,20 @@ impl<'w> Subject<'w> {
             let carried = Carried::once(bytes as u64, 0, Duration::ZERO);
             self.worker.flowed(&self.connection, None, Some(rule), carried);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_granted_is_judged_again_on_the_next_day() {
+        let at = |day: u64, seconds: u64| {
+            Under::new(1, SystemTime::UNIX_EPOCH + Duration::from_secs(day * DAY_SECONDS + seconds))
+        };
+        assert_eq!(at(20_000, 0), at(20_000, DAY_SECONDS - 1));
+        assert_ne!(at(20_000, DAY_SECONDS - 1), at(20_001, 0));
+        assert_ne!(at(20_000, 0), Under { generation: 2, ..at(20_000, 0) });
     }
 }

@@ -56,6 +56,9 @@ struct Shapes<U> {
 #[derive(Debug)]
 pub(in crate::proxy) struct Shape<U>(pub(in crate::proxy) Rc<U>);
 
+/// What is understood of a text, and its shape if it has one that is known.
+pub(in crate::proxy) type Shaped<U> = (Rc<U>, Option<Rc<Shape<U>>>);
+
 impl<U> Default for Texts<U> {
     fn default() -> Self {
         let shapes = Shapes { known: HashMap::default(), bytes: 0, scratch: Vec::new() };
@@ -90,7 +93,7 @@ impl<U: Understanding> Texts<U> {
         bytes: usize,
         spell: impl FnOnce(&mut Vec<u8>) -> bool,
         understand: impl FnOnce() -> Rc<U>,
-    ) -> (Rc<U>, Option<Rc<Shape<U>>>) {
+    ) -> Shaped<U> {
         let mut shapes = self.shapes.borrow_mut();
         let Shapes { known, bytes: held, scratch } = &mut *shapes;
         scratch.clear();

@@ -166,8 +166,8 @@ impl Wire<'_> {
         if self.texts.get() + text.len() > TEXT_BYTES {
             return Err(End::Refused(TOO_MANY));
         }
-        let generation = self.subject.generation();
-        let statement = Statement::new(text, understood, self.settings.clone(), (generation, granted), &self.texts);
+        let under = self.subject.under();
+        let statement = Statement::new(text, understood, self.settings.clone(), (under, granted), &self.texts);
         self.statements.ask(statement).map_err(End::Refused)?;
         self.goes_on(Shape::Prepared, Then::Plain)
     }
@@ -207,12 +207,12 @@ impl Wire<'_> {
 
     /// Whether a prepared statement is granted by the policy in place.
     pub(super) fn still_granted(&mut self, statement: &Statement) -> Result<(), Denied> {
-        let generation = self.subject.generation();
-        if statement.generation.get() != generation {
+        let under = self.subject.under();
+        if statement.under.get() != under {
             let settings = Some(&statement.settings);
             self.is_not_proved_as(&statement.text, &statement.understood, settings)?;
             let judged = self.judge_as(&statement.text, &statement.understood, settings)?;
-            statement.generation.set(generation);
+            statement.under.set(under);
             statement.granted.replace(judged.granted);
         }
         Ok(())

@@ -88,7 +88,7 @@ impl Wire<'_> {
         if self.texts.get() + text.len() > TEXT_BYTES || self.named.len() >= self.limits.statements {
             return Err(End::Refused(TOO_MANY));
         }
-        let granted = (self.subject.generation(), granted.clone());
+        let granted = (self.subject.under(), granted.clone());
         Ok(Then::Named(Statement::new(text, understood, self.settings.clone(), granted, &self.texts)))
     }
 
@@ -108,12 +108,13 @@ mod tests {
     use super::*;
     use crate::canon::sql::mysql::Server;
     use crate::protocol::mysql::settings::Settings;
+    use crate::proxy::database::Under;
     use crate::proxy::database::texts::tests::granted;
 
     fn text(sql: &str) -> Rc<Statement> {
         let settings = Settings::new(Server::default(), 45, "shop");
         let understood = Rc::new(Understood::of(sql.as_bytes(), settings.mode, false));
-        Statement::new(sql.as_bytes(), understood, settings, (1, granted(None)), &Rc::default())
+        Statement::new(sql.as_bytes(), understood, settings, (Under::default(), granted(None)), &Rc::default())
     }
 
     fn held(named: &Named, name: &str) -> Vec<String> {

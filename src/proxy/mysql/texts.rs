@@ -4,9 +4,9 @@ use crate::canon::sql::mysql::{Mode, normalised, tokens};
 use crate::canon::sql::{Names, shape};
 use crate::protocol::mysql::accesses::Understood;
 use crate::protocol::mysql::settings::Settings;
-use crate::proxy::database::Granted;
 pub(super) use crate::proxy::database::texts::Reading;
 use crate::proxy::database::texts::{self, Understanding};
+use crate::proxy::database::{Granted, Under};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -82,7 +82,7 @@ pub(super) struct Statement {
     /// What its names mean: the session as it was when the statement was prepared.
     pub(super) settings: Settings,
     /// Under which policy it was last granted, and what was.
-    pub(super) generation: Cell<u64>,
+    pub(super) under: Cell<Under>,
     pub(super) granted: RefCell<Granted>,
     /// Rows that its open cursor has brought.
     pub(super) brought: Rc<Cell<u64>>,
@@ -95,13 +95,13 @@ impl Statement {
         text: &[u8],
         understood: Rc<Understood>,
         settings: Settings,
-        (generation, granted): (u64, Granted),
+        (under, granted): (Under, Granted),
         held: &Rc<Cell<usize>>,
     ) -> Rc<Self> {
         held.set(held.get() + text.len());
-        let (generation, granted) = (Cell::new(generation), RefCell::new(granted));
+        let (under, granted) = (Cell::new(under), RefCell::new(granted));
         let (brought, held) = (Rc::default(), Rc::clone(held));
-        Rc::new(Self { text: text.into(), understood, settings, generation, granted, brought, held })
+        Rc::new(Self { text: text.into(), understood, settings, under, granted, brought, held })
     }
 
     /// Whether it is the same text, prepared in a session that was the same.

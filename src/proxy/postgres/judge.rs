@@ -32,6 +32,14 @@ pub(super) enum Fate {
 
 type Fated = Result<Fate, End>;
 
+/// The names that a text prepares.
+fn makes(understood: &Understood) -> impl Iterator<Item = &str> {
+    understood.prepared().filter_map(|prepared| match prepared {
+        Prepared::Make(name) => Some(name.as_str()),
+        _ => None,
+    })
+}
+
 impl Wire<'_> {
     /// Judges one message of the client.
     pub(super) fn ask(&mut self, front: &Front<'_>) -> Fated {
@@ -141,6 +149,9 @@ impl Wire<'_> {
             return self.deny_extended(event, NO_STATEMENT);
         };
         let (granted, bytes) = (statement.runs(), statement.text.len());
+        for statement in portals.iter().flat_map(|portal| &portal.held).filter(|statement| !statement.is_plain) {
+            self.makes(statement)?;
+        }
         let ceiling = self.portal_ceiling(&portals);
         self.executed(SentKind::Execute, granted, bytes, ceiling)
     }
@@ -256,7 +267,7 @@ impl Wire<'_> {
     }
 
     pub(super) fn under(&self) -> Under {
-        Under { generation: self.subject.generation(), changes: self.session.settings.changes() }
+        Under { policy: self.subject.under(), changes: self.session.settings.changes() }
     }
 
     /// Follows what a granted text changes: settings, prepared names.
@@ -266,17 +277,20 @@ impl Wire<'_> {
         }
         self.clean.forget();
         understood.follow(&mut self.session.settings, &self.subject.who.user);
-        let made: Vec<String> = understood
-            .prepared()
-            .filter_map(|prepared| match prepared {
-                Prepared::Make(name) => Some(name.clone()),
-                _ => None,
-            })
-            .collect();
-        for name in made {
-            let statement = self.statement(text, Rc::clone(understood), granted)?;
-            let pipeline = self.session.pipeline();
-            self.session.statements.propose(name.as_bytes(), pipeline, statement).map_err(End::Refused)?;
+        if makes(understood).next().is_none() {
+            return Ok(());
+        }
+        let statement = self.statement(text, Rc::clone(understood), granted)?;
+        self.makes(&statement)
+    }
+
+    /// Follows the names that a text makes when it runs.
+    fn makes(&mut self, statement: &Rc<Statement>) -> Result<(), End> {
+        let pipeline = self.session.pipeline();
+        for name in makes(&statement.understood) {
+            let same = |one: &Statement, other: &Statement| one.text == other.text;
+            let value = Rc::clone(statement);
+            self.session.statements.may_become(name.as_bytes(), pipeline, value, same).map_err(End::Refused)?;
         }
         Ok(())
     }

@@ -3,9 +3,9 @@
 use crate::canon::sql::postgres::{normalised, tokens};
 use crate::canon::sql::{Names, shape};
 use crate::protocol::postgres::accesses::Understood;
-use crate::proxy::database::Granted;
 pub(super) use crate::proxy::database::texts::Reading;
 use crate::proxy::database::texts::{self, Understanding};
+use crate::proxy::database::{self, Granted};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -59,10 +59,10 @@ impl Texts {
     }
 }
 
-/// What a judgement of a statement depends on, besides its session: the policy's generation, and changes of what names mean.
+/// What a judgement of a statement depends on, besides its session: the policy, and changes of what names mean.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Under {
-    pub(super) generation: u64,
+    pub(super) policy: database::Under,
     pub(super) changes: usize,
 }
 

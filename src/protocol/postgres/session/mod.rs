@@ -38,10 +38,12 @@ pub struct Session<P, T = ()> {
     phase: Phase,
     /// The pipeline that is being sent; a sync ends it.
     pipeline: u64,
-    /// After an error the server skips everything up to the next sync.
+    /// After an error the server skips everything up to the next sync, texts too.
     skipping: bool,
     /// The client has not yet ended the copy that the server waits for.
     copying: bool,
+    /// Data of that copy has come.
+    has_data: bool,
     /// The server has ended the session.
     over: bool,
 }
@@ -105,6 +107,7 @@ impl<P, T> Session<P, T> {
             pipeline: 0,
             skipping: false,
             copying: false,
+            has_data: false,
             over: false,
         }
     }
@@ -115,7 +118,8 @@ impl<P, T> Session<P, T> {
     /// [`STATE`].
     pub fn admits(&mut self, front: &Front<'_>) -> Result<(), Reason> {
         // Almost always.
-        if self.phase == Phase::Ready && !self.copying && !matches!(front, Front::Password | Front::CopyEnd) {
+        let is_other = !matches!(front, Front::Password | Front::CopyData | Front::CopyEnd);
+        if self.phase == Phase::Ready && !self.copying && is_other {
             return Ok(());
         }
         self.spell_out()?;
@@ -127,7 +131,10 @@ impl<P, T> Session<P, T> {
             }
             (Phase::Ready, Front::Password) => Err(STATE),
             // Outside of a copy the server ignores its data: it may come before the server asks for it, or after it failed.
-            (Phase::Ready, Front::CopyData) => Ok(()),
+            (Phase::Ready, Front::CopyData) => {
+                self.copy_data();
+                Ok(())
+            }
             (Phase::Ready, Front::CopyEnd) => {
                 self.copy_end();
                 Ok(())
@@ -182,22 +189,20 @@ impl<P, T> Session<P, T> {
     /// Whether the server will answer it.
     fn push(&mut self, mut sent: Sent) -> Result<bool, Reason> {
         self.spell_out()?;
-        let kind = &sent.kind;
-        let ends = matches!(kind, SentKind::Sync | SentKind::Query);
-        if *kind == SentKind::Sync && self.copying {
-            return Ok(false);
+        let is_sync = sent.kind == SentKind::Sync;
+        if is_sync && self.copying {
+            // Ignored as long as the copy lasts: behind data it may have failed already, and then it is answered.
+            return if self.has_data { Err(STATE) } else { Ok(false) };
         }
         if self.unanswered.len() >= self.most_unanswered {
             return Err(TOO_MANY);
         }
-        self.pipeline += u64::from(ends);
-        if self.skipping && !ends {
+        if self.skipping && !is_sync {
             self.skip(sent.kind);
             return Ok(false);
         }
-        if ends {
-            self.skipping = false;
-        }
+        self.skipping = false;
+        self.pipeline += u64::from(sent.ends());
         sent.newest = (self.statements.newest(), self.portals.newest());
         self.unanswered.push_back(sent);
         Ok(true)
@@ -233,13 +238,14 @@ impl<P, T> Session<P, T> {
 
     /// Whether the server has nothing left to answer.
     pub fn is_quiet(&self) -> bool {
-        let owes = self.round.is_some() || self.unanswered.iter().any(|sent| sent.kind != SentKind::CopyEnd);
+        let owes = self.round.is_some() || self.unanswered.iter().any(|sent| !sent.is_of_a_copy());
         self.phase == Phase::Ready && !owes
     }
 
     /// Whether the server comes to an end of what it was sent without anything more of the client.
     pub fn is_ended(&self) -> bool {
-        !self.copying && self.unanswered.back().is_none_or(Sent::ends)
+        let is_within = self.copying || self.unanswered.back().is_some_and(|sent| sent.kind == SentKind::CopyData);
+        !is_within && self.unanswered.iter().rev().find(|sent| !sent.is_of_a_copy()).is_none_or(Sent::ends)
     }
 
     /// Whether the server has ended the session, and said why.
@@ -263,7 +269,7 @@ impl<P, T> Session<P, T> {
         match back {
             Back::ParseComplete | Back::BindComplete | Back::CloseComplete | Back::Described => self.done(back)?,
             Back::Ready { in_transaction } => return self.ready(in_transaction),
-            Back::Complete { drops_all, rows } => self.complete(drops_all, rows),
+            Back::Complete { drops_all, rows } => self.complete(drops_all, rows)?,
             back => return self.answered_other(back),
         }
         Ok(Answered::Pass)
@@ -276,8 +282,8 @@ impl<P, T> Session<P, T> {
             Back::Parameter { name, value } => self.parameter(name, value)?,
             Back::Error { fatal, code } => return Ok(self.failed(fatal, code)),
             Back::Row => self.brings(1)?,
-            Back::CopyIn => self.copy_in(),
-            Back::CopyBoth if self.settings.replication => self.copy_in(),
+            Back::CopyIn => self.copy_in()?,
+            Back::CopyBoth if self.settings.replication => self.copy_in()?,
             Back::CopyBoth => return Err(UNSUPPORTED),
             _ => {}
         }
@@ -287,14 +293,13 @@ impl<P, T> Session<P, T> {
     /// Counts rows that the server sends.
     ///
     /// # Errors
-    /// [`ROWS`]: they are not to go on. [`STATE`]: nothing was asked.
+    /// [`ROWS`]: they are not to go on. [`STATE`]: nothing was asked that brings any; what was denied, does not.
     pub fn brings(&mut self, rows: u64) -> Result<(), Reason> {
         self.spell_out()?;
-        let first = self.awaited().ok_or(STATE)?;
+        let first = self.awaited().filter(|first| first.runs).ok_or(STATE)?;
         first.rows = first.rows.saturating_add(rows);
         first.bringing = true;
-        let running = if first.runs { self.running.front() } else { None };
-        let Some(ceiling) = running.and_then(|running| running.ceiling.as_ref()) else { return Ok(()) };
+        let Some(ceiling) = self.running.front().and_then(|running| running.ceiling.as_ref()) else { return Ok(()) };
         ceiling.brought.set(ceiling.brought.get().saturating_add(rows));
         if ceiling.brought.get() > ceiling.most { Err(ROWS) } else { Ok(()) }
     }
@@ -326,10 +331,7 @@ impl<P, T> Session<P, T> {
                 Ok(Answered::Begun)
             }
             Phase::Ready => {
-                // What stands before it was not answered: the server has no more to say to it.
-                while self.unanswered.front().is_some_and(|sent| !sent.ends()) {
-                    self.drop_first();
-                }
+                self.awaited().filter(|first| first.ends()).ok_or(STATE)?;
                 self.end_first();
                 self.copying = false;
                 if !in_transaction && self.unanswered.is_empty() {
@@ -341,6 +343,15 @@ impl<P, T> Session<P, T> {
         }
     }
 
+    fn copy_data(&mut self) {
+        let is_first = self.unanswered.back().is_some_and(|sent| sent.kind != SentKind::CopyData);
+        if self.copying {
+            self.has_data = true;
+        } else if is_first && self.unanswered.len() < self.most_unanswered {
+            self.unanswered.push_back(Sent::new(SentKind::CopyData));
+        }
+    }
+
     fn copy_end(&mut self) {
         if self.copying {
             self.copying = false;
@@ -349,28 +360,37 @@ impl<P, T> Session<P, T> {
         }
     }
 
-    /// The server ignores every sync up to the end of the copy, which may have been sent already.
-    fn copy_in(&mut self) {
+    /// The server ignores every sync up to the end of the copy, which may have been sent already. One that stands among its
+    /// data may come when the copy has failed: then it is answered, and nobody here can tell.
+    fn copy_in(&mut self) -> Result<(), Reason> {
         self.awaited();
         let end = self.unanswered.iter().position(|sent| sent.kind == SentKind::CopyEnd);
+        let during = end.map_or(self.unanswered.len(), |end| end + 1);
+        let mut has_data = false;
+        for sent in self.unanswered.iter().take(during) {
+            has_data |= sent.kind == SentKind::CopyData;
+            if has_data && sent.kind == SentKind::Sync {
+                return Err(STATE);
+            }
+        }
         let mut at = 0;
         self.unanswered.retain(|sent| {
-            let during = end.is_none_or(|end| at <= end);
             at += 1;
-            !(during && matches!(sent.kind, SentKind::Sync | SentKind::CopyEnd))
+            at > during || !(sent.is_of_a_copy() || sent.kind == SentKind::Sync)
         });
-        self.copying = end.is_none();
+        (self.copying, self.has_data) = (end.is_none(), has_data);
+        Ok(())
     }
 
-    /// What the server answers next. Ends of copies that never began are not answered.
+    /// What the server answers next. Copies that never began are not answered.
     fn awaited(&mut self) -> Option<&mut Sent> {
-        while self.unanswered.front().is_some_and(|sent| sent.kind == SentKind::CopyEnd) {
+        while self.unanswered.front().is_some_and(Sent::is_of_a_copy) {
             self.unanswered.pop_front();
         }
         self.unanswered.front_mut()
     }
 
-    /// An error ends what was asked first, and in a pipeline everything up to the next sync.
+    /// An error ends what was asked first, and in a pipeline everything up to the next sync, texts and calls too.
     fn failed(&mut self, fatal: bool, code: [u8; 5]) -> Answered {
         self.copying = false;
         self.over |= fatal;
@@ -381,7 +401,7 @@ impl<P, T> Session<P, T> {
         let denied = first.denied.clone().filter(|_| code == *super::emit::SYNTAX);
         first.failed = Some(code);
         if !matches!(first.kind, SentKind::Query | SentKind::Sync) {
-            while let Some(first) = self.unanswered.front().filter(|sent| !sent.ends()) {
+            while let Some(first) = self.unanswered.front().filter(|sent| sent.kind != SentKind::Sync) {
                 let kind = if first.failed.is_some() { self.end_first() } else { self.drop_first() };
                 kind.into_iter().for_each(|kind| self.skip(kind));
             }
@@ -400,19 +420,20 @@ impl<P, T> Session<P, T> {
     }
 
     /// `rows` is what the server says it changed or sent: what has come row by row is counted already.
-    fn complete(&mut self, drops_all: bool, rows: u64) {
-        let Some(first) = self.awaited() else { return };
+    fn complete(&mut self, drops_all: bool, rows: u64) -> Result<(), Reason> {
+        let first = self.awaited().filter(|first| first.is_run()).ok_or(STATE)?;
         let (statement, _) = first.newest;
         if !std::mem::take(&mut first.bringing) {
             first.rows = first.rows.saturating_add(rows);
         }
         let runs = first.kind == SentKind::Execute;
         if drops_all {
-            self.statements.clear(statement);
+            self.statements.clear_named(statement);
         }
         if runs {
             self.end_first();
         }
+        Ok(())
     }
 
     #[inline(always)]

@@ -46,9 +46,19 @@ impl Sent {
         Self { kind, denied: None, runs: false, rows: 0, bringing: false, failed: None, newest: (0, 0) }
     }
 
-    /// It ends its pipeline: the server answers it when it is ready.
+    /// The server says that it is ready when it has answered it.
     pub(super) fn ends(&self) -> bool {
         matches!(self.kind, SentKind::Sync | SentKind::Query)
+    }
+
+    /// The server answers it only in a copy, if at all.
+    pub(super) fn is_of_a_copy(&self) -> bool {
+        matches!(self.kind, SentKind::CopyData | SentKind::CopyEnd)
+    }
+
+    /// It may bring rows, and be told that it is complete.
+    pub(super) fn is_run(&self) -> bool {
+        matches!(self.kind, SentKind::Query | SentKind::Execute)
     }
 }
 
@@ -99,6 +109,8 @@ pub enum SentKind {
     CloseStatement(Box<[u8]>),
     ClosePortal(Box<[u8]>),
     Sync,
-    /// The end of a copy that the server has not yet asked for; it is not answered.
+    /// Data of a copy that the server has not yet asked for; it is not answered.
+    CopyData,
+    /// The end of one.
     CopyEnd,
 }

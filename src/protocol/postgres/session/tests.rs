@@ -133,7 +133,7 @@ fn rows_end_at_their_ceiling() {
 fn rows_of_rounds_end_at_their_ceiling() {
     let mut session = ready();
     let ceiling = Ceiling::new(2);
-    let mut asks = |session: &mut Session<&'static str>, rows: usize| {
+    let asks = |session: &mut Session<&'static str>, rows: usize| {
         session.runs(SentKind::Query, Some(ceiling.clone()), ()).unwrap();
         let rows = b"D\0\0\0\x06\0\0".repeat(rows);
         session.answered_at_once(&[&rows[..], b"C\0\0\0\x0dUPDATE 7\0Z\0\0\0\x05I"].concat()).map(|ran| ran.rows)

@@ -18,6 +18,7 @@ enum Send {
     Describe,
     CloseStatement,
     Sync,
+    CopyData,
     CopyEnd,
     /// Bind, Describe, Execute and Sync of the unnamed portal, in one piece.
     Round {
@@ -59,6 +60,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Send::Describe),
         1 => Just(Send::CloseStatement),
         2 => Just(Send::Sync),
+        1 => Just(Send::CopyData),
         1 => Just(Send::CopyEnd),
         6 => any::<bool>().prop_map(|described| Send::Round { described }),
     ];
@@ -91,7 +93,15 @@ impl Asked {
     }
 
     fn may_be_in_a_copy(&self) -> bool {
-        matches!(self.send, Send::Sync | Send::CopyEnd)
+        self.is_sync() || self.is_of_a_copy()
+    }
+
+    fn is_of_a_copy(&self) -> bool {
+        matches!(self.send, Send::CopyData | Send::CopyEnd)
+    }
+
+    fn is_sync(&self) -> bool {
+        matches!(self.send, Send::Sync)
     }
 
     fn ends(&self) -> bool {
@@ -103,10 +113,12 @@ impl Asked {
 #[derive(Default)]
 struct Server {
     asked: VecDeque<Asked>,
-    /// After an error, up to the next end of a pipeline.
+    /// After an error, up to the next sync.
     skips: bool,
     /// It waits for the end of a copy.
     copies: bool,
+    /// Of which data has come.
+    has_data: bool,
     in_transaction: bool,
     told: Vec<(usize, u64, bool)>,
 }
@@ -119,22 +131,37 @@ impl Server {
                 self.copies = false;
                 return true;
             }
+            Send::CopyData if self.copies => {
+                self.has_data = true;
+                return true;
+            }
             // Before the server has asked for it: behind what may yet become a copy. Otherwise it is ignored.
-            Send::CopyEnd if !self.asked.back().is_some_and(Asked::is_run) => return false,
-            // Ignored while the copy lasts.
-            Send::Sync if self.copies => return true,
+            Send::CopyData | Send::CopyEnd
+                if !self.asked.back().is_some_and(|asked| asked.is_run() || matches!(asked.send, Send::CopyData)) =>
+            {
+                return false;
+            }
+            // Ignored while the copy lasts; behind data nobody can tell whether it still does.
+            Send::Sync if self.copies => return !self.has_data,
             _ if self.copies => return false,
             _ => {}
         }
         let asked = Asked { send, run, rows: 0, bringing: false, failed: false };
-        if self.skips && !asked.ends() {
+        if self.skips && !asked.is_sync() {
             return true;
         }
-        if asked.ends() {
-            self.skips = false;
-        }
+        self.skips = false;
         self.asked.push_back(asked);
         true
+    }
+
+    /// Whether what was sent already fits into a copy, or ends it: no sync among its data.
+    fn may_begin_a_copy(&self, during: usize) -> bool {
+        let mut has_data = false;
+        self.asked.iter().take(during).all(|asked| {
+            has_data |= matches!(asked.send, Send::CopyData);
+            asked.may_be_in_a_copy() && !(has_data && asked.is_sync())
+        })
     }
 
     fn tells(&mut self, asked: &Asked) {
@@ -154,7 +181,7 @@ impl Server {
         if matches!(answer, Answer::Notice) {
             return vec![Back::Other];
         }
-        while self.asked.front().is_some_and(|asked| matches!(asked.send, Send::CopyEnd)) {
+        while self.asked.front().is_some_and(Asked::is_of_a_copy) {
             self.asked.pop_front();
         }
         let Some(mut first) = self.asked.pop_front() else { return Vec::new() };
@@ -172,23 +199,23 @@ impl Server {
                     says.push(ready);
                     return says;
                 }
-                while self.asked.front().is_some_and(|asked| !asked.ends()) {
+                while self.asked.front().is_some_and(|asked| !asked.is_sync()) {
                     self.asked.pop_front();
                 }
                 self.skips = self.asked.is_empty();
                 return says;
             }
             _ if waits => {}
-            (Answer::Rows(rows), _) if is_run => {
+            (Answer::Rows(rows), _) if first.run.is_some() => {
                 first.rows += rows;
                 first.bringing = true;
                 self.asked.push_front(first);
                 return vec![Back::Row; rows as usize];
             }
             // Any other message would break it.
-            (Answer::CopyIn, _) if is_run && self.asked.iter().take(during).all(Asked::may_be_in_a_copy) => {
+            (Answer::CopyIn, _) if is_run && self.may_begin_a_copy(during) => {
                 // What was sent as a sync before the copy is over is ignored in it.
-                self.asked.drain(..during);
+                self.has_data = self.asked.drain(..during).any(|asked| matches!(asked.send, Send::CopyData));
                 self.copies = end.is_none();
                 self.asked.push_front(first);
                 return vec![Back::CopyIn];
@@ -210,7 +237,7 @@ impl Server {
                     Send::Describe => vec![Back::Described],
                     Send::CloseStatement => vec![Back::CloseComplete],
                     Send::Sync => vec![ready],
-                    Send::CopyEnd | Send::Round { .. } => Vec::new(),
+                    Send::CopyData | Send::CopyEnd | Send::Round { .. } => Vec::new(),
                 };
                 self.tells(&first);
                 return says;
@@ -230,7 +257,7 @@ impl Server {
             && let Some(first) = self.asked.front()
         {
             let (is_run, ends) = (first.is_run(), first.ends());
-            if is_run && rows > 0 {
+            if first.run.is_some() && rows > 0 {
                 says.extend(self.says(Answer::Rows(rows)));
             }
             if is_run && ends {
@@ -285,6 +312,7 @@ impl Told {
         let session = &mut self.session;
         match (send, run) {
             (Send::CopyEnd, _) => session.admits(&Front::CopyEnd),
+            (Send::CopyData, _) => session.admits(&Front::CopyData),
             (Send::Query { .. }, Some(run)) => session.runs(SentKind::Query, None, run),
             (Send::Query { .. }, None) => session.sent(SentKind::Query),
             (Send::Round { described }, Some(run)) => {
@@ -371,7 +399,7 @@ proptest! {
                         let runs = matches!(send, Send::Query { runs: true } | Send::Execute);
                         server.takes(send, run.filter(|_| runs))
                     };
-                    if !pieces.into_iter().map(takes).fold(true, |all, taken| all && taken) {
+                    if !pieces.into_iter().map(takes).all(|taken| taken) {
                         continue;
                     }
                     next += 1;
@@ -393,7 +421,7 @@ proptest! {
                 let session = &told.session;
                 prop_assert_eq!(session.running.len(), session.unanswered.iter().filter(|sent| sent.runs).count());
                 prop_assert!(session.round.is_none() || session.unanswered.is_empty());
-                let is_answered = |asked: &&Asked| !matches!(asked.send, Send::CopyEnd);
+                let is_answered = |asked: &&Asked| !asked.is_of_a_copy();
                 if server.asked.iter().filter(is_answered).count() == 0 {
                     prop_assert!(session.is_quiet(), "{:?}", session.unanswered);
                 }
