@@ -399,7 +399,7 @@ proptest! {
                         let runs = matches!(send, Send::Query { runs: true } | Send::Execute);
                         server.takes(send, run.filter(|_| runs))
                     };
-                    if !pieces.into_iter().map(takes).all(|taken| taken) {
+                    if !pieces.into_iter().all(takes) {
                         continue;
                     }
                     next += 1;
