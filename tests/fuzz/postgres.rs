@@ -5,6 +5,7 @@ use podwall::canon::sql::postgres::{normalised, statements, tokens};
 use podwall::protocol::postgres::accesses::{Asked, Understood};
 use podwall::protocol::postgres::back::{self, Back};
 use podwall::protocol::postgres::path::Settings;
+use podwall::protocol::postgres::round::{self, Form};
 use podwall::protocol::postgres::session::{SentKind, Session};
 use podwall::protocol::postgres::startup;
 use podwall::protocol::postgres::{Limits, frame, front};
@@ -53,12 +54,16 @@ pub(crate) fn asked() -> Vec<Vec<u8>> {
         message(b'H', b""),
         message(b'S', b""),
     ];
-    vec![startup, simple.concat(), extended.concat()]
+    let (bind, execute, sync) = (extended[1].clone(), extended[3].clone(), extended[6].clone());
+    let (round, described) =
+        ([&bind[..], &execute, &sync].concat(), [&bind[..], &extended[2], &execute, &sync].concat());
+    vec![startup, simple.concat(), extended.concat(), round, described]
 }
 
 /// Every message read, as far as it goes; the same whether the bytes come at once or one by one.
 pub(crate) fn ask(bytes: &[u8]) {
     let _ = startup::first(bytes);
+    asked_in_one_piece(bytes);
     let limits = Limits { statement_bytes: 256, ..Limits::default() };
     let mut rest = bytes;
     while let Ok(Some(unit)) = frame::from_client(rest, &limits) {
@@ -70,6 +75,48 @@ pub(crate) fn ask(bytes: &[u8]) {
         assert_eq!(format!("{one:?}"), format!("{other:?}"));
         let Some(after) = rest.get(unit.len..) else { return };
         rest = after;
+    }
+}
+
+/// What is told in one piece is what its messages say.
+fn asked_in_one_piece(bytes: &[u8]) {
+    let Some(round::Asked { statement, described }) = round::asked(bytes) else { return };
+    let (mut rest, mut told) = (bytes, Vec::new());
+    while let Ok(Some(unit)) = frame::from_client(rest, &Limits::default()) {
+        told.push(match front::read(&unit, rest).unwrap() {
+            front::Front::Bind { portal, statement, .. } => format!("Bind {portal:?} {statement:?}"),
+            other => format!("{other:?}"),
+        });
+        rest = &rest[unit.len..];
+    }
+    let (bind, execute) = (format!("Bind [] {statement:?}"), "Execute([])".to_owned());
+    let describe = described.then(|| "Describe".to_owned());
+    let expected: Vec<String> =
+        [Some(bind), describe, Some(execute), Some("Sync".to_owned())].into_iter().flatten().collect();
+    assert_eq!((told, rest), (expected, &b""[..]));
+}
+
+fn answered_in_one_piece(bytes: &[u8]) {
+    for form in [Form::Text, Form::Prepared { described: false }, Form::Prepared { described: true }] {
+        let Some(answer) = round::answered(bytes, form) else { continue };
+        let (mut rest, mut told) = (bytes, Vec::new());
+        while let Ok(Some(unit)) = frame::from_server(rest) {
+            told.push(back::read(&unit, rest).unwrap());
+            rest = &rest[unit.len..];
+        }
+        let rows = told.iter().filter(|back| **back == Back::Row).count();
+        told.retain(|back| *back != Back::Row);
+        let end = [
+            Back::Complete { drops_all: false, rows: answer.changed },
+            Back::Ready { in_transaction: answer.in_transaction },
+        ];
+        let begins: &[&[Back<'_>]] = match form {
+            Form::Text => &[&[], &[Back::Described]],
+            Form::Prepared { described: false } => &[&[Back::BindComplete]],
+            Form::Prepared { described: true } => &[&[Back::BindComplete, Back::Described]],
+        };
+        assert!(begins.iter().any(|begin| told == [begin, &end[..]].concat()), "{told:?}");
+        assert_eq!((rows as u64, rest), (answer.brought, &b""[..]));
     }
 }
 
@@ -85,11 +132,15 @@ pub(crate) fn answers() -> Vec<Vec<u8>> {
         message(b'G', b"\0\0\0"),
         message(b'Z', b"T"),
     ];
-    vec![opening.concat(), [opening.concat(), work.concat()].concat()]
+    let ready = message(b'Z', b"I");
+    let text = [&work[2][..], &work[3], &work[3], &work[4], &ready].concat();
+    let (described, prepared) = ([&work[1][..], &text].concat(), [&work[1][..], &work[3], &work[4], &ready].concat());
+    vec![opening.concat(), [opening.concat(), work.concat()].concat(), text, described, prepared]
 }
 
 /// A session never holds more than was sent, whatever the server answers.
 pub(crate) fn answer(bytes: &[u8]) {
+    answered_in_one_piece(bytes);
     let limits = Limits { names: 8, unanswered: 16, ..Limits::default() };
     let mut session: Session<()> = Session::new(&limits);
     session.answered(Back::Authenticated).unwrap();

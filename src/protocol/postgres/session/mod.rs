@@ -356,10 +356,15 @@ impl<P, T> Session<P, T> {
     fn failed(&mut self, fatal: bool, code: [u8; 5]) -> Answered {
         self.copying = false;
         self.over |= fatal;
-        if fatal || self.phase != Phase::Ready {
+        if self.phase != Phase::Ready {
             return Answered::Pass;
         }
         let Some(first) = self.awaited() else { return Answered::Pass };
+        if fatal {
+            first.failed = Some(code);
+            self.end_first();
+            return Answered::Pass;
+        }
         let denied = first.denied.clone().filter(|_| code == *super::emit::SYNTAX);
         first.failed = Some(code);
         if !matches!(first.kind, SentKind::Query | SentKind::Sync) {

@@ -162,6 +162,18 @@ fn what_has_run_is_told_with_its_rows() {
 }
 
 #[test]
+fn what_runs_when_the_server_ends_the_session_has_failed() {
+    let mut session: Session<&str, u8> = Session::new(&Limits::default());
+    session.phase = Phase::Ready;
+    for number in 1..3 {
+        session.runs(SentKind::Query, None, number).unwrap();
+    }
+    assert_eq!(session.answered(Back::Error { fatal: true, code: *b"57P01" }), Ok(Answered::Pass));
+    assert_eq!((session.ran(), session.ran()), (Some(Ran { run: 1, rows: 0, failed: Some(*b"57P01") }), None));
+    assert!(session.is_over());
+}
+
+#[test]
 fn server_that_answers_what_was_not_asked_is_refused() {
     let mut session = ready();
     assert_eq!(session.answered(Back::ParseComplete), Err(STATE));
