@@ -24,7 +24,8 @@ class Server(ThreadingHTTPServer):
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    timeout = 60
+    # Longer than proxies keep a connection that nobody uses: closed under a POST, it would cost them an answer.
+    timeout = 300
     disable_nagle_algorithm = True
 
     def log_message(self, *_):
