@@ -104,13 +104,12 @@ pub fn from_server(bytes: &[u8]) -> Result<Option<Unit>, Malformed> {
 /// as one.
 pub fn rows(bytes: &[u8]) -> (u64, usize) {
     let (mut count, mut len) = (0, 0);
-    while let Some([b'D', rest @ ..]) = bytes.get(len..) {
-        let length = rest.first_chunk::<4>().map_or(0, |length| u32::from_be_bytes(*length) as usize);
-        if !(4..=LARGEST).contains(&length) || rest.len() < length {
-            break;
-        }
+    while let Some(rest @ [b'D', ..]) = bytes.get(len..)
+        && let Some(row) = length(rest)
+        && row <= rest.len()
+    {
         count += 1;
-        len += 1 + length;
+        len += row;
     }
     (count, len)
 }

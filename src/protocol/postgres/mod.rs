@@ -1,7 +1,7 @@
 //! PostgreSQL's frontend/backend protocol 3.0, sans-io: bytes become messages ([`frame`]), a connection's first message
 //! ([`startup`]), what a client asks ([`front`]), what a server answers ([`back`]), both in one piece ([`round`]), and what
-//! both have agreed on so far ([`session`]). What is denied is replaced towards the server by a statement that surely fails ([`emit`]), so that both
-//! ends agree on the state of the session, whatever the position.
+//! both have agreed on so far ([`session`]). What is denied is replaced towards the server by a statement that surely
+//! fails ([`emit`]), so that both ends agree on the state of the session, whatever the position.
 //!
 //! Tolerates: minor versions that the server is left to negotiate, startup settings, any authentication method.
 //! Rejects: lengths over a named limit before a byte of them is kept, messages that are unknown or out of state, requests

@@ -43,7 +43,7 @@ pub(in crate::proxy) trait Grants<'w> {
         let (understood, granted) = clean.like(subject, reading, text)?;
         let proved = self.is_not_proved(text, &understood);
         if proved.is_ok() {
-            judged(self.clean().0, understood.verb());
+            judged(self.clean().0, &granted);
         }
         Some((understood, proved.map(|()| granted)))
     }
@@ -74,7 +74,7 @@ pub(in crate::proxy) trait Grants<'w> {
         };
         let reading = self.reading();
         let (subject, clean) = self.clean();
-        if let Some(granted) = clean.known(subject, &shape, understood.verb(), (reading, text)) {
+        if let Some(granted) = clean.known(subject, &shape, (reading, text)) {
             return Ok(granted);
         }
         let cleared = self.judge(text, understood)?;

@@ -29,9 +29,6 @@ pub(in crate::proxy) trait Understanding {
     /// Whether the session is as before when it has run.
     fn leaves_no_trace(&self) -> bool;
 
-    /// The verb that it begins with.
-    fn verb(&self) -> &'static str;
-
     /// The text without its literals.
     fn normalised(&self) -> &str;
 }
@@ -188,13 +185,11 @@ impl<U> Clean<U> {
         }
     }
 
-    /// The same, counted as a judgement of a text that begins with this verb; the text itself may stand for its shape from now
-    /// on.
+    /// The same, counted as a judgement; the text itself may stand for its shape from now on.
     pub(super) fn known(
         &mut self,
         subject: &Subject<'_>,
         shape: &Rc<Shape<U>>,
-        verb: &'static str,
         (reading, text): (Reading, &[u8]),
     ) -> Option<Granted> {
         let (at, granted) = self.of(shape, subject.generation(), subject.now().since_start.as_secs())?;
@@ -202,7 +197,7 @@ impl<U> Clean<U> {
             let template = Template::of(text, reading.0);
             self.templates.extend(template.map(|template| (reading, template, at)));
         }
-        judged(subject, verb);
+        judged(subject, &granted);
         Some(granted)
     }
 
@@ -213,10 +208,10 @@ impl<U> Clean<U> {
     }
 }
 
-/// Counts a text that begins with this verb and is known to be granted.
-pub(super) fn judged(subject: &Subject<'_>, verb: &'static str) {
+/// Counts a text that is known to be granted.
+pub(super) fn judged(subject: &Subject<'_>, granted: &Granted) {
     subject.worker.metrics.judged(subject.connection.direction, Mode::Enforce, &Verdict::Allow);
-    subject.worker.metrics.statement(subject.connection.direction, verb, "granted");
+    subject.worker.metrics.statement(subject.connection.direction, granted.counts.what().kind, "granted");
 }
 
 #[cfg(test)]
@@ -238,10 +233,6 @@ pub(in crate::proxy) mod tests {
 
         fn leaves_no_trace(&self) -> bool {
             true
-        }
-
-        fn verb(&self) -> &'static str {
-            "FIRST"
         }
 
         fn normalised(&self) -> &str {

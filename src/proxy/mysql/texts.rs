@@ -26,10 +26,6 @@ impl Understanding for Understood {
         self.leaves_no_trace()
     }
 
-    fn verb(&self) -> &'static str {
-        self.verb()
-    }
-
     fn normalised(&self) -> &str {
         &self.normalised
     }
